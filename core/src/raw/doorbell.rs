@@ -1,0 +1,239 @@
+//! Puts a worker to sleep and wakes it, without ever losing a wake-up.
+//!
+//! The danger is two threads that pass each other: the worker looks, finds nothing and goes to
+//! sleep; the other publishes, finds nobody asleep and rings no bell. Each must therefore *first
+//! tell, then look*, and the two must agree on an order:
+//!
+//! ```text
+//! sleeper (Doorbell)                     sender (Ringer)
+//!   is_asleep = true                       publish to the ring
+//!   fence(SeqCst)                          fence(SeqCst)
+//!   look at every input again              look at is_asleep
+//!   nothing: park                          true: clear it, unpark
+//! ```
+//!
+//! One of the fences is first in the single order of all `SeqCst` fences, and what was told before
+//! it is seen after the other: either the sleeper sees the page or the sender sees the sleeper.
+//! Without the fences both loads may pass both stores, on x86 as well: the store buffer does just that.
+//!
+//! # Invariants
+//!
+//! 1. *No lost wake-up*: if something was published before `ring`, and it is not seen by the look after
+//!    `prepare_sleep`, then the `sleep` that follows ends by an `unpark` that is due to a `ring` still to be made
+//!    or under way.
+//! 2. *A clear is followed by an unpark*: who changes `is_asleep` from true to false is the sleeper itself, awake, or
+//!    a sender which then unparks. So of many senders one makes the system call.
+//!
+//! # Not here
+//!
+//! No way to block: that is a [`Park`]. No look at the inputs: the caller has them. Whatever a
+//! sleeper may wait for counts as an input: pages published, pages released (backpressure) and ends dropped; who
+//! does one of these calls [`Ringer::ring`] after it.
+//!
+//! # Source
+//!
+//! Dekker's mutual exclusion, in Dijkstra, "Cooperating sequential processes", 1965; why `SeqCst`
+//! fences are needed for it: Batty et al., "Mathematizing C++ concurrency", POPL 2011.
+
+use super::atomic::{Arc, AtomicBool, Ordering, fence};
+use crossbeam_utils::CachePadded;
+use std::fmt;
+use std::time::Duration;
+
+/// How a thread blocks and is unblocked: a futex, `std::thread::park`, an eventfd in an event loop.
+pub trait Park: Send + Sync {
+    /// Blocks the sleeper until [`Self::unpark`] or for `timeout`, whichever comes first; `None` waits without end.
+    ///
+    /// It returns at once if `unpark` was called since the last return, and may return for no reason.
+    /// Called by the doorbell's thread alone.
+    fn park(&self, timeout: Option<Duration>);
+
+    /// Ends the current `park`, or else the next one. Called by any thread.
+    fn unpark(&self);
+}
+
+/// The sleeper's side, one per worker; it is not `Clone`.
+///
+/// ```
+/// # use thalweg::raw::doorbell::{Doorbell, Park};
+/// # use std::time::Duration;
+/// struct ThreadPark(std::thread::Thread);
+/// impl Park for ThreadPark {
+///     fn park(&self, timeout: Option<Duration>) {
+///         match timeout {
+///             Some(timeout) => std::thread::park_timeout(timeout),
+///             None => std::thread::park(),
+///         }
+///     }
+///     fn unpark(&self) {
+///         self.0.unpark();
+///     }
+/// }
+///
+/// let (mut producer, mut consumer) = thalweg::raw::ring::ring(8, 8192);
+/// let mut doorbell = Doorbell::new(ThreadPark(std::thread::current()));
+/// let ringer = doorbell.ringer();
+/// std::thread::spawn(move || {
+///     producer.open().expect("eight pages are free").fill(1);
+///     producer.publish();
+///     ringer.ring();
+/// });
+/// let first = loop {
+///     if let Some(page) = consumer.front() {
+///         break page[0];
+///     }
+///     doorbell.prepare_sleep();
+///     if consumer.is_empty() {
+///         doorbell.sleep(None);
+///     } else {
+///         doorbell.cancel();
+///     }
+/// };
+/// assert_eq!(first, 1);
+/// ```
+pub struct Doorbell {
+    bell: Option<Arc<Bell>>,
+}
+
+/// The senders' side: clone it as often as there are senders.
+#[derive(Clone)]
+pub struct Ringer {
+    /// `None`: nobody ever sleeps there.
+    bell: Option<Arc<Bell>>,
+}
+
+/// What both sides see.
+struct Bell {
+    /// Padded: every publish reads it, and it should be missed only when somebody sleeps or wakes.
+    is_asleep: CachePadded<AtomicBool>,
+    park: Box<dyn Park>,
+}
+
+impl Doorbell {
+    /// A doorbell for a worker that may sleep by `park`.
+    pub fn new(park: impl Park + 'static) -> Self {
+        let is_asleep = CachePadded::new(AtomicBool::new(false));
+        Self { bell: Some(Arc::new(Bell { is_asleep, park: Box::new(park) })) }
+    }
+
+    /// A doorbell for a worker that never sleeps: ringing it is a test of a constant.
+    ///
+    /// Whether a worker sleeps is decided here, once, and every ringer carries the decision. That
+    /// makes it right to leave out the fence and even the load: they only find out whether `is_asleep` is true,
+    /// and it is false in every execution. The page itself needs neither, since a worker that looks at its ring
+    /// over and over sees the `Release` store of `publish` as soon as the store buffer of the sender has drained. A switch at
+    /// run time would need the fence again, to order the switch against the publish.
+    #[must_use]
+    pub fn spinning() -> Self {
+        Self { bell: None }
+    }
+
+    /// Whether this worker may sleep, that is, whether it was not made by [`Self::spinning`].
+    #[must_use]
+    pub fn can_sleep(&self) -> bool {
+        self.bell.is_some()
+    }
+
+    /// A handle for one more sender.
+    #[must_use]
+    pub fn ringer(&self) -> Ringer {
+        Ringer { bell: self.bell.clone() }
+    }
+
+    /// Tells the senders that this worker is about to sleep.
+    ///
+    /// The caller then looks at *every* input once more, and calls [`Self::sleep`] if there is nothing, or
+    /// [`Self::cancel`] if there is something. A driver that blocks in an event loop of its own waits there instead and
+    /// calls [`Self::cancel`] when it is back; its [`Park::park`] is then never used.
+    ///
+    /// Cost: one store and a full fence, some tens of cycles.
+    ///
+    /// # Panics
+    ///
+    /// If the doorbell was made by [`Self::spinning`].
+    pub fn prepare_sleep(&mut self) {
+        self.prepare_sleep_with::<true>();
+    }
+
+    /// Blocks until a ring, for `timeout`, or for no reason. Only after [`Self::prepare_sleep`] and a look in vain.
+    ///
+    /// Does not block if somebody rang since `prepare_sleep`.
+    ///
+    /// # Panics
+    ///
+    /// If the doorbell was made by [`Self::spinning`].
+    pub fn sleep(&mut self, timeout: Option<Duration>) {
+        // Also if somebody rang already: the unpark is here or on its way (invariant 2), and parking takes it,
+        // where otherwise the next sleep would end for no reason.
+        self.sleeper().park.park(timeout);
+        self.cancel();
+    }
+
+    /// Takes [`Self::prepare_sleep`] back: the worker is awake. Without it, nothing happens.
+    ///
+    /// A sender may have unparked in between; then the next `park` returns at once, for no reason, once.
+    pub fn cancel(&mut self) {
+        if let Some(bell) = &self.bell {
+            bell.is_asleep.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// [`Self::prepare_sleep`], and without its fence for loom's tests.
+    fn prepare_sleep_with<const FENCED: bool>(&mut self) {
+        // Relaxed, here and elsewhere: the fence gives the order, and the flag guards no data of its own.
+        self.sleeper().is_asleep.store(true, Ordering::Relaxed);
+        if FENCED {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    fn sleeper(&self) -> &Bell {
+        self.bell.as_deref().expect("invariant: a spinning worker does not sleep")
+    }
+}
+
+impl Ringer {
+    /// Wakes the worker if it sleeps or is about to. Called after what it shall find was published.
+    ///
+    /// Cost: a full fence and a load, some tens of cycles: once per flush, not once per page. With a sleeper also an
+    /// [`Park::unpark`], by the first of the senders. Nothing for [`Doorbell::spinning`].
+    #[inline]
+    pub fn ring(&self) {
+        self.ring_with::<true>();
+    }
+
+    /// [`Self::ring`], and without its fence for loom's tests.
+    #[inline]
+    fn ring_with<const FENCED: bool>(&self) {
+        let Some(bell) = &self.bell else { return };
+        if FENCED {
+            fence(Ordering::SeqCst);
+        }
+        if bell.is_asleep.load(Ordering::Relaxed) {
+            bell.wake();
+        }
+    }
+}
+
+impl Bell {
+    /// Unparks the sleeper, unless another sender does.
+    #[cold]
+    fn wake(&self) {
+        // The one read-modify-write: only when somebody sleeps, so not on the record path.
+        if self.is_asleep.swap(false, Ordering::Relaxed) {
+            self.park.unpark();
+        }
+    }
+}
+
+impl fmt::Debug for Doorbell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doorbell").field("can_sleep", &self.can_sleep()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Ringer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ringer").field("can_sleep", &self.bell.is_some()).finish_non_exhaustive()
+    }
+}
