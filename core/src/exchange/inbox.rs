@@ -1,0 +1,139 @@
+//! An inbox: the lanes into one port of one task, and how far each page is read.
+
+use super::lane::LaneRx;
+use crate::raw::page::{Control, Element, PageView};
+use crate::raw::view::Rec;
+use crate::record::{KeyHash, Value};
+use crate::time::EventTime;
+
+/// A run of records of one page, in order; what an operator gets at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a, T: Value> {
+    page: PageView<'a, T>,
+    from: usize,
+    to: usize,
+}
+
+impl<'a, T: Value> Records<'a, T> {
+    /// Number of records.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+
+    /// The record at `index`.
+    #[inline]
+    pub fn record(&self, index: usize) -> &'a Rec<T> {
+        self.page.record(self.from + index)
+    }
+
+    /// The event time of the record at `index`.
+    #[inline]
+    pub fn event_time(&self, index: usize) -> EventTime {
+        self.page.event_time(self.from + index)
+    }
+
+    /// The key hash of the record at `index`; zero where the stream is not keyed.
+    #[inline]
+    pub fn hash(&self, index: usize) -> KeyHash {
+        self.page.hash(self.from + index)
+    }
+
+    /// When the oldest record of the batch entered the engine, in the clock's nanoseconds; 0 = unknown.
+    pub fn origin_ns(&self) -> u64 {
+        self.page.origin_ns()
+    }
+
+    /// The records with their event times.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a Rec<T>, EventTime)> + use<'a, T> {
+        let Self { page, from, to } = *self;
+        (from..to).map(move |index| (page.record(index), page.event_time(index)))
+    }
+}
+
+/// What a port does with what arrives.
+pub(crate) trait Arrivals<T: Value> {
+    /// Takes a run of records; false to stop reading this page for now.
+    fn records(&mut self, run: Records<'_, T>) -> bool;
+    /// Takes a control element of lane `lane`; false to stop reading this page for now.
+    fn control(&mut self, lane: usize, control: Control) -> bool;
+}
+
+#[derive(Debug)]
+struct InLane<T: Value> {
+    rx: LaneRx<T>,
+    /// Elements of the front page that were read already.
+    cursor: usize,
+}
+
+/// The lanes into one port.
+#[derive(Debug)]
+pub(crate) struct Inbox<T: Value> {
+    lanes: Vec<InLane<T>>,
+}
+
+impl<T: Value> Inbox<T> {
+    pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
+        Self { lanes: lanes.into_iter().map(|rx| InLane { rx, cursor: 0 }).collect() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&mut self, lane: usize) -> bool {
+        self.lanes[lane].rx.pages.is_ready()
+    }
+
+    /// When the front page's oldest record entered the engine.
+    pub(crate) fn origin_ns(&mut self, lane: usize) -> u64 {
+        self.lanes[lane].rx.pages.front().map_or(0, |page| page.origin_ns())
+    }
+
+    /// Reads up to `limit` elements of the front page of `lane`; the rest stays for the next step.
+    ///
+    /// Returns how many elements were read.
+    pub(crate) fn read(
+        &mut self,
+        lane: usize,
+        limit: usize,
+        arrivals: &mut impl Arrivals<T>,
+    ) -> usize {
+        let InLane { rx, cursor } = &mut self.lanes[lane];
+        let Some(page) = rx.pages.front() else { return 0 };
+        let first = *cursor;
+        let end = page.len().min(first + limit);
+        let mut go_on = true;
+        while *cursor < end && go_on {
+            let to = page.run_end(*cursor).min(end);
+            if to > *cursor {
+                go_on = arrivals.records(Records { page, from: *cursor, to });
+                *cursor = to;
+                continue;
+            }
+            match page.element(*cursor) {
+                Element::Control(control) => go_on = arrivals.control(lane, control),
+                Element::Large(..) => {
+                    let large =
+                        rx.large.recv().expect("invariant: a large record was sent before its mark");
+                    let page = large.view();
+                    go_on = arrivals.records(Records { page, from: 0, to: page.len() });
+                }
+                Element::Record(..) => unreachable!("invariant: a run of records was read above"),
+            }
+            *cursor += 1;
+        }
+        let read = *cursor - first;
+        if *cursor == page.len() {
+            *cursor = 0;
+            rx.release();
+        }
+        read
+    }
+}

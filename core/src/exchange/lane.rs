@@ -1,0 +1,252 @@
+//! One sender's way to one receiver: the ring's open page, and what waits while the ring is full.
+//!
+//! A lane never refuses an element. What does not fit the ring waits in pages of the lane's own, which are
+//! kept and reused; the worker gives a task with waiting pages nothing more to do, so what waits is bounded by the
+//! output of one page (invariant 2 of [`super`]).
+//!
+//! # Invariants
+//!
+//! 1. The sequence of pages in a lane is a function of what was pushed and when it was flushed. Whether a page
+//!    went straight into the ring or waited first does not show: a replay with other timing sees equal pages.
+//! 2. A record that fits no page travels as a page of its own, beside the ring; a `Large` element in the ring holds
+//!    its place in the order.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender};
+
+use crate::raw::page::{Control, PageBuf, PageRx, PageTx};
+use crate::raw::view::Rec;
+use crate::record::{KeyHash, Value};
+use crate::raw::doorbell::Ringer;
+use crate::time::EventTime;
+
+/// The receiving end of a lane, as the mesh hands it out.
+#[derive(Debug)]
+pub(crate) struct LaneRx<T: Value> {
+    pub(crate) pages: PageRx<T>,
+    pub(crate) large: Receiver<PageBuf<T>>,
+    /// Wakes the sender when a page is released; none if the sender is this worker.
+    pub(crate) sender: Option<Ringer>,
+}
+
+impl<T: Value> LaneRx<T> {
+    /// Gives the front page back, and wakes a sender that waits for one.
+    pub(crate) fn release(&mut self) {
+        self.pages.release();
+        if let Some(sender) = &self.sender {
+            sender.ring();
+        }
+    }
+}
+
+/// The sending end of a lane.
+#[derive(Debug)]
+pub(crate) struct Lane<T: Value> {
+    tx: PageTx<T>,
+    large: Sender<PageBuf<T>>,
+    /// Wakes the receiver; none if it is this worker.
+    receiver: Option<Ringer>,
+    page_bytes: usize,
+    waiting: VecDeque<PageBuf<T>>,
+    /// The last waiting page was flushed: what comes next starts a new one.
+    sealed: bool,
+    spare: Vec<PageBuf<T>>,
+}
+
+impl<T: Value> Lane<T> {
+    pub(crate) fn new(
+        tx: PageTx<T>,
+        large: Sender<PageBuf<T>>,
+        receiver: Option<Ringer>,
+        page_bytes: usize,
+    ) -> Self {
+        let waiting = VecDeque::with_capacity(4);
+        let spare = Vec::with_capacity(4);
+        Self { tx, large, receiver, page_bytes, waiting, sealed: false, spare }
+    }
+
+    /// Copies a record into the lane.
+    #[inline]
+    pub(crate) fn push_record(
+        &mut self,
+        record: &Rec<T>,
+        at: EventTime,
+        hash: KeyHash,
+        origin_ns: u64,
+    ) {
+        if self.waiting.is_empty() && self.tx.push_archived(record, at, hash) {
+            self.tx.stamp(origin_ns);
+            return;
+        }
+        self.push_slow(
+            origin_ns,
+            &|page| page.push_archived(record, at, hash),
+            &|page| page.push_archived(record, at, hash),
+            &|page| page.push_large(at, hash),
+            &|page| page.push_large(at, hash),
+            &|| PageBuf::for_archive(record.archive().len()),
+        );
+    }
+
+    /// Serialises a value into the lane.
+    #[inline]
+    pub(crate) fn push_value(&mut self, value: &T, at: EventTime, hash: KeyHash, origin_ns: u64) {
+        if self.waiting.is_empty() && self.tx.push(value, at, hash) {
+            self.tx.stamp(origin_ns);
+            return;
+        }
+        self.push_slow(
+            origin_ns,
+            &|page| page.push(value, at, hash),
+            &|page| page.push(value, at, hash),
+            &|page| page.push_large(at, hash),
+            &|page| page.push_large(at, hash),
+            &|| PageBuf::for_value(value),
+        );
+    }
+
+    /// Adds a control element, in order with the records.
+    pub(crate) fn push_control(&mut self, control: Control) {
+        if self.waiting.is_empty() && self.tx.push_control(control) {
+            return;
+        }
+        let fits = self
+            .try_push(0, &|page| page.push_control(control), &|page| page.push_control(control));
+        assert!(fits, "invariant: an empty page has room for a control element");
+    }
+
+    #[cold]
+    fn push_slow(
+        &mut self,
+        origin_ns: u64,
+        to_ring: &dyn Fn(&mut PageTx<T>) -> bool,
+        to_page: &dyn Fn(&mut PageBuf<T>) -> bool,
+        mark_ring: &dyn Fn(&mut PageTx<T>) -> bool,
+        mark_page: &dyn Fn(&mut PageBuf<T>) -> bool,
+        own_page: &dyn Fn() -> PageBuf<T>,
+    ) {
+        if self.try_push(origin_ns, to_ring, to_page) {
+            return;
+        }
+        let mut page = own_page();
+        assert!(to_page(&mut page), "invariant: a page made for a record holds it");
+        page.stamp(origin_ns);
+        // A receiver that is gone is noticed where all receivers are: the job is being stopped.
+        drop(self.large.send(page));
+        let marked = self.try_push(origin_ns, mark_ring, mark_page);
+        assert!(marked, "invariant: an empty page has room for a mark");
+    }
+
+    /// Pushes into the page that is open, or the next one; false if the element fits no page.
+    fn try_push(
+        &mut self,
+        origin_ns: u64,
+        to_ring: &dyn Fn(&mut PageTx<T>) -> bool,
+        to_page: &dyn Fn(&mut PageBuf<T>) -> bool,
+    ) -> bool {
+        if self.waiting.is_empty() {
+            if self.tx.has_page() {
+                if to_ring(&mut self.tx) {
+                    self.tx.stamp(origin_ns);
+                    return true;
+                }
+                self.publish();
+            }
+            if self.tx.has_page() {
+                let pushed = to_ring(&mut self.tx);
+                if pushed {
+                    self.tx.stamp(origin_ns);
+                }
+                return pushed;
+            }
+            self.wait_in_new_page();
+        }
+        if self.sealed {
+            self.wait_in_new_page();
+        }
+        let last = self.waiting.back_mut().expect("invariant: a page waits");
+        if to_page(last) {
+            last.stamp(origin_ns);
+            return true;
+        }
+        if last.slots() == 0 {
+            return false;
+        }
+        self.wait_in_new_page();
+        let last = self.waiting.back_mut().expect("invariant: a page waits");
+        let pushed = to_page(last);
+        if pushed {
+            last.stamp(origin_ns);
+        }
+        pushed
+    }
+
+    fn wait_in_new_page(&mut self) {
+        let page = self.spare.pop().unwrap_or_else(|| PageBuf::new(self.page_bytes));
+        self.waiting.push_back(page);
+        self.sealed = false;
+    }
+
+    fn publish(&mut self) -> bool {
+        let published = self.tx.publish();
+        if published {
+            if let Some(receiver) = &self.receiver {
+                receiver.ring();
+            }
+        }
+        published
+    }
+
+    /// Ends the open page, so that the receiver gets it as soon as the ring has room.
+    pub(crate) fn flush(&mut self) -> bool {
+        match self.waiting.back() {
+            None => self.publish(),
+            Some(last) => {
+                self.sealed |= last.slots() > 0;
+                false
+            }
+        }
+    }
+
+    /// Moves waiting pages into the ring while it has room; true if none waits any more.
+    #[inline]
+    pub(crate) fn drain(&mut self) -> bool {
+        self.waiting.is_empty() || self.drain_waiting()
+    }
+
+    #[cold]
+    fn drain_waiting(&mut self) -> bool {
+        while let Some(page) = self.waiting.front() {
+            let open = self.waiting.len() == 1 && !self.sealed;
+            if !self.tx.adopt(page) {
+                return false;
+            }
+            let mut page = self.waiting.pop_front().expect("invariant: a page waits");
+            page.clear();
+            self.spare.push(page);
+            if !open {
+                self.publish();
+            }
+        }
+        self.sealed = false;
+        true
+    }
+
+    /// True if pages wait for room in the ring.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// True if elements are in the open page, and the receiver has nothing else to read.
+    #[inline]
+    pub(crate) fn is_hungry(&mut self) -> bool {
+        self.tx.slots() > 0 && self.tx.is_drained()
+    }
+
+    /// True if the open page holds elements.
+    #[inline]
+    pub(crate) fn has_open(&self) -> bool {
+        self.tx.slots() > 0 || (!self.sealed && self.waiting.back().is_some_and(|p| p.slots() > 0))
+    }
+}

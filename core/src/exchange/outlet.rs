@@ -1,0 +1,119 @@
+//! An outlet: from the page an operator filled, through the fused chain, into the lanes of one edge.
+//!
+//! Generic per record, dyn per batch: the loop over a page is one monomorphised loop, reached through one call of a
+//! boxed [`Outlet`] for the whole page.
+
+use super::lane::Lane;
+use super::partition::Route;
+use crate::error::OperatorFault;
+use crate::operator::chain::{Chain, Emit};
+use crate::raw::page::{Element, PageView};
+use crate::raw::scratch::Scratch;
+use crate::raw::view::Rec;
+use crate::record::Value;
+use crate::time::EventTime;
+
+/// One consumer of an operator's output.
+pub(crate) trait Outlet<T: Value> {
+    /// Takes every element of the page; never refuses (see [`super::lane`]).
+    fn page(&mut self, page: PageView<'_, T>) -> Result<(), OperatorFault>;
+    /// Ends open pages; true if one was published.
+    fn flush(&mut self) -> bool;
+    /// Moves what waits into the rings; true if nothing waits any more.
+    fn drain(&mut self) -> bool;
+    /// True if something waits for room.
+    fn is_blocked(&self) -> bool;
+    /// True if a receiver has nothing to read while a page of its is open.
+    fn is_hungry(&mut self) -> bool;
+    /// True if a page is open with elements.
+    fn has_open(&self) -> bool;
+}
+
+/// A chain, a route and the lanes of one edge.
+#[derive(Debug)]
+pub(crate) struct ChainOutlet<C: Chain, R> {
+    chain: C,
+    route: R,
+    lanes: Vec<Lane<C::Out>>,
+    scratch: Scratch<C::Out>,
+}
+
+impl<C: Chain, R: Route<C::Out>> ChainOutlet<C, R> {
+    pub(crate) fn new(chain: C, route: R, lanes: Vec<Lane<C::Out>>) -> Self {
+        Self { chain, route, lanes, scratch: Scratch::default() }
+    }
+}
+
+/// Where the chain's results go.
+struct IntoLanes<'a, T: Value, R> {
+    route: &'a R,
+    lanes: &'a mut [Lane<T>],
+    scratch: &'a mut Scratch<T>,
+    origin_ns: u64,
+}
+
+impl<T: Value, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
+    #[inline]
+    fn record(&mut self, record: &Rec<T>, at: EventTime) {
+        let (hash, lane) = self.route.route(record);
+        self.lanes[lane].push_record(record, at, hash, self.origin_ns);
+    }
+
+    #[inline]
+    fn value(&mut self, value: &T, at: EventTime) {
+        if R::READS_RECORD {
+            let record = self.scratch.archive(value);
+            let (hash, lane) = self.route.route(record);
+            self.lanes[lane].push_record(record, at, hash, self.origin_ns);
+        } else {
+            self.lanes[0].push_value(value, at, crate::record::KeyHash(0), self.origin_ns);
+        }
+    }
+}
+
+impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
+    fn page(&mut self, page: PageView<'_, C::In>) -> Result<(), OperatorFault> {
+        let Self { chain, route, lanes, scratch } = self;
+        let mut emit = IntoLanes { route, lanes, scratch, origin_ns: page.origin_ns() };
+        let mut index = 0;
+        while index < page.len() {
+            let end = page.run_end(index);
+            for record in index..end {
+                chain.push(page.record(record), page.event_time(record), &mut emit);
+            }
+            index = end;
+            if index < page.len() {
+                match page.element(index) {
+                    Element::Control(control) => {
+                        emit.lanes.iter_mut().for_each(|lane| lane.push_control(control));
+                    }
+                    Element::Record(..) | Element::Large(..) => {
+                        unreachable!("invariant: an output's page holds records and controls")
+                    }
+                }
+                index += 1;
+            }
+        }
+        self.chain.fault().map_or(Ok(()), Err)
+    }
+
+    fn flush(&mut self) -> bool {
+        self.lanes.iter_mut().fold(false, |any, lane| lane.flush() | any)
+    }
+
+    fn drain(&mut self) -> bool {
+        self.lanes.iter_mut().fold(true, |all, lane| lane.drain() & all)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.lanes.iter().any(Lane::is_blocked)
+    }
+
+    fn is_hungry(&mut self) -> bool {
+        self.lanes.iter_mut().any(Lane::is_hungry)
+    }
+
+    fn has_open(&self) -> bool {
+        self.lanes.iter().any(Lane::has_open)
+    }
+}

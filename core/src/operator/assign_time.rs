@@ -1,0 +1,86 @@
+//! `assign_time`: gives records another event time, and the stream other watermarks.
+//!
+//! What the records' former event time said is dropped with the former watermarks. The new ones are made per task, after every
+//! [`WATERMARK_STRIDE`] records; where order within a split matters, let the source do it.
+
+use super::output::{AnyOutput, Output};
+use super::{Input, Operator};
+use crate::error::OperatorFault;
+use crate::exchange::Records;
+use crate::raw::page::Control;
+use crate::raw::view::Rec;
+use crate::record::Value;
+use crate::time::{EventTime, WATERMARK_STRIDE, WatermarkGenerator};
+
+/// Made by `Stream::assign_time`.
+pub(crate) struct AssignTime<T: Value, F> {
+    read: F,
+    generator: Box<dyn WatermarkGenerator<T>>,
+    reads_records: bool,
+    greatest: EventTime,
+    watermark: EventTime,
+    since_watermark: u64,
+    out: Output<T>,
+}
+
+super::opaque_debug!(AssignTime<T: Value, F>);
+
+impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> AssignTime<T, F> {
+    pub(crate) fn new(read: F, generator: Box<dyn WatermarkGenerator<T>>, out: Output<T>) -> Self {
+        Self {
+            read,
+            reads_records: generator.reads_records(),
+            generator,
+            greatest: EventTime::MIN,
+            watermark: EventTime::MIN,
+            since_watermark: 0,
+            out,
+        }
+    }
+
+    fn make_watermark(&mut self) {
+        self.since_watermark = 0;
+        let at = self.generator.watermark(self.greatest);
+        if at > self.watermark {
+            self.watermark = at;
+            self.out.control(Control::Watermark(at));
+        }
+    }
+}
+
+impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> Operator for AssignTime<T, F> {
+    /// A watermark from above says that the sender got so far: a good moment to say the same in the new time, but only at
+    /// the end of the input may it depend on the sender's.
+    fn watermark(&mut self, at: EventTime) -> Result<super::Progress, OperatorFault> {
+        if at == EventTime::MAX {
+            self.out.control(Control::Watermark(EventTime::MAX));
+        }
+        Ok(super::Progress::Done)
+    }
+
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
+        each(&mut self.out);
+    }
+
+    fn forwards_watermarks(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> Input<T, 0> for AssignTime<T, F> {
+    fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        for (record, _) in run.iter() {
+            let at = (self.read)(record);
+            self.greatest = self.greatest.max(at);
+            if self.reads_records {
+                self.generator.on_record(record, at);
+            }
+            self.out.record(record, at);
+            self.since_watermark += 1;
+            if self.since_watermark == WATERMARK_STRIDE {
+                self.make_watermark();
+            }
+        }
+        Ok(())
+    }
+}

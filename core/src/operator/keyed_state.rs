@@ -1,0 +1,70 @@
+//! `filter_map_with_state`: one value of state for each key, updated by each record; may emit.
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::output::{AnyOutput, Output};
+use super::{Input, Operator};
+use crate::error::OperatorFault;
+use crate::exchange::{KeySelector, Records};
+use crate::raw::view::Rec;
+use crate::record::{KeyScratch, Value};
+use crate::state::{PREFETCH, ValueTable};
+
+/// Made by `KeyedStream::filter_map_with_state`.
+pub(crate) struct FilterMapWithState<T: Value, S, V: Value, F, U: Value> {
+    selector: Rc<S>,
+    state: ValueTable<V>,
+    apply: F,
+    out: Output<U>,
+    key: KeyScratch,
+    marker: PhantomData<fn(T)>,
+}
+
+super::opaque_debug!(FilterMapWithState<T: Value, S, V: Value, F, U: Value>);
+
+impl<T: Value, S, V: Value, F, U: Value> FilterMapWithState<T, S, V, F, U> {
+    pub(crate) fn new(selector: Rc<S>, state: ValueTable<V>, apply: F, out: Output<U>) -> Self {
+        Self { selector, state, apply, out, key: KeyScratch::default(), marker: PhantomData }
+    }
+}
+
+impl<T, S, V, F, U> Operator for FilterMapWithState<T, S, V, F, U>
+where
+    T: Value,
+    S: KeySelector<T>,
+    V: Value + Default,
+    U: Value,
+    F: FnMut(&mut V, &Rec<T>) -> Option<U> + 'static,
+{
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
+        each(&mut self.out);
+    }
+}
+
+impl<T, S, V, F, U> Input<T, 0> for FilterMapWithState<T, S, V, F, U>
+where
+    T: Value,
+    S: KeySelector<T>,
+    V: Value + Default,
+    U: Value,
+    F: FnMut(&mut V, &Rec<T>) -> Option<U> + 'static,
+{
+    fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        let Self { selector, state, apply, out, key, .. } = self;
+        for from in (0..run.len()).step_by(PREFETCH) {
+            let chunk = from..(from + PREFETCH).min(run.len());
+            state.prefetch(chunk.clone().map(|index| run.hash(index)));
+            for index in chunk {
+                let record = run.record(index);
+                let bytes = selector.bytes(record, key);
+                let result =
+                    state.update(run.hash(index), bytes, V::default, |state| apply(state, record));
+                if let Some(value) = result {
+                    out.value(&value, run.event_time(index));
+                }
+            }
+        }
+        Ok(())
+    }
+}

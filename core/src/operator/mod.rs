@@ -1,0 +1,90 @@
+//! Operators: what is done with the records.
+//!
+//! Stateless operators ([`map`], [`filter`], [`flat_map`]) are links of a fused [`chain`]. The others implement [`Operator`] and
+//! [`Input`], once for each port, and are turned by a task.
+//!
+//! * Arrives from: [`crate::source`], or [`crate::exchange`], as runs of records that lie in one page.
+//! * Leaves to: [`crate::exchange`], through an [`output::Output`].
+
+pub(crate) mod task;
+pub(crate) mod chain;
+pub(crate) mod output;
+pub(crate) mod map;
+pub(crate) mod filter;
+pub(crate) mod flat_map;
+pub(crate) mod union;
+pub(crate) mod assign_time;
+pub(crate) mod keyed_state;
+pub(crate) mod join;
+
+pub use chain::{Chain, Emit, Link};
+pub use flat_map::Out;
+
+use crate::error::OperatorFault;
+use crate::exchange::Records;
+use crate::record::Value;
+use crate::time::EventTime;
+use output::AnyOutput;
+
+/// Whether an operator has finished what it was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// All done.
+    Done,
+    /// There is more; ask for another slice.
+    More,
+}
+
+/// What every stateful operator does, whatever its inputs.
+pub(crate) trait Operator: 'static {
+    /// The merged event time of the inputs has advanced to `at`.
+    ///
+    /// The watermark is passed on only when this, and the slices it asks for, are done; so what is passed on is never ahead of
+    /// a window that has not fired.
+    fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
+        let _ = at;
+        Ok(Progress::Done)
+    }
+
+    /// Goes on with a watermark or an end that returned [`Progress::More`]; about `limit` records' worth of work.
+    fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
+        let _ = limit;
+        Ok(Progress::Done)
+    }
+
+    /// All inputs have ended, after a last watermark of [`EventTime::MAX`].
+    fn end(&mut self) -> Result<Progress, OperatorFault> {
+        Ok(Progress::Done)
+    }
+
+    /// Shows every output.
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput));
+
+    /// Records that came too late, so far.
+    fn late(&self) -> u64 {
+        0
+    }
+
+    /// Whether a watermark of the inputs is passed on; false for operators that make their own.
+    fn forwards_watermarks(&self) -> bool {
+        true
+    }
+}
+
+/// One input port of an operator.
+pub(crate) trait Input<T: Value, const PORT: usize>: Operator {
+    /// Handles a run of records.
+    fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
+}
+
+/// `Debug` for types that hold closures: their name is all there is to show.
+macro_rules! opaque_debug {
+    ($name:ident < $($param:tt $(: $bound:path)?),* >) => {
+        impl < $($param $(: $bound)?),* > std::fmt::Debug for $name < $($param),* > {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use opaque_debug;

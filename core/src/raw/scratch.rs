@@ -1,0 +1,35 @@
+//! A place to archive one value, to look at it as a record.
+
+use super::page::PageBuf;
+use super::view::Rec;
+use crate::record::{KeyHash, Value};
+use crate::time::EventTime;
+
+/// A reusable page for one archive; allocates on first use and when a larger value comes.
+#[derive(Debug)]
+pub struct Scratch<T: Value> {
+    page: Option<PageBuf<T>>,
+}
+
+impl<T: Value> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { page: None }
+    }
+}
+
+impl<T: Value> Scratch<T> {
+    /// The archive of `value`, until the next call.
+    ///
+    /// Cost: one serialisation.
+    #[inline]
+    pub fn archive(&mut self, value: &T) -> &Rec<T> {
+        let page = self.page.get_or_insert_with(|| PageBuf::for_archive(1024));
+        page.clear();
+        if !page.push(value, EventTime::MIN, KeyHash(0)) {
+            *page = PageBuf::for_value(value);
+            let pushed = page.push(value, EventTime::MIN, KeyHash(0));
+            assert!(pushed, "invariant: a page made for a value holds it");
+        }
+        page.view().record(0)
+    }
+}

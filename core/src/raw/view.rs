@@ -1,0 +1,78 @@
+//! `Rec<T>`: a view of one archived record.
+//!
+//! A reference to a `Rec<T>` is pointer and exact length, so a record can be read in place *and*
+//! copied whole. The root lies at the end of the archive, as rkyv writes it.
+//!
+//! # Invariants
+//!
+//! 1. The bytes of a `Rec<T>` are one archive of `T`, whole, at an address aligned to `T::ALIGN`.
+//!    [`Rec::from_archive`] is the only way to one, and its callers are the page, the archive table
+//!    and the large record, which hold only what [`super::writer`] wrote.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use crate::record::Value;
+
+/// One archived record, read in place; dereferences to `T::Archived`.
+#[repr(transparent)]
+pub struct Rec<T> {
+    marker: PhantomData<T>,
+    archive: [u8],
+}
+
+impl<T: Value> Rec<T> {
+    /// A view of `archive`.
+    ///
+    /// # Safety
+    ///
+    /// 1. `archive` was written by [`super::writer`] for `T`, whole, and not changed since.
+    /// 2. Its first byte lies at an address aligned to `T::ALIGN`.
+    #[inline]
+    pub(crate) unsafe fn from_archive(archive: &[u8]) -> &Self {
+        debug_assert!(archive.len() >= size_of::<T::Archived>(), "invariant 1: the archive is whole");
+        debug_assert_eq!(archive.as_ptr().addr() % T::ALIGN, 0, "invariant 1: aligned");
+        let view: *const [u8] = archive;
+        // SAFETY: `Rec<T>` is `repr(transparent)` over `[u8]` (the marker has no size), so pointer and
+        // length mean the same; the lifetime is that of `archive`.
+        unsafe { &*(view as *const Self) }
+    }
+
+    /// The bytes of the archive; a copy of them at equal alignment is the same record.
+    #[inline]
+    pub fn archive(&self) -> &[u8] {
+        &self.archive
+    }
+
+    /// The record as an owned value.
+    ///
+    /// Cost: that of rkyv's deserialisation; strings of up to 24 bytes do not allocate.
+    #[inline]
+    pub fn to_value(&self) -> T {
+        let archived: &T::Archived = self;
+        rkyv::api::deserialize_using(archived, &mut ())
+            .unwrap_or_else(|_: rkyv::rancor::Failure| {
+                unreachable!("invariant: deserialising into owned values cannot fail")
+            })
+    }
+}
+
+impl<T: Value> Deref for Rec<T> {
+    type Target = T::Archived;
+
+    #[inline]
+    fn deref(&self) -> &T::Archived {
+        // SAFETY: by invariant 1 the bytes are an archive of `T` with its root at the end, aligned.
+        unsafe { rkyv::api::access_unchecked::<T::Archived>(&self.archive) }
+    }
+}
+
+impl<T: Value> fmt::Debug for Rec<T>
+where
+    T: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_value().fmt(f)
+    }
+}

@@ -1,0 +1,182 @@
+//! Sinks within the program: collect, count and discard, or call a closure.
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Sink, SinkWriter, Writers};
+use crate::error::OperatorFault;
+use crate::exchange::Records;
+use crate::raw::view::Rec;
+use crate::record::Value;
+use crate::source::OpenContext;
+use crate::time::EventTime;
+
+/// The handle to what a [`Collect`] sink has received.
+#[derive(Debug)]
+pub struct Collected<T> {
+    /// One list for each worker. The lock is taken once a batch, by the worker and after the job by the reader.
+    values: Arc<Mutex<Vec<Vec<(EventTime, T)>>>>,
+}
+
+impl<T> Clone for Collected<T> {
+    fn clone(&self) -> Self {
+        Self { values: Arc::clone(&self.values) }
+    }
+}
+
+impl<T> Default for Collected<T> {
+    fn default() -> Self {
+        Self { values: Arc::default() }
+    }
+}
+
+impl<T: Value> Collected<T> {
+    /// A handle; give its [`Self::sink`] to a stream and read it after the job.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A sink that fills this handle.
+    pub fn sink(&self) -> Collect<T> {
+        Collect { into: self.clone() }
+    }
+
+    /// Takes what was collected, worker by worker, each in its order.
+    pub fn take_per_worker(&self) -> Vec<Vec<(EventTime, T)>> {
+        std::mem::take(&mut *self.values.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the values of all workers, in no particular order of workers.
+    pub fn take(&self) -> Vec<T> {
+        self.take_per_worker().into_iter().flatten().map(|(_, value)| value).collect()
+    }
+}
+
+/// Keeps owned copies of all records; for tests and small results.
+#[derive(Debug)]
+pub struct Collect<T> {
+    into: Collected<T>,
+}
+
+impl<T: Value + Send> Sink<T> for Collect<T> {
+    type Writer = CollectWriter<T>;
+
+    fn writers(&self) -> Writers {
+        Writers::PerWorker
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<CollectWriter<T>, OperatorFault> {
+        let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.resize_with(values.len().max(context.workers), Vec::new);
+        Ok(CollectWriter { into: self.into.clone(), worker: context.worker })
+    }
+
+    fn describe(&self) -> String {
+        "collect".into()
+    }
+}
+
+/// Writes into a [`Collected`].
+#[derive(Debug)]
+pub struct CollectWriter<T> {
+    into: Collected<T>,
+    worker: usize,
+}
+
+impl<T: Value + Send> SinkWriter<T> for CollectWriter<T> {
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values[self.worker].extend(run.iter().map(|(record, at)| (at, record.to_value())));
+        Ok(())
+    }
+}
+
+/// Discards all records; the metrics count them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Blackhole;
+
+impl<T: Value> Sink<T> for Blackhole {
+    type Writer = Self;
+
+    fn writers(&self) -> Writers {
+        Writers::PerWorker
+    }
+
+    fn open(&self, _: &OpenContext) -> Result<Self, OperatorFault> {
+        Ok(*self)
+    }
+
+    fn describe(&self) -> String {
+        "blackhole".into()
+    }
+}
+
+impl<T: Value> SinkWriter<T> for Blackhole {
+    fn write(&mut self, _: Records<'_, T>) -> Result<(), OperatorFault> {
+        Ok(())
+    }
+}
+
+/// Calls a closure with each record, in place, on the worker where it is.
+pub struct ForEach<T, F, G> {
+    make: Rc<F>,
+    marker: PhantomData<fn(T) -> G>,
+}
+
+impl<T, F, G> std::fmt::Debug for ForEach<T, F, G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ForEach")
+    }
+}
+
+impl<T, F, G> ForEach<T, F, G>
+where
+    T: Value,
+    F: Fn(&OpenContext) -> G + 'static,
+    G: FnMut(&Rec<T>, EventTime) + 'static,
+{
+    /// `make` gives each worker its closure.
+    pub fn new(make: F) -> Self {
+        Self { make: Rc::new(make), marker: PhantomData }
+    }
+}
+
+impl<T, F, G> Sink<T> for ForEach<T, F, G>
+where
+    T: Value,
+    F: Fn(&OpenContext) -> G + 'static,
+    G: FnMut(&Rec<T>, EventTime) + 'static,
+{
+    type Writer = ForEachWriter<G>;
+
+    fn writers(&self) -> Writers {
+        Writers::PerWorker
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<ForEachWriter<G>, OperatorFault> {
+        Ok(ForEachWriter { each: (self.make)(context) })
+    }
+
+    fn describe(&self) -> String {
+        "for each".into()
+    }
+}
+
+/// Calls a closure with each record.
+pub struct ForEachWriter<G> {
+    each: G,
+}
+
+impl<G> std::fmt::Debug for ForEachWriter<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ForEachWriter")
+    }
+}
+
+impl<T: Value, G: FnMut(&Rec<T>, EventTime) + 'static> SinkWriter<T> for ForEachWriter<G> {
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        run.iter().for_each(|(record, at)| (self.each)(record, at));
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Results go out.
+//!
+//! A sink gives each worker that it runs on a writer; a writer takes runs of records and is closed when the input has ended. In this
+//! version a sink's output is final at once: at least once, were the job restarted.
+//!
+//! * Arrives from: [`crate::exchange`], as pages.
+//! * Leaves to: outside, as bytes through [`crate::format`], or as values.
+
+mod collect;
+mod file;
+mod operator;
+
+pub use collect::{Blackhole, Collect, Collected, ForEach};
+pub use file::FileSink;
+pub(crate) use operator::SinkOperator;
+
+use crate::error::OperatorFault;
+use crate::exchange::Records;
+use crate::record::Value;
+use crate::source::OpenContext;
+
+/// On which workers a sink's writers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// One on each worker; records stay where they are.
+    PerWorker,
+    /// One, on worker 0; records of all workers come there.
+    One,
+}
+
+/// Where results go.
+pub trait Sink<T: Value>: 'static {
+    /// Writes the records of one worker.
+    type Writer: SinkWriter<T>;
+
+    /// On which workers it runs.
+    fn writers(&self) -> Writers;
+
+    /// A writer; called on the worker, before its first record.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened; the job ends with this error.
+    fn open(&self, context: &OpenContext) -> Result<Self::Writer, OperatorFault>;
+
+    /// What it is, for plans.
+    fn describe(&self) -> String {
+        String::new()
+    }
+}
+
+/// Writes what one worker's tasks send to a sink.
+pub trait SinkWriter<T: Value>: 'static {
+    /// Takes a run of records, in order.
+    ///
+    /// # Errors
+    ///
+    /// What ends the job.
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
+
+    /// The input has ended; true when everything is out, false to be asked again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    fn poll_close(&mut self) -> Result<bool, OperatorFault> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,223 @@
+//! How watermarks are made, per split: bounded disorder, monotonic, punctuated, custom; and idleness.
+//!
+//! A watermark `w` says: no record with an event time before `w` is expected any more. It is made after every
+//! [`WATERMARK_STRIDE`] records of a split and whenever the split runs dry, so for a bounded input which records are
+//! late is a property of the input, not of batch sizes, worker counts or timing.
+
+use std::time::Duration;
+
+use super::EventTime;
+use crate::raw::view::Rec;
+use crate::record::Value;
+
+/// Records of a split between two watermarks. A watermark costs each receiver about as much as a record, so one
+/// in 64 is below 2 %; a split that runs dry makes one at once, so it adds no delay.
+pub const WATERMARK_STRIDE: u64 = 64;
+
+/// A split with no record for this long stops holding event time back, unless the strategy says otherwise.
+pub const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(10);
+
+/// What happens to event time when every split of a source is idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AllIdle {
+    /// Event time goes on with the clock from where it stood, so open windows close.
+    #[default]
+    AdvanceWithClock,
+    /// Event time stands still until a record comes.
+    Hold,
+}
+
+/// Makes the watermarks of one split.
+pub trait WatermarkGenerator<T: Value> {
+    /// True if [`Self::on_record`] wants to see each record (one dyn call a record).
+    fn reads_records(&self) -> bool {
+        false
+    }
+
+    /// Sees one record, if [`Self::reads_records`] says so.
+    fn on_record(&mut self, _record: &Rec<T>, _at: EventTime) {}
+
+    /// The watermark now; `greatest` is the latest event time of the split so far. The engine never lets
+    /// a watermark go back, so neither need a generator care.
+    fn watermark(&mut self, greatest: EventTime) -> EventTime;
+}
+
+/// How a source's watermarks are made; one generator per split.
+pub trait WatermarkStrategy<T: Value>: 'static {
+    /// A generator for a new split.
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>>;
+
+    /// The silence after which a split is idle; `None` = never.
+    fn idle_timeout(&self) -> Option<Duration> {
+        Some(DEFAULT_IDLE_AFTER)
+    }
+
+    /// What happens when all splits are idle.
+    fn all_idle(&self) -> AllIdle {
+        AllIdle::default()
+    }
+
+    /// The same strategy with another idle timeout.
+    fn idle_after(self, silence: Duration) -> WithIdleness<Self>
+    where
+        Self: Sized,
+    {
+        let all_idle = self.all_idle();
+        WithIdleness { strategy: self, idle_after: Some(silence), all_idle }
+    }
+
+    /// The same strategy; a silent split holds event time back for ever.
+    fn never_idle(self) -> WithIdleness<Self>
+    where
+        Self: Sized,
+    {
+        let all_idle = self.all_idle();
+        WithIdleness { strategy: self, idle_after: None, all_idle }
+    }
+
+    /// The same strategy with another answer to "all splits are idle".
+    fn when_all_idle(self, all_idle: AllIdle) -> WithIdleness<Self>
+    where
+        Self: Sized,
+    {
+        let idle_after = self.idle_timeout();
+        WithIdleness { strategy: self, idle_after, all_idle }
+    }
+}
+
+/// A strategy with its own idleness.
+#[derive(Debug, Clone)]
+pub struct WithIdleness<S> {
+    strategy: S,
+    idle_after: Option<Duration>,
+    all_idle: AllIdle,
+}
+
+impl<T: Value, S: WatermarkStrategy<T>> WatermarkStrategy<T> for WithIdleness<S> {
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
+        self.strategy.generator()
+    }
+
+    fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_after
+    }
+
+    fn all_idle(&self) -> AllIdle {
+        self.all_idle
+    }
+}
+
+/// Records are at most this much older than the newest record before them.
+#[derive(Debug, Clone, Copy)]
+pub struct BoundedOutOfOrderness {
+    bound: Duration,
+}
+
+impl BoundedOutOfOrderness {
+    /// Disorder of up to `bound`; what is older is late.
+    pub fn of(bound: Duration) -> Self {
+        Self { bound }
+    }
+}
+
+impl<T: Value> WatermarkGenerator<T> for BoundedOutOfOrderness {
+    fn watermark(&mut self, greatest: EventTime) -> EventTime {
+        greatest.saturating_sub(self.bound)
+    }
+}
+
+impl<T: Value> WatermarkStrategy<T> for BoundedOutOfOrderness {
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
+        Box::new(*self)
+    }
+}
+
+/// Event times never go back within a split.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Monotonic;
+
+impl<T: Value> WatermarkGenerator<T> for Monotonic {
+    fn watermark(&mut self, greatest: EventTime) -> EventTime {
+        greatest
+    }
+}
+
+impl<T: Value> WatermarkStrategy<T> for Monotonic {
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
+        Box::new(*self)
+    }
+}
+
+/// No watermark before the end of the input; windows close there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OnlyAtEnd;
+
+impl<T: Value> WatermarkGenerator<T> for OnlyAtEnd {
+    fn watermark(&mut self, _: EventTime) -> EventTime {
+        EventTime::MIN
+    }
+}
+
+impl<T: Value> WatermarkStrategy<T> for OnlyAtEnd {
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
+        Box::new(*self)
+    }
+
+    fn idle_timeout(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Some records carry watermarks: `read` returns the one of a record that does.
+#[derive(Clone)]
+pub struct Punctuated<F> {
+    read: F,
+}
+
+impl<F> Punctuated<F> {
+    /// Watermarks are what `read` returns.
+    pub fn by(read: F) -> Self {
+        Self { read }
+    }
+}
+
+impl<F> std::fmt::Debug for Punctuated<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Punctuated")
+    }
+}
+
+struct PunctuatedGenerator<F> {
+    read: F,
+    watermark: EventTime,
+}
+
+impl<T, F> WatermarkGenerator<T> for PunctuatedGenerator<F>
+where
+    T: Value,
+    F: Fn(&Rec<T>) -> Option<EventTime>,
+{
+    fn reads_records(&self) -> bool {
+        true
+    }
+
+    fn on_record(&mut self, record: &Rec<T>, _: EventTime) {
+        if let Some(at) = (self.read)(record) {
+            self.watermark = self.watermark.max(at);
+        }
+    }
+
+    fn watermark(&mut self, _: EventTime) -> EventTime {
+        self.watermark
+    }
+}
+
+impl<T, F> WatermarkStrategy<T> for Punctuated<F>
+where
+    T: Value,
+    F: Fn(&Rec<T>) -> Option<EventTime> + Clone + 'static,
+{
+    fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
+        Box::new(PunctuatedGenerator { read: self.read.clone(), watermark: EventTime::MIN })
+    }
+}

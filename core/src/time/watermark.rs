@@ -1,0 +1,151 @@
+//! How the event times of several inputs become one.
+//!
+//! A task's event time is the least watermark of its inputs, idle and ended ones left out. It never goes back.
+//!
+//! # Source
+//!
+//! Akidau et al., "MillWheel", PVLDB 6(11), 2013; idleness as in Flink's `StatusWatermarkValve`.
+
+use super::EventTime;
+use crate::raw::page::Control;
+
+#[derive(Debug, Clone, Copy)]
+struct Input {
+    watermark: EventTime,
+    idle: bool,
+    ended: bool,
+}
+
+/// The merged event time of a fixed number of inputs.
+///
+/// Cost: O(inputs) for each control element, O(1) for each record.
+#[derive(Debug)]
+pub(crate) struct MergedTime {
+    inputs: Vec<Input>,
+    watermark: EventTime,
+    idle: bool,
+}
+
+impl MergedTime {
+    pub(crate) fn new(inputs: usize) -> Self {
+        let input = Input { watermark: EventTime::MIN, idle: false, ended: false };
+        Self { inputs: vec![input; inputs], watermark: EventTime::MIN, idle: false }
+    }
+
+    /// The merged watermark.
+    #[cfg(test)]
+    pub(crate) fn watermark(&self) -> EventTime {
+        self.watermark
+    }
+
+    /// Takes a control element of one input; `then` gets what follows for the whole, in order.
+    pub(crate) fn apply(&mut self, input: usize, control: Control, then: &mut impl FnMut(Control)) {
+        let state = &mut self.inputs[input];
+        match control {
+            Control::Watermark(at) => {
+                state.watermark = state.watermark.max(at);
+            }
+            Control::Idle => state.idle = true,
+            Control::Active => state.idle = false,
+            Control::End => {
+                state.ended = true;
+                state.watermark = EventTime::MAX;
+            }
+        }
+        self.settle(then);
+    }
+
+    fn settle(&mut self, then: &mut impl FnMut(Control)) {
+        if self.inputs.iter().all(|input| input.ended) {
+            self.advance(EventTime::MAX, then);
+            then(Control::End);
+            return;
+        }
+        let busy = || self.inputs.iter().filter(|input| !input.ended && !input.idle);
+        let idle = busy().next().is_none();
+        let least = busy().map(|input| input.watermark).min();
+        // When all are idle, time still follows the farthest of the idle inputs: each of them has promised that much,
+        // and none of them holds the others back.
+        let least = least.or_else(|| {
+            self.inputs.iter().filter(|input| !input.ended).map(|input| input.watermark).max()
+        });
+        if self.idle && !idle {
+            self.idle = false;
+            then(Control::Active);
+        }
+        if let Some(at) = least {
+            self.advance(at, then);
+        }
+        if idle && !self.idle {
+            self.idle = true;
+            then(Control::Idle);
+        }
+    }
+
+    fn advance(&mut self, at: EventTime, then: &mut impl FnMut(Control)) {
+        if at > self.watermark {
+            self.watermark = at;
+            then(Control::Watermark(at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(nanos: i64) -> EventTime {
+        EventTime::from_nanos(nanos)
+    }
+
+    fn apply(time: &mut MergedTime, input: usize, control: Control) -> Vec<Control> {
+        let mut out = Vec::new();
+        time.apply(input, control, &mut |control| out.push(control));
+        out
+    }
+
+    #[test]
+    fn time_is_that_of_the_slowest_input() {
+        let mut time = MergedTime::new(2);
+        assert_eq!(apply(&mut time, 0, Control::Watermark(at(9))), []);
+        assert_eq!(apply(&mut time, 1, Control::Watermark(at(5))), [Control::Watermark(at(5))]);
+        assert_eq!(apply(&mut time, 1, Control::Watermark(at(12))), [Control::Watermark(at(9))]);
+        assert_eq!(time.watermark(), at(9));
+    }
+
+    #[test]
+    fn idle_input_does_not_hold_time_back() {
+        let mut time = MergedTime::new(2);
+        apply(&mut time, 0, Control::Watermark(at(9)));
+        assert_eq!(apply(&mut time, 1, Control::Idle), [Control::Watermark(at(9))]);
+        assert_eq!(apply(&mut time, 1, Control::Active), []);
+        assert_eq!(apply(&mut time, 0, Control::Watermark(at(20))), []);
+    }
+
+    #[test]
+    fn all_idle_passes_on_idle_once_and_active_once() {
+        let mut time = MergedTime::new(2);
+        apply(&mut time, 0, Control::Watermark(at(9)));
+        apply(&mut time, 0, Control::Idle);
+        assert_eq!(apply(&mut time, 1, Control::Idle), [Control::Watermark(at(9)), Control::Idle]);
+        assert_eq!(apply(&mut time, 1, Control::Idle), []);
+        assert_eq!(apply(&mut time, 0, Control::Active), [Control::Active]);
+    }
+
+    #[test]
+    fn end_of_all_inputs_closes_everything_and_ends() {
+        let mut time = MergedTime::new(2);
+        assert_eq!(apply(&mut time, 0, Control::End), []);
+        assert_eq!(
+            apply(&mut time, 1, Control::End),
+            [Control::Watermark(EventTime::MAX), Control::End]
+        );
+    }
+
+    #[test]
+    fn ended_input_leaves_time_to_the_others() {
+        let mut time = MergedTime::new(2);
+        apply(&mut time, 0, Control::End);
+        assert_eq!(apply(&mut time, 1, Control::Watermark(at(3))), [Control::Watermark(at(3))]);
+    }
+}
