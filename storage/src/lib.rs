@@ -1,1 +1,89 @@
-//! Storage.
+//! The keyed state store of Thalweg: a log and its index, one store per core.
+//!
+//! This crate knows bytes, keys and hashes; it does not know records, operators or watermarks. A
+//! [`Store`] belongs to one core and hands out [`Table`]s, each owned by one operator: no locks, no
+//! atomics, nothing shared but an account of memory. The shape is FASTER's hybrid log, made for epochs:
+//! entries are found through an index of hashes, are updated in place while they are mutable, and are addressed
+//! rather than pointed at, so that what is frozen can be written to disk and mapped again.
+//!
+//! In the order in which an update meets them:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`store`](Store) | names tables and counts memory |
+//! | [`panes`](Panes) | one table per slice of time, dropped whole |
+//! | [`table`](Table) | the operations; [`list`](Table::append) for several values a key |
+//! | `index` | hash to address: one cache line a lookup, doubles without a pause |
+//! | `log` | where entries live; what is dead is reused |
+//! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
+//! | [`raw`] | huge pages and prefetch: the only `unsafe` of the crate |
+//!
+//! # Example
+//!
+//! ```
+//! use thalweg_storage::{Cursor, Store, TableConfig, TableName};
+//!
+//! // Any well-mixed hash will do, as long as it is always the same.
+//! fn hash(key: u64) -> u64 {
+//!     let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+//!     (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+//! }
+//!
+//! # fn main() -> Result<(), thalweg_storage::StoreError> {
+//! let mut store = Store::default();
+//! let mut counts = store.table(TableName::new("count by user", "total"), TableConfig::default())?;
+//! let batch = [7u64, 9, 7];
+//! batch.iter().for_each(|user| counts.prefetch_bucket(hash(*user)));
+//! batch.iter().for_each(|user| counts.prefetch_entry(hash(*user)));
+//! for user in batch {
+//!     let (count, _new) = counts.upsert(hash(user), &user.to_le_bytes(), 8, |_zero| {});
+//!     count[0] += 1;
+//! }
+//! assert_eq!(counts.get(hash(7), &7u64.to_le_bytes()), Some(&2u64.to_le_bytes()[..]));
+//!
+//! let mut cursor = Cursor::default();
+//! while let Some((_hash, user, count)) = counts.next(&mut cursor) {
+//!     assert_eq!((user.len(), count.len()), (8, 8));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Not here
+//!
+//! No file and no freeze yet: everything is in memory and lost with the process. What will make it durable is prepared
+//! as a seam only: whatever writes asks first whether the entry is still mutable, and copies it to the tail if not.
+//!
+//! # Source
+//!
+//! B. Chandramouli et al., "FASTER: A Concurrent Key-Value Store with In-Place Updates", SIGMOD 2018.
+#![deny(missing_docs)]
+
+mod config;
+mod error;
+mod store;
+mod panes;
+mod table;
+mod list;
+mod index;
+mod log;
+mod cursor;
+mod memory;
+#[expect(
+    unsafe_code,
+    reason = "memory and prefetch; the only folder of this crate where unsafe compiles"
+)]
+pub mod raw;
+
+pub use config::{StoreConfig, TableConfig, TableName};
+pub use cursor::Cursor;
+pub use error::StoreError;
+pub use panes::Panes;
+pub use store::Store;
+pub use table::Table;
+
+/// Longest key, bytes.
+pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;
+
+/// Longest value, bytes; in a list, 32 bytes less.
+pub const MAX_VALUE_BYTES: usize = log::entry::MAX_VALUE_BYTES;

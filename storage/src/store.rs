@@ -1,0 +1,128 @@
+//! The store of one core: where its tables come from, and how much memory they hold.
+
+use crate::memory::Memory;
+use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// The tables of one core; see the [crate documentation](crate).
+///
+/// Tables are handed to the operators that own them and need no store to work: it keeps only the
+/// names and the account of memory. Neither `Send` nor `Sync`: one core, one store.
+#[derive(Debug)]
+pub struct Store {
+    names: BTreeSet<TableName>,
+    memory: Rc<Memory>,
+}
+
+impl Store {
+    /// An empty store. Cost: populating [`StoreConfig::reserve_bytes`].
+    #[must_use]
+    pub fn new(config: StoreConfig) -> Self {
+        let memory = Rc::new(Memory::default());
+        memory.reserve(config.reserve_bytes);
+        Self { names: BTreeSet::new(), memory }
+    }
+
+    /// A new, empty table. An empty table with default settings holds 64 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::DuplicateTable`] if the name was ever given to a table of this store, even if
+    /// that table is dropped: names are addresses in checkpoints.
+    /// [`StoreError::Alignment`] if `value_align` is neither 8 nor 16.
+    pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
+        self.claim(name, config)?;
+        Ok(Table::new(Rc::clone(&self.memory), config))
+    }
+
+    /// Time-scoped tables under one name, one per pane, made on first touch with `config`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::table`].
+    pub fn panes(&mut self, name: TableName, config: TableConfig) -> Result<Panes, StoreError> {
+        self.claim(name, config)?;
+        Ok(Panes::new(Rc::clone(&self.memory), config))
+    }
+
+    /// Memory that the tables of this core hold, bytes, logs and indexes. Cost: O(1).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// Memory kept ready for tables to grow into, bytes; not part of [`Store::bytes`].
+    #[must_use]
+    pub fn spare_bytes(&self) -> usize {
+        self.memory.spare()
+    }
+
+    /// Gives ready memory beyond `keep_bytes` back to the system.
+    pub fn trim(&mut self, keep_bytes: usize) {
+        self.memory.trim(keep_bytes);
+    }
+
+    fn claim(&mut self, name: TableName, config: TableConfig) -> Result<(), StoreError> {
+        if !matches!(config.value_align, 8 | 16) {
+            return Err(StoreError::Alignment { name, value_align: config.value_align });
+        }
+        if self.names.contains(&name) {
+            return Err(StoreError::DuplicateTable { name });
+        }
+        self.names.insert(name);
+        Ok(())
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(StoreConfig::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut store = Store::default();
+        let name = TableName::new("counts", "total");
+        let table = store.table(name.clone(), TableConfig::default()).unwrap();
+        drop(table);
+        let error = store.panes(name.clone(), TableConfig::default()).unwrap_err();
+        assert_eq!(error, StoreError::DuplicateTable { name });
+        assert_eq!(
+            error.to_string(),
+            "table \"counts/total\" is there already; give the operator or the state another name"
+        );
+        store.table(TableName::new("counts", "other"), TableConfig::default()).unwrap();
+    }
+
+    #[test]
+    fn an_odd_alignment_is_refused() {
+        let error =
+            Store::default().table(TableName::new("a", "b"), TableConfig::default().value_align(4));
+        assert!(matches!(error, Err(StoreError::Alignment { value_align: 4, .. })));
+    }
+
+    #[test]
+    fn memory_is_counted_while_tables_hold_it() {
+        let mut store = Store::new(StoreConfig::default().reserve_bytes(1));
+        let ready = store.spare_bytes();
+        assert!(ready > 0);
+        let mut table = store.table(TableName::new("a", "b"), TableConfig::default()).unwrap();
+        let empty = store.bytes();
+        assert_eq!(empty, table.bytes());
+        for key in 0u64..1000 {
+            table.put(key, &key.to_le_bytes(), b"value");
+        }
+        assert!(store.bytes() > empty);
+        assert_eq!(store.bytes(), table.bytes());
+        drop(table);
+        assert_eq!(store.bytes(), 0);
+        store.trim(0);
+        assert_eq!(store.spare_bytes(), 0);
+    }
+}

@@ -1,0 +1,270 @@
+//! One table: keys and values as bytes, found by hash.
+//!
+//! A [`Table`] joins a [log](crate::log), which holds the entries, and an [index](crate::index),
+//! which leads from a hash to an entry. Every method takes the full 64-bit hash of the key beside
+//! the key: it was computed once, when the record was partitioned. It has to be well mixed in its low 40
+//! bits; its top bits may be the same for all keys of the table.
+//!
+//! # Invariants
+//!
+//! 1. A key has one entry, which holds either one value or a list of values.
+//! 2. Equal sequences of operations make equal logs, so scans meet entries in the same order in
+//!    every run; where memory lies decides nothing.
+//! 3. Whatever writes to an entry goes through [`Table::writable`], which moves an entry that is
+//!    not mutable to the tail first. So no reference to a value outlives the next call.
+//!
+//! # Cost
+//!
+//! Two cache misses for a key that is there: bucket and entry. For a batch, call
+//! [`Table::prefetch_bucket`] for all its hashes, then [`Table::prefetch_entry`] for all, then the operation itself: with
+//! 32 at a time the misses overlap. No operation but [`Table::clear`] takes time in proportion to the table.
+
+use crate::TableConfig;
+use crate::index::{Index, Place};
+use crate::log::entry::{self, Header, Kind};
+use crate::log::{Address, Log, size_class};
+use crate::memory::Memory;
+use std::rc::Rc;
+
+/// Keyed state of one operator on one core; see the file's header. Made by [`crate::Store::table`].
+#[derive(Debug)]
+pub struct Table {
+    pub(crate) log: Log,
+    pub(crate) index: Index,
+    pub(crate) value_align: usize,
+    /// Newest blocks of removed lists, whose space is still to be released; see [`crate::list`].
+    pub(crate) doomed: Vec<Address>,
+}
+
+impl Table {
+    pub(crate) fn new(memory: Rc<Memory>, config: TableConfig) -> Self {
+        let index = Index::new(Rc::clone(&memory), config.expected_keys);
+        Self { log: Log::new(memory), index, value_align: config.value_align, doomed: Vec::new() }
+    }
+
+    /// Number of keys. Cost: O(1).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no key. Cost: O(1).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory held, bytes: log and index, with what is free in them. Cost: O(1).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.log.bytes() + self.index.bytes()
+    }
+
+    /// First phase for a batch: asks for the bucket of `hash`. Cost: about 1 ns; never waits.
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Second phase: reads the bucket, which the first phase should have brought, and asks for the
+    /// entry that it leads to. Cost: about 2 ns if the bucket is there.
+    #[inline(always)]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(address) = self.index.guess(hash) {
+            self.log.prefetch(address);
+        }
+    }
+
+    /// The value of `key`. Cost: O(1), two cache misses.
+    ///
+    /// # Panics
+    ///
+    /// If the key holds a list; see [`Table::for_each_value`].
+    #[inline]
+    #[must_use]
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
+        let (_, address) = self.find(hash, key)?;
+        let bytes = self.log.at(address);
+        let header = Header::read(bytes);
+        expect_kind(header, Kind::Single);
+        let start = entry::value_offset(header.key_len(), self.value_align);
+        Some(&bytes[start..start + header.value_len()])
+    }
+
+    /// The value of `key`, to be changed in place; its length stays. Cost: as [`Table::get`]; the
+    /// first change of an entry since a freeze copies it.
+    ///
+    /// # Panics
+    ///
+    /// If the key holds a list.
+    #[inline]
+    #[must_use]
+    pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut [u8]> {
+        let (place, address) = self.find(hash, key)?;
+        let address = self.writable(place, address);
+        Some(self.value_mut(address, Kind::Single))
+    }
+
+    /// The value of `key`, to be changed in place; if there is none, a new one of `value_len`
+    /// bytes that are zero and then passed to `init`. `true` if it is new.
+    ///
+    /// A value that is there already keeps its length, whatever `value_len` says.
+    /// Cost: as [`Table::get_mut`]; a new key may also obtain 2 MiB of memory and moves some buckets
+    /// of a growing index.
+    ///
+    /// # Panics
+    ///
+    /// If the key holds a list, or is 4 MiB or longer, or `value_len` is 4 GiB or more.
+    #[inline]
+    pub fn upsert(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value_len: usize,
+        init: impl FnOnce(&mut [u8]),
+    ) -> (&mut [u8], bool) {
+        if let Some((place, address)) = self.find(hash, key) {
+            let address = self.writable(place, address);
+            return (self.value_mut(address, Kind::Single), false);
+        }
+        let address = self.insert(Kind::Single, hash, key, value_len);
+        let value = self.value_mut(address, Kind::Single);
+        value.fill(0);
+        init(value);
+        (value, true)
+    }
+
+    /// Sets the value of `key`, of any length. `true` if the key is new.
+    ///
+    /// A value that fits into its entry is replaced in place; a longer one gets a new entry, at the
+    /// tail or where an entry of that size died.
+    ///
+    /// # Panics
+    ///
+    /// As [`Table::upsert`].
+    pub fn put(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
+        let Some((place, address)) = self.find(hash, key) else {
+            let address = self.insert(Kind::Single, hash, key, value.len());
+            self.value_mut(address, Kind::Single).copy_from_slice(value);
+            return true;
+        };
+        let header = self.log.header(address);
+        expect_kind(header, Kind::Single);
+        let needed = entry::value_offset(key.len(), self.value_align) + value.len();
+        let address = if self.log.is_mutable(address) && needed <= size_class::bytes(header.class())
+        {
+            header.with_value_len(value.len()).write(self.log.at_mut(address));
+            address
+        } else {
+            let fresh = self.write_entry(Kind::Single, hash, key, value.len());
+            self.index.redirect(place, fresh);
+            self.log.release(address);
+            fresh
+        };
+        self.value_mut(address, Kind::Single).copy_from_slice(value);
+        false
+    }
+
+    /// Removes `key` with its value or its list. `true` if it was there.
+    ///
+    /// Cost: O(1); the space of a long list is released piece by piece by later operations.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
+        self.release_some_blocks();
+        let Some((place, address)) = self.find(hash, key) else { return false };
+        if self.log.header(address).kind() == Kind::List {
+            self.doom_blocks(address);
+        }
+        self.index.remove(place, hash);
+        self.log.release(address);
+        true
+    }
+
+    /// Removes everything and keeps the memory: the index at its size, the log's 2 MiB chunks in
+    /// the core's pool. Cursors start anew.
+    ///
+    /// Cost: zeroing the index, 9 to 24 bytes a key: about 2 ms for a million keys.
+    /// [`crate::Panes::drop_pane`] does the same in bounded pieces.
+    pub fn clear(&mut self) {
+        self.begin_clear();
+        self.index.clear();
+    }
+
+    /// The bounded part of clearing; [`Index::scrub`] is the rest.
+    pub(crate) fn begin_clear(&mut self) {
+        self.log.clear();
+        self.doomed.clear();
+        self.index.begin_clear();
+    }
+
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<(Place, Address)> {
+        self.index.find(hash, |address| {
+            let bytes = self.log.at(address);
+            entry::has_key(bytes, Header::read(bytes), key)
+        })
+    }
+
+    /// Where the entry may be written: where it is, or, if it is frozen, its copy at the tail.
+    #[inline(always)]
+    pub(crate) fn writable(&mut self, place: Place, address: Address) -> Address {
+        if self.log.is_mutable(address) { address } else { self.copy_to_tail(place, address) }
+    }
+
+    #[cold]
+    fn copy_to_tail(&mut self, place: Place, address: Address) -> Address {
+        let class = self.log.header(address).class();
+        let bytes = self.log.at(address)[..size_class::bytes(class)].to_vec();
+        let copy = self.log.allocate(class);
+        self.log.at_mut(copy)[..bytes.len()].copy_from_slice(&bytes);
+        self.index.redirect(place, copy);
+        copy
+    }
+
+    /// The value part of an entry that is mutable.
+    #[inline(always)]
+    pub(crate) fn value_mut(&mut self, address: Address, kind: Kind) -> &mut [u8] {
+        let align = self.value_align;
+        let bytes = self.log.at_mut(address);
+        let header = Header::read(bytes);
+        expect_kind(header, kind);
+        let start = entry::value_offset(header.key_len(), align);
+        &mut bytes[start..start + header.value_len()]
+    }
+
+    /// A new entry for a key that is not there; the caller writes the whole value.
+    #[inline(never)]
+    pub(crate) fn insert(
+        &mut self,
+        kind: Kind,
+        hash: u64,
+        key: &[u8],
+        value_len: usize,
+    ) -> Address {
+        self.release_some_blocks();
+        let address = self.write_entry(kind, hash, key, value_len);
+        self.index.insert(hash, address, &self.log);
+        address
+    }
+
+    fn write_entry(&mut self, kind: Kind, hash: u64, key: &[u8], value_len: usize) -> Address {
+        let start = entry::value_offset(key.len(), self.value_align);
+        let class = size_class::of(start + value_len);
+        let header = Header::new(kind, class, key.len(), value_len);
+        let address = self.log.allocate(class);
+        let bytes = self.log.at_mut(address);
+        header.write(bytes);
+        entry::set_second_word(bytes, hash);
+        bytes[entry::HEADER_BYTES..entry::HEADER_BYTES + key.len()].copy_from_slice(key);
+        // The gap before the value: what goes to disk one day depends on operations alone.
+        bytes[entry::HEADER_BYTES + key.len()..start].fill(0);
+        address
+    }
+}
+
+#[inline(always)]
+pub(crate) fn expect_kind(header: Header, kind: Kind) {
+    assert!(
+        header.kind() == kind,
+        "invariant 1: a key holds either one value or a list, and is used accordingly"
+    );
+}
