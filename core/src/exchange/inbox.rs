@@ -3,18 +3,18 @@
 use super::lane::LaneRx;
 use crate::raw::page::{Control, Element, PageView};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Value};
+use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// A run of records of one page, in order; what an operator gets at a time.
 #[derive(Debug, Clone, Copy)]
-pub struct Records<'a, T: Value> {
+pub struct Records<'a, T: Record> {
     page: PageView<'a, T>,
     from: usize,
     to: usize,
 }
 
-impl<'a, T: Value> Records<'a, T> {
+impl<'a, T: Record> Records<'a, T> {
     /// Number of records.
     #[inline]
     pub fn len(&self) -> usize {
@@ -57,7 +57,7 @@ impl<'a, T: Value> Records<'a, T> {
 }
 
 /// What a port does with what arrives.
-pub(crate) trait Arrivals<T: Value> {
+pub(crate) trait Arrivals<T: Record> {
     /// Takes a run of records; false to stop reading this page for now.
     fn records(&mut self, run: Records<'_, T>) -> bool;
     /// Takes a control element of lane `lane`; false to stop reading this page for now.
@@ -65,7 +65,7 @@ pub(crate) trait Arrivals<T: Value> {
 }
 
 #[derive(Debug)]
-struct InLane<T: Value> {
+struct InLane<T: Record> {
     rx: LaneRx<T>,
     /// Elements of the front page that were read already.
     cursor: usize,
@@ -73,11 +73,11 @@ struct InLane<T: Value> {
 
 /// The lanes into one port.
 #[derive(Debug)]
-pub(crate) struct Inbox<T: Value> {
+pub(crate) struct Inbox<T: Record> {
     lanes: Vec<InLane<T>>,
 }
 
-impl<T: Value> Inbox<T> {
+impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
         Self { lanes: lanes.into_iter().map(|rx| InLane { rx, cursor: 0 }).collect() }
     }

@@ -16,20 +16,20 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use crate::raw::page::{Control, PageBuf, PageRx, PageTx};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Value};
+use crate::record::{KeyHash, Record};
 use crate::raw::doorbell::Ringer;
 use crate::time::EventTime;
 
 /// The receiving end of a lane, as the mesh hands it out.
 #[derive(Debug)]
-pub(crate) struct LaneRx<T: Value> {
+pub(crate) struct LaneRx<T: Record> {
     pub(crate) pages: PageRx<T>,
     pub(crate) large: Receiver<PageBuf<T>>,
     /// Wakes the sender when a page is released; none if the sender is this worker.
     pub(crate) sender: Option<Ringer>,
 }
 
-impl<T: Value> LaneRx<T> {
+impl<T: Record> LaneRx<T> {
     /// Gives the front page back, and wakes a sender that waits for one.
     pub(crate) fn release(&mut self) {
         self.pages.release();
@@ -41,7 +41,7 @@ impl<T: Value> LaneRx<T> {
 
 /// The sending end of a lane.
 #[derive(Debug)]
-pub(crate) struct Lane<T: Value> {
+pub(crate) struct Lane<T: Record> {
     tx: PageTx<T>,
     large: Sender<PageBuf<T>>,
     /// Wakes the receiver; none if it is this worker.
@@ -53,7 +53,7 @@ pub(crate) struct Lane<T: Value> {
     spare: Vec<PageBuf<T>>,
 }
 
-impl<T: Value> Lane<T> {
+impl<T: Record> Lane<T> {
     pub(crate) fn new(
         tx: PageTx<T>,
         large: Sender<PageBuf<T>>,

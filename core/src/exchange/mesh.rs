@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use super::lane::{Lane, LaneRx};
 use crate::raw::doorbell::Ringer;
 use crate::raw::page::page_ring;
-use crate::record::Value;
+use crate::record::Record;
 
 /// Which workers an edge connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Pattern {
 
 /// One worker's ends of one edge.
 #[derive(Debug)]
-pub(crate) struct EdgeEnds<T: Value> {
+pub(crate) struct EdgeEnds<T: Record> {
     pub(crate) senders: Vec<Lane<T>>,
     pub(crate) receivers: Vec<LaneRx<T>>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct MeshConfig<'a> {
 pub(crate) type EdgeMaker = fn(Pattern, &MeshConfig<'_>) -> Vec<AnyEnds>;
 
 /// The maker of edges of `T`.
-pub(crate) fn make_edge<T: Value>(pattern: Pattern, config: &MeshConfig<'_>) -> Vec<AnyEnds> {
+pub(crate) fn make_edge<T: Record>(pattern: Pattern, config: &MeshConfig<'_>) -> Vec<AnyEnds> {
     let mut ends: Vec<EdgeEnds<T>> = (0..config.workers)
         .map(|_| EdgeEnds { senders: Vec::new(), receivers: Vec::new() })
         .collect();

@@ -10,11 +10,11 @@ use crate::operator::chain::{Chain, Emit};
 use crate::raw::page::{Element, PageView};
 use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 
 /// One consumer of an operator's output.
-pub(crate) trait Outlet<T: Value> {
+pub(crate) trait Outlet<T: Record> {
     /// Takes every element of the page; never refuses (see [`super::lane`]).
     fn page(&mut self, page: PageView<'_, T>) -> Result<(), OperatorFault>;
     /// Ends open pages; true if one was published.
@@ -45,14 +45,14 @@ impl<C: Chain, R: Route<C::Out>> ChainOutlet<C, R> {
 }
 
 /// Where the chain's results go.
-struct IntoLanes<'a, T: Value, R> {
+struct IntoLanes<'a, T: Record, R> {
     route: &'a R,
     lanes: &'a mut [Lane<T>],
     scratch: &'a mut Scratch<T>,
     origin_ns: u64,
 }
 
-impl<T: Value, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
+impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
     #[inline]
     fn record(&mut self, record: &Rec<T>, at: EventTime) {
         let (hash, lane) = self.route.route(record);

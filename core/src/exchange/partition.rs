@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::raw::view::Rec;
-use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Value};
+use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Record};
 
 /// Reads the key of a record; made by `key_by` and `key_by_value`.
-pub trait KeySelector<T: Value>: 'static {
+pub trait KeySelector<T: Record>: 'static {
     /// The key, as results carry it.
     type Key: Key;
     /// The hash of the record's key.
@@ -39,7 +39,7 @@ impl<F, R: ?Sized> std::fmt::Debug for ByRef<F, R> {
 
 impl<T, F, R> KeySelector<T> for ByRef<F, R>
 where
-    T: Value,
+    T: Record,
     R: KeyRef + ?Sized + 'static,
     F: Fn(&Rec<T>) -> &R + 'static,
 {
@@ -76,7 +76,7 @@ impl<F, K> std::fmt::Debug for ByValue<F, K> {
 
 impl<T, F, K> KeySelector<T> for ByValue<F, K>
 where
-    T: Value,
+    T: Record,
     K: KeyRef + 'static,
     F: Fn(&Rec<T>) -> K + 'static,
 {
@@ -90,12 +90,14 @@ where
     #[inline]
     fn bytes<'a>(&self, record: &'a Rec<T>, scratch: &'a mut KeyScratch) -> &'a [u8] {
         let key = (self.select)(record);
-        scratch.copy(&key)
+        scratch.clear();
+        key.append_to(scratch);
+        scratch.as_bytes()
     }
 }
 
 /// Chooses the lane of each record of one edge.
-pub(crate) trait Route<T: Value>: 'static {
+pub(crate) trait Route<T: Record>: 'static {
     /// True if the choice needs the record; else [`KeyHash`] 0 and lane 0 serve for all.
     const READS_RECORD: bool;
     fn route(&self, record: &Rec<T>) -> (KeyHash, usize);
@@ -105,7 +107,7 @@ pub(crate) trait Route<T: Value>: 'static {
 #[derive(Debug)]
 pub(crate) struct Forward;
 
-impl<T: Value> Route<T> for Forward {
+impl<T: Record> Route<T> for Forward {
     const READS_RECORD: bool = false;
 
     #[inline]
@@ -121,7 +123,7 @@ pub(crate) struct ByKey<S> {
     pub(crate) workers: usize,
 }
 
-impl<T: Value, S: KeySelector<T>> Route<T> for ByKey<S> {
+impl<T: Record, S: KeySelector<T>> Route<T> for ByKey<S> {
     const READS_RECORD: bool = true;
 
     #[inline]

@@ -9,11 +9,11 @@ use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::page::Control;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::{EventTime, WATERMARK_STRIDE, WatermarkGenerator};
 
 /// Made by `Stream::assign_time`.
-pub(crate) struct AssignTime<T: Value, F> {
+pub(crate) struct AssignTime<T: Record, F> {
     read: F,
     generator: Box<dyn WatermarkGenerator<T>>,
     reads_records: bool,
@@ -23,9 +23,9 @@ pub(crate) struct AssignTime<T: Value, F> {
     out: Output<T>,
 }
 
-super::opaque_debug!(AssignTime<T: Value, F>);
+super::opaque_debug!(AssignTime<T: Record, F>);
 
-impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> AssignTime<T, F> {
+impl<T: Record, F: FnMut(&Rec<T>) -> EventTime + 'static> AssignTime<T, F> {
     pub(crate) fn new(read: F, generator: Box<dyn WatermarkGenerator<T>>, out: Output<T>) -> Self {
         Self {
             read,
@@ -48,7 +48,7 @@ impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> AssignTime<T, F> {
     }
 }
 
-impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> Operator for AssignTime<T, F> {
+impl<T: Record, F: FnMut(&Rec<T>) -> EventTime + 'static> Operator for AssignTime<T, F> {
     /// A watermark from above says that the sender got so far: a good moment to say the same in the new time, but only at
     /// the end of the input may it depend on the sender's.
     fn watermark(&mut self, at: EventTime) -> Result<super::Progress, OperatorFault> {
@@ -67,7 +67,7 @@ impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> Operator for AssignTime
     }
 }
 
-impl<T: Value, F: FnMut(&Rec<T>) -> EventTime + 'static> Input<T, 0> for AssignTime<T, F> {
+impl<T: Record, F: FnMut(&Rec<T>) -> EventTime + 'static> Input<T, 0> for AssignTime<T, F> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         for (record, _) in run.iter() {
             let at = (self.read)(record);

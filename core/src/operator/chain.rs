@@ -8,11 +8,11 @@ use std::marker::PhantomData;
 
 use crate::error::OperatorFault;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 
 /// Takes the results of a chain.
-pub trait Emit<T: Value> {
+pub trait Emit<T: Record> {
     /// A record that is archived already; it is copied, never re-serialised.
     fn record(&mut self, record: &Rec<T>, at: EventTime);
     /// A value that is not archived yet; it is serialised where it goes.
@@ -22,9 +22,9 @@ pub trait Emit<T: Value> {
 /// Stateless operators in a row.
 pub trait Chain: 'static {
     /// What goes in.
-    type In: Value;
+    type In: Record;
     /// What comes out.
-    type Out: Value;
+    type Out: Record;
 
     /// Runs one record through the chain; `emit` gets what comes out, none, one or many.
     fn push(&mut self, record: &Rec<Self::In>, at: EventTime, emit: &mut impl Emit<Self::Out>);
@@ -46,7 +46,7 @@ impl<T> Default for Direct<T> {
     }
 }
 
-impl<T: Value> Chain for Direct<T> {
+impl<T: Record> Chain for Direct<T> {
     type In = T;
     type Out = T;
 
@@ -63,9 +63,9 @@ impl<T: Value> Chain for Direct<T> {
 }
 
 /// One operator of a chain: what it does with each record of the operator before it.
-pub trait Link<T: Value>: 'static {
+pub trait Link<T: Record>: 'static {
     /// What comes out.
-    type Out: Value;
+    type Out: Record;
     /// The operator's name in plans.
     const NAME: &'static str;
     /// Handles one record.
@@ -90,13 +90,13 @@ impl<C: Chain, L: Link<C::Out>> Linked<C, L> {
     }
 }
 
-struct IntoLink<'a, T: Value, L, E> {
+struct IntoLink<'a, T: Record, L, E> {
     link: &'a mut L,
     scratch: &'a mut crate::raw::scratch::Scratch<T>,
     emit: &'a mut E,
 }
 
-impl<T: Value, L: Link<T>, E: Emit<L::Out>> Emit<T> for IntoLink<'_, T, L, E> {
+impl<T: Record, L: Link<T>, E: Emit<L::Out>> Emit<T> for IntoLink<'_, T, L, E> {
     #[inline]
     fn record(&mut self, record: &Rec<T>, at: EventTime) {
         self.link.apply(record, at, self.emit);

@@ -2,7 +2,7 @@
 
 use super::chain::{Emit, Link};
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 
 /// Made by `Stream::filter`.
@@ -18,7 +18,7 @@ impl<P> Filter<P> {
     }
 }
 
-impl<T: Value, P: FnMut(&Rec<T>) -> bool + 'static> Link<T> for Filter<P> {
+impl<T: Record, P: FnMut(&Rec<T>) -> bool + 'static> Link<T> for Filter<P> {
     type Out = T;
     const NAME: &'static str = "filter";
 
@@ -43,7 +43,7 @@ impl<F> Inspect<F> {
     }
 }
 
-impl<T: Value, F: FnMut(&Rec<T>, EventTime) + 'static> Link<T> for Inspect<F> {
+impl<T: Record, F: FnMut(&Rec<T>, EventTime) + 'static> Link<T> for Inspect<F> {
     type Out = T;
     const NAME: &'static str = "inspect";
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::chain::{Emit, Link};
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 
 /// Made by `Stream::filter_map`.
@@ -23,8 +23,8 @@ impl<F, U> FilterMap<F, U> {
 
 impl<T, U, F> Link<T> for FilterMap<F, U>
 where
-    T: Value,
-    U: Value,
+    T: Record,
+    U: Record,
     F: FnMut(&Rec<T>) -> Option<U> + 'static,
 {
     type Out = U;
@@ -72,8 +72,8 @@ impl<F, U> FlatMap<F, U> {
 
 impl<T, U, F> Link<T> for FlatMap<F, U>
 where
-    T: Value,
-    U: Value,
+    T: Record,
+    U: Record,
     F: FnMut(&Rec<T>, &mut Out<'_, U>) + 'static,
 {
     type Out = U;

@@ -15,20 +15,20 @@ use super::{Input, Operator, Progress};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, KeyScratch, Value};
+use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::ListPanes;
 use crate::time::EventTime;
 use crate::window::Tumbling;
 
 /// One side: what it has brought, and what came too late.
-struct Side<T: Value, S> {
+struct Side<T: Record, S> {
     selector: Rc<S>,
     panes: ListPanes<T>,
     late: Output<T>,
 }
 
 /// Made by `JoinedStreams::apply`.
-pub(crate) struct WindowJoin<A: Value, B: Value, SA, SB, F, U: Value> {
+pub(crate) struct WindowJoin<A: Record, B: Record, SA, SB, F, U: Record> {
     window: Tumbling,
     left: Side<A, SA>,
     right: Side<B, SB>,
@@ -38,16 +38,16 @@ pub(crate) struct WindowJoin<A: Value, B: Value, SA, SB, F, U: Value> {
     key: KeyScratch,
 }
 
-super::opaque_debug!(WindowJoin<A: Value, B: Value, SA, SB, F, U: Value>);
+super::opaque_debug!(WindowJoin<A: Record, B: Record, SA, SB, F, U: Record>);
 
 /// The outputs of a join, for its constructor.
-pub(crate) struct JoinOutputs<A: Value, B: Value, U: Value> {
+pub(crate) struct JoinOutputs<A: Record, B: Record, U: Record> {
     pub(crate) pairs: Output<U>,
     pub(crate) late_left: Output<A>,
     pub(crate) late_right: Output<B>,
 }
 
-impl<A: Value, B: Value, SA, SB, F, U: Value> WindowJoin<A, B, SA, SB, F, U> {
+impl<A: Record, B: Record, SA, SB, F, U: Record> WindowJoin<A, B, SA, SB, F, U> {
     pub(crate) fn new(
         window: Tumbling,
         (left, left_panes): (Rc<SA>, ListPanes<A>),
@@ -69,7 +69,7 @@ impl<A: Value, B: Value, SA, SB, F, U: Value> WindowJoin<A, B, SA, SB, F, U> {
 }
 
 /// Keeps one record and hands each partner of the other side to `meet`; false if the record is late.
-fn arrive<T: Value, S: KeySelector<T>, O: Value, P>(
+fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
     (window, watermark): (Tumbling, EventTime),
     own: &mut Side<T, S>,
     other: &mut Side<O, P>,
@@ -89,11 +89,11 @@ fn arrive<T: Value, S: KeySelector<T>, O: Value, P>(
 
 impl<A, B, SA, SB, F, U> Operator for WindowJoin<A, B, SA, SB, F, U>
 where
-    A: Value,
-    B: Value,
+    A: Record,
+    B: Record,
     SA: KeySelector<A>,
     SB: KeySelector<B>,
-    U: Value,
+    U: Record,
     F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
@@ -117,11 +117,11 @@ where
 
 impl<A, B, SA, SB, F, U> Input<A, 0> for WindowJoin<A, B, SA, SB, F, U>
 where
-    A: Value,
-    B: Value,
+    A: Record,
+    B: Record,
     SA: KeySelector<A>,
     SB: KeySelector<B>,
-    U: Value,
+    U: Record,
     F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
 {
     fn records(&mut self, run: Records<'_, A>) -> Result<(), OperatorFault> {
@@ -139,11 +139,11 @@ where
 
 impl<A, B, SA, SB, F, U> Input<B, 1> for WindowJoin<A, B, SA, SB, F, U>
 where
-    A: Value,
-    B: Value,
+    A: Record,
+    B: Record,
     SA: KeySelector<A>,
     SB: KeySelector<B>,
-    U: Value,
+    U: Record,
     F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
 {
     fn records(&mut self, run: Records<'_, B>) -> Result<(), OperatorFault> {

@@ -8,11 +8,11 @@ use super::{Input, Operator};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::raw::view::Rec;
-use crate::record::{KeyScratch, Value};
+use crate::record::{KeyScratch, Record};
 use crate::state::{PREFETCH, ValueTable};
 
 /// Made by `KeyedStream::filter_map_with_state`.
-pub(crate) struct FilterMapWithState<T: Value, S, V: Value, F, U: Value> {
+pub(crate) struct FilterMapWithState<T: Record, S, V: Record, F, U: Record> {
     selector: Rc<S>,
     state: ValueTable<V>,
     apply: F,
@@ -21,9 +21,9 @@ pub(crate) struct FilterMapWithState<T: Value, S, V: Value, F, U: Value> {
     marker: PhantomData<fn(T)>,
 }
 
-super::opaque_debug!(FilterMapWithState<T: Value, S, V: Value, F, U: Value>);
+super::opaque_debug!(FilterMapWithState<T: Record, S, V: Record, F, U: Record>);
 
-impl<T: Value, S, V: Value, F, U: Value> FilterMapWithState<T, S, V, F, U> {
+impl<T: Record, S, V: Record, F, U: Record> FilterMapWithState<T, S, V, F, U> {
     pub(crate) fn new(selector: Rc<S>, state: ValueTable<V>, apply: F, out: Output<U>) -> Self {
         Self { selector, state, apply, out, key: KeyScratch::default(), marker: PhantomData }
     }
@@ -31,10 +31,10 @@ impl<T: Value, S, V: Value, F, U: Value> FilterMapWithState<T, S, V, F, U> {
 
 impl<T, S, V, F, U> Operator for FilterMapWithState<T, S, V, F, U>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
-    U: Value,
+    V: Record + Default,
+    U: Record,
     F: FnMut(&mut V, &Rec<T>) -> Option<U> + 'static,
 {
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
@@ -44,10 +44,10 @@ where
 
 impl<T, S, V, F, U> Input<T, 0> for FilterMapWithState<T, S, V, F, U>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
-    U: Value,
+    V: Record + Default,
+    U: Record,
     F: FnMut(&mut V, &Rec<T>) -> Option<U> + 'static,
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::chain::{Emit, Link};
 use crate::error::OperatorFault;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 
 /// Made by `Stream::map`.
@@ -24,8 +24,8 @@ impl<F, U> Map<F, U> {
 
 impl<T, U, F> Link<T> for Map<F, U>
 where
-    T: Value,
-    U: Value,
+    T: Record,
+    U: Record,
     F: FnMut(&Rec<T>) -> U + 'static,
 {
     type Out = U;
@@ -54,8 +54,8 @@ impl<F, U> TryMap<F, U> {
 
 impl<T, U, F> Link<T> for TryMap<F, U>
 where
-    T: Value,
-    U: Value,
+    T: Record,
+    U: Record,
     F: FnMut(&Rec<T>) -> Result<U, OperatorFault> + 'static,
 {
     type Out = U;

@@ -22,7 +22,7 @@ pub use flat_map::Out;
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::EventTime;
 use output::AnyOutput;
 
@@ -72,7 +72,7 @@ pub(crate) trait Operator: 'static {
 }
 
 /// One input port of an operator.
-pub(crate) trait Input<T: Value, const PORT: usize>: Operator {
+pub(crate) trait Input<T: Record, const PORT: usize>: Operator {
     /// Handles a run of records.
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
 }

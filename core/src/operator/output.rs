@@ -11,23 +11,23 @@ use crate::error::OperatorFault;
 use crate::exchange::outlet::Outlet;
 use crate::raw::page::{Control, PageBuf};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Value};
+use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// The outlets of one output; shared with the topology while a job is built.
 pub(crate) type Outlets<T> = Rc<RefCell<Vec<Box<dyn Outlet<T>>>>>;
 
 /// Where an operator puts its results.
-pub(crate) struct Output<T: Value> {
+pub(crate) struct Output<T: Record> {
     page: PageBuf<T>,
     outlets: Outlets<T>,
     fault: Option<OperatorFault>,
     records: u64,
 }
 
-super::opaque_debug!(Output<T: Value>);
+super::opaque_debug!(Output<T: Record>);
 
-impl<T: Value> Output<T> {
+impl<T: Record> Output<T> {
     /// An output without outlets; the topology adds them through the shared list.
     pub(crate) fn new(page_bytes: usize, outlets: Outlets<T>) -> Self {
         Self { page: PageBuf::new(page_bytes), outlets, fault: None, records: 0 }
@@ -151,7 +151,7 @@ pub(crate) trait AnyOutput {
     fn stamp_origin(&mut self, origin_ns: u64);
 }
 
-impl<T: Value> AnyOutput for Output<T> {
+impl<T: Record> AnyOutput for Output<T> {
     fn end_step(&mut self) -> Result<(), OperatorFault> {
         self.dispatch();
         self.page.clear();

@@ -20,7 +20,7 @@ use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::exchange::inbox::{Arrivals, Inbox};
 use crate::raw::page::Control;
-use crate::record::Value;
+use crate::record::Record;
 use crate::time::watermark::MergedTime;
 use crate::time::{Clock, EventTime};
 
@@ -158,13 +158,13 @@ pub(crate) trait Ports<O> {
 
 /// One port.
 #[derive(Debug)]
-pub(crate) struct OnePort<T: Value>(pub(crate) Inbox<T>);
+pub(crate) struct OnePort<T: Record>(pub(crate) Inbox<T>);
 
 /// Two ports.
 #[derive(Debug)]
-pub(crate) struct TwoPorts<A: Value, B: Value>(pub(crate) Inbox<A>, pub(crate) Inbox<B>);
+pub(crate) struct TwoPorts<A: Record, B: Record>(pub(crate) Inbox<A>, pub(crate) Inbox<B>);
 
-impl<T: Value, O: Input<T, 0>> Ports<O> for OnePort<T> {
+impl<T: Record, O: Input<T, 0>> Ports<O> for OnePort<T> {
     fn lanes(&self) -> usize {
         self.0.len()
     }
@@ -182,7 +182,7 @@ impl<T: Value, O: Input<T, 0>> Ports<O> for OnePort<T> {
     }
 }
 
-impl<A: Value, B: Value, O: Input<A, 0> + Input<B, 1>> Ports<O> for TwoPorts<A, B> {
+impl<A: Record, B: Record, O: Input<A, 0> + Input<B, 1>> Ports<O> for TwoPorts<A, B> {
     fn lanes(&self) -> usize {
         self.0.len() + self.1.len()
     }
@@ -216,7 +216,7 @@ struct Port<'a, O, const PORT: usize> {
     first_lane: usize,
 }
 
-impl<T: Value, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O, PORT> {
+impl<T: Record, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O, PORT> {
     fn records(&mut self, run: Records<'_, T>) -> bool {
         self.core.records_in += run.len() as u64;
         let result = self.core.operator.records(run);

@@ -4,21 +4,21 @@ use super::output::{AnyOutput, Output};
 use super::{Input, Operator};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::record::Value;
+use crate::record::Record;
 
 /// Made by `Stream::union`.
 #[derive(Debug)]
-pub(crate) struct Union<T: Value> {
+pub(crate) struct Union<T: Record> {
     pub(crate) out: Output<T>,
 }
 
-impl<T: Value> Operator for Union<T> {
+impl<T: Record> Operator for Union<T> {
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }
 }
 
-impl<T: Value> Union<T> {
+impl<T: Record> Union<T> {
     fn copy(&mut self, run: Records<'_, T>) {
         for (record, at) in run.iter() {
             self.out.record(record, at);
@@ -26,14 +26,14 @@ impl<T: Value> Union<T> {
     }
 }
 
-impl<T: Value> Input<T, 0> for Union<T> {
+impl<T: Record> Input<T, 0> for Union<T> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.copy(run);
         Ok(())
     }
 }
 
-impl<T: Value> Input<T, 1> for Union<T> {
+impl<T: Record> Input<T, 1> for Union<T> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.copy(run);
         Ok(())

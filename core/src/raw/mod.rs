@@ -1,13 +1,26 @@
 //! The only folder of this crate in which `unsafe` compiles.
 //!
-//! Each file states its contract at the top and offers a safe interface; nothing here knows records,
-//! operators or jobs. The public items are for the runtime and for the benchmarks, not for
-//! applications: no promise of stability is made for them.
+//! Each file states its contract at the top and offers a safe interface. The public items are for the runtime and for
+//! the benchmarks, not for applications: no promise of stability is made for them.
 //!
 //! * [`ring`]: pages of bytes cross from one core to another.
 //! * [`doorbell`]: a core that sleeps is woken, and no wake-up is lost.
+//! * [`writer`]: a record's archive is written straight into a page.
+//! * [`view`]: an archive is read in place.
+//! * [`page`]: pages of archives, in rings and alone.
+//! * [`archive_table`]: archives as the values of keyed state.
 
 pub(crate) mod atomic;
 mod region;
 pub mod ring;
 pub mod doorbell;
+#[cfg(not(loom))]
+pub mod writer;
+#[cfg(not(loom))]
+pub mod view;
+#[cfg(not(loom))]
+pub mod page;
+#[cfg(not(loom))]
+pub(crate) mod scratch;
+#[cfg(not(loom))]
+pub(crate) mod archive_table;

@@ -27,7 +27,7 @@ use std::marker::PhantomData;
 use super::ring::{Consumer, Producer};
 use super::view::Rec;
 use super::writer;
-use crate::record::{KeyHash, Value};
+use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// Bytes of the page header: one cache line.
@@ -70,7 +70,7 @@ impl Control {
 
 /// One element of a page.
 #[derive(Debug)]
-pub enum Element<'a, T: Value> {
+pub enum Element<'a, T: Record> {
     /// A record, its event time and key hash.
     Record(&'a Rec<T>, EventTime, KeyHash),
     /// A record too large for a page: its archive travels beside the ring, in the same order.
@@ -127,22 +127,21 @@ fn short(value: usize) -> u32 {
 
 impl Fill {
     #[inline]
-    fn push<T: Value>(&mut self, page: &mut [u8], value: &T, at: EventTime, hash: KeyHash) -> bool {
+    fn push<T: Record>(&mut self, page: &mut [u8], value: &T, at: EventTime, hash: KeyHash) -> bool {
         let limit = page.len() - SLOT * self.slots as usize;
         if (self.end as usize) + SLOT > limit {
             return false;
         }
-        let start = (self.end as usize).next_multiple_of(T::ALIGN);
-        let Some(end) = writer::write_into(value, &mut page[..limit - SLOT], start) else {
+        let room = &mut page[..limit - SLOT];
+        let Some((_, end)) = writer::write_archive(value, room, self.end as usize) else {
             return false;
         };
-        page[self.end as usize..start].fill(0);
         self.commit(page, end, at, hash);
         true
     }
 
     #[inline]
-    fn push_timed<T: Value>(
+    fn push_timed<T: Record>(
         &mut self,
         page: &mut [u8],
         value: &T,
@@ -152,12 +151,11 @@ impl Fill {
         if (self.end as usize) + SLOT > limit {
             return false;
         }
-        let start = (self.end as usize).next_multiple_of(T::ALIGN);
-        let Some(end) = writer::write_into(value, &mut page[..limit - SLOT], start) else {
+        let room = &mut page[..limit - SLOT];
+        let Some((start, end)) = writer::write_archive(value, room, self.end as usize) else {
             return false;
         };
-        page[self.end as usize..start].fill(0);
-        // SAFETY: `write_into` has just written the whole archive of a `T` to these bytes, at an offset aligned to
+        // SAFETY: `write_archive` has just written the whole archive of a `T` to these bytes, at an offset aligned to
         // `T::ALIGN` in a page aligned to 64.
         let at = time(unsafe { Rec::from_archive(&page[start..end]) });
         self.commit(page, end, at, KeyHash(0));
@@ -277,13 +275,13 @@ macro_rules! page_writer {
 
 /// A page of its own, filled and then read by one owner; reused for ever.
 #[derive(Debug)]
-pub struct PageBuf<T: Value> {
+pub struct PageBuf<T: Record> {
     bytes: rkyv::util::AlignedVec<64>,
     fill: Fill,
     marker: PhantomData<fn(T)>,
 }
 
-impl<T: Value> PageBuf<T> {
+impl<T: Record> PageBuf<T> {
     /// An empty page of `page_bytes`.
     pub fn new(page_bytes: usize) -> Self {
         assert!(page_bytes >= MIN_PAGE_BYTES, "a page has at least {MIN_PAGE_BYTES} bytes");
@@ -300,7 +298,7 @@ impl<T: Value> PageBuf<T> {
 
     /// An empty page that holds `value`, whatever its size.
     pub fn for_value(value: &T) -> Self {
-        Self::for_archive(writer::archive_bytes(value))
+        Self::for_archive(writer::write_archive_large(value).len())
     }
 
     /// Bytes of the page.
@@ -327,7 +325,7 @@ impl<T: Value> PageBuf<T> {
 
 /// The sending end of a ring of pages of `T`.
 #[derive(Debug)]
-pub struct PageTx<T: Value> {
+pub struct PageTx<T: Record> {
     ring: Producer,
     fill: Fill,
     marker: PhantomData<fn(T)>,
@@ -335,13 +333,13 @@ pub struct PageTx<T: Value> {
 
 /// The receiving end of a ring of pages of `T`.
 #[derive(Debug)]
-pub struct PageRx<T: Value> {
+pub struct PageRx<T: Record> {
     ring: Consumer,
     marker: PhantomData<fn() -> T>,
 }
 
 /// A ring of `pages` pages for records of `T`; both ends agree on the type because they are made here.
-pub fn page_ring<T: Value>(pages: usize, page_bytes: usize) -> (PageTx<T>, PageRx<T>) {
+pub fn page_ring<T: Record>(pages: usize, page_bytes: usize) -> (PageTx<T>, PageRx<T>) {
     assert!(page_bytes >= MIN_PAGE_BYTES, "a page has at least {MIN_PAGE_BYTES} bytes");
     let (tx, rx) = super::ring::ring(pages, page_bytes);
     (
@@ -350,7 +348,7 @@ pub fn page_ring<T: Value>(pages: usize, page_bytes: usize) -> (PageTx<T>, PageR
     )
 }
 
-impl<T: Value> PageTx<T> {
+impl<T: Record> PageTx<T> {
     #[inline]
     fn open(&mut self) -> Option<(&mut Fill, &mut [u8])> {
         let page = self.ring.open()?;
@@ -399,7 +397,7 @@ impl<T: Value> PageTx<T> {
     }
 }
 
-impl<T: Value> PageRx<T> {
+impl<T: Record> PageRx<T> {
     /// The oldest page that was not released.
     #[inline]
     pub fn front(&mut self) -> Option<PageView<'_, T>> {
@@ -431,20 +429,20 @@ impl<T: Value> PageRx<T> {
 
 /// A sealed page, or a page of one's own, to read.
 #[derive(Debug)]
-pub struct PageView<'a, T: Value> {
+pub struct PageView<'a, T: Record> {
     bytes: &'a [u8],
     fill: Fill,
     marker: PhantomData<fn() -> T>,
 }
 
-impl<T: Value> Clone for PageView<'_, T> {
+impl<T: Record> Clone for PageView<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T: Value> Copy for PageView<'_, T> {}
+impl<T: Record> Copy for PageView<'_, T> {}
 
-impl<'a, T: Value> PageView<'a, T> {
+impl<'a, T: Record> PageView<'a, T> {
     /// Elements in the page.
     pub fn len(&self) -> usize {
         self.fill.slots as usize

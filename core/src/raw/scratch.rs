@@ -2,22 +2,22 @@
 
 use super::page::PageBuf;
 use super::view::Rec;
-use crate::record::{KeyHash, Value};
+use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// A reusable page for one archive; allocates on first use and when a larger value comes.
 #[derive(Debug)]
-pub struct Scratch<T: Value> {
+pub struct Scratch<T: Record> {
     page: Option<PageBuf<T>>,
 }
 
-impl<T: Value> Default for Scratch<T> {
+impl<T: Record> Default for Scratch<T> {
     fn default() -> Self {
         Self { page: None }
     }
 }
 
-impl<T: Value> Scratch<T> {
+impl<T: Record> Scratch<T> {
     /// The archive of `value`, until the next call.
     ///
     /// Cost: one serialisation.

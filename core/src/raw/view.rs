@@ -13,7 +13,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::record::Value;
+use crate::record::{Deserializer, Record};
+use rkyv::Deserialize as _;
 
 /// One archived record, read in place; dereferences to `T::Archived`.
 #[repr(transparent)]
@@ -22,7 +23,7 @@ pub struct Rec<T> {
     archive: [u8],
 }
 
-impl<T: Value> Rec<T> {
+impl<T: Record> Rec<T> {
     /// A view of `archive`.
     ///
     /// # Safety
@@ -51,14 +52,13 @@ impl<T: Value> Rec<T> {
     #[inline]
     pub fn to_value(&self) -> T {
         let archived: &T::Archived = self;
-        rkyv::api::deserialize_using(archived, &mut ())
-            .unwrap_or_else(|_: rkyv::rancor::Failure| {
-                unreachable!("invariant: deserialising into owned values cannot fail")
-            })
+        archived
+            .deserialize(Deserializer::wrap(&mut ()))
+            .unwrap_or_else(|_| unreachable!("invariant: deserialising an owned value cannot fail"))
     }
 }
 
-impl<T: Value> Deref for Rec<T> {
+impl<T: Record> Deref for Rec<T> {
     type Target = T::Archived;
 
     #[inline]
@@ -68,7 +68,7 @@ impl<T: Value> Deref for Rec<T> {
     }
 }
 
-impl<T: Value> fmt::Debug for Rec<T>
+impl<T: Record> fmt::Debug for Rec<T>
 where
     T: fmt::Debug,
 {

@@ -8,7 +8,7 @@ use super::{Sink, SinkWriter, Writers};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 use crate::source::OpenContext;
 use crate::time::EventTime;
 
@@ -31,7 +31,7 @@ impl<T> Default for Collected<T> {
     }
 }
 
-impl<T: Value> Collected<T> {
+impl<T: Record> Collected<T> {
     /// A handle; give its [`Self::sink`] to a stream and read it after the job.
     pub fn new() -> Self {
         Self::default()
@@ -59,7 +59,7 @@ pub struct Collect<T> {
     into: Collected<T>,
 }
 
-impl<T: Value + Send> Sink<T> for Collect<T> {
+impl<T: Record + Send> Sink<T> for Collect<T> {
     type Writer = CollectWriter<T>;
 
     fn writers(&self) -> Writers {
@@ -84,7 +84,7 @@ pub struct CollectWriter<T> {
     worker: usize,
 }
 
-impl<T: Value + Send> SinkWriter<T> for CollectWriter<T> {
+impl<T: Record + Send> SinkWriter<T> for CollectWriter<T> {
     fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
         values[self.worker].extend(run.iter().map(|(record, at)| (at, record.to_value())));
@@ -96,7 +96,7 @@ impl<T: Value + Send> SinkWriter<T> for CollectWriter<T> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Blackhole;
 
-impl<T: Value> Sink<T> for Blackhole {
+impl<T: Record> Sink<T> for Blackhole {
     type Writer = Self;
 
     fn writers(&self) -> Writers {
@@ -112,7 +112,7 @@ impl<T: Value> Sink<T> for Blackhole {
     }
 }
 
-impl<T: Value> SinkWriter<T> for Blackhole {
+impl<T: Record> SinkWriter<T> for Blackhole {
     fn write(&mut self, _: Records<'_, T>) -> Result<(), OperatorFault> {
         Ok(())
     }
@@ -132,7 +132,7 @@ impl<T, F, G> std::fmt::Debug for ForEach<T, F, G> {
 
 impl<T, F, G> ForEach<T, F, G>
 where
-    T: Value,
+    T: Record,
     F: Fn(&OpenContext) -> G + 'static,
     G: FnMut(&Rec<T>, EventTime) + 'static,
 {
@@ -144,7 +144,7 @@ where
 
 impl<T, F, G> Sink<T> for ForEach<T, F, G>
 where
-    T: Value,
+    T: Record,
     F: Fn(&OpenContext) -> G + 'static,
     G: FnMut(&Rec<T>, EventTime) + 'static,
 {
@@ -174,7 +174,7 @@ impl<G> std::fmt::Debug for ForEachWriter<G> {
     }
 }
 
-impl<T: Value, G: FnMut(&Rec<T>, EventTime) + 'static> SinkWriter<T> for ForEachWriter<G> {
+impl<T: Record, G: FnMut(&Rec<T>, EventTime) + 'static> SinkWriter<T> for ForEachWriter<G> {
     fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         run.iter().for_each(|(record, at)| (self.each)(record, at));
         Ok(())

@@ -16,7 +16,7 @@ pub(crate) use operator::SinkOperator;
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::record::Value;
+use crate::record::Record;
 use crate::source::OpenContext;
 
 /// On which workers a sink's writers run.
@@ -29,7 +29,7 @@ pub enum Writers {
 }
 
 /// Where results go.
-pub trait Sink<T: Value>: 'static {
+pub trait Sink<T: Record>: 'static {
     /// Writes the records of one worker.
     type Writer: SinkWriter<T>;
 
@@ -50,7 +50,7 @@ pub trait Sink<T: Value>: 'static {
 }
 
 /// Writes what one worker's tasks send to a sink.
-pub trait SinkWriter<T: Value>: 'static {
+pub trait SinkWriter<T: Record>: 'static {
     /// Takes a run of records, in order.
     ///
     /// # Errors

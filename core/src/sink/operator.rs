@@ -7,11 +7,11 @@ use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::operator::output::AnyOutput;
 use crate::operator::{Input, Operator, Progress};
-use crate::record::Value;
+use crate::record::Record;
 use crate::source::OpenContext;
 
 /// Made by `Stream::sink`; opens its writer with the first run, or at the end if there was none.
-pub(crate) struct SinkOperator<T: Value, S: Sink<T>> {
+pub(crate) struct SinkOperator<T: Record, S: Sink<T>> {
     sink: S,
     context: OpenContext,
     /// On which worker the only writer runs, if there is only one.
@@ -20,7 +20,7 @@ pub(crate) struct SinkOperator<T: Value, S: Sink<T>> {
     marker: PhantomData<fn(T)>,
 }
 
-impl<T: Value, S: Sink<T>> SinkOperator<T, S> {
+impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
     /// `idle`: no record will come to this worker, and no writer is opened here.
     pub(crate) fn new(sink: S, context: OpenContext, idle: bool) -> Self {
         Self { sink, context, idle, writer: None, marker: PhantomData }
@@ -34,7 +34,7 @@ impl<T: Value, S: Sink<T>> SinkOperator<T, S> {
     }
 }
 
-impl<T: Value, S: Sink<T>> Operator for SinkOperator<T, S> {
+impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
     fn end(&mut self) -> Result<Progress, OperatorFault> {
         if self.idle {
             return Ok(Progress::Done);
@@ -50,7 +50,7 @@ impl<T: Value, S: Sink<T>> Operator for SinkOperator<T, S> {
     fn outputs(&mut self, _: &mut dyn FnMut(&mut dyn AnyOutput)) {}
 }
 
-impl<T: Value, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
+impl<T: Record, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.writer()?.write(run)
     }

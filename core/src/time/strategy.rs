@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::EventTime;
 use crate::raw::view::Rec;
-use crate::record::Value;
+use crate::record::Record;
 
 /// Records of a split between two watermarks. A watermark costs each receiver about as much as a record, so one
 /// in 64 is below 2 %; a split that runs dry makes one at once, so it adds no delay.
@@ -28,7 +28,7 @@ pub enum AllIdle {
 }
 
 /// Makes the watermarks of one split.
-pub trait WatermarkGenerator<T: Value> {
+pub trait WatermarkGenerator<T: Record> {
     /// True if [`Self::on_record`] wants to see each record (one dyn call a record).
     fn reads_records(&self) -> bool {
         false
@@ -43,7 +43,7 @@ pub trait WatermarkGenerator<T: Value> {
 }
 
 /// How a source's watermarks are made; one generator per split.
-pub trait WatermarkStrategy<T: Value>: 'static {
+pub trait WatermarkStrategy<T: Record>: 'static {
     /// A generator for a new split.
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>>;
 
@@ -93,7 +93,7 @@ pub struct WithIdleness<S> {
     all_idle: AllIdle,
 }
 
-impl<T: Value, S: WatermarkStrategy<T>> WatermarkStrategy<T> for WithIdleness<S> {
+impl<T: Record, S: WatermarkStrategy<T>> WatermarkStrategy<T> for WithIdleness<S> {
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
         self.strategy.generator()
     }
@@ -120,13 +120,13 @@ impl BoundedOutOfOrderness {
     }
 }
 
-impl<T: Value> WatermarkGenerator<T> for BoundedOutOfOrderness {
+impl<T: Record> WatermarkGenerator<T> for BoundedOutOfOrderness {
     fn watermark(&mut self, greatest: EventTime) -> EventTime {
         greatest.saturating_sub(self.bound)
     }
 }
 
-impl<T: Value> WatermarkStrategy<T> for BoundedOutOfOrderness {
+impl<T: Record> WatermarkStrategy<T> for BoundedOutOfOrderness {
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
         Box::new(*self)
     }
@@ -136,13 +136,13 @@ impl<T: Value> WatermarkStrategy<T> for BoundedOutOfOrderness {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Monotonic;
 
-impl<T: Value> WatermarkGenerator<T> for Monotonic {
+impl<T: Record> WatermarkGenerator<T> for Monotonic {
     fn watermark(&mut self, greatest: EventTime) -> EventTime {
         greatest
     }
 }
 
-impl<T: Value> WatermarkStrategy<T> for Monotonic {
+impl<T: Record> WatermarkStrategy<T> for Monotonic {
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
         Box::new(*self)
     }
@@ -152,13 +152,13 @@ impl<T: Value> WatermarkStrategy<T> for Monotonic {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OnlyAtEnd;
 
-impl<T: Value> WatermarkGenerator<T> for OnlyAtEnd {
+impl<T: Record> WatermarkGenerator<T> for OnlyAtEnd {
     fn watermark(&mut self, _: EventTime) -> EventTime {
         EventTime::MIN
     }
 }
 
-impl<T: Value> WatermarkStrategy<T> for OnlyAtEnd {
+impl<T: Record> WatermarkStrategy<T> for OnlyAtEnd {
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {
         Box::new(*self)
     }
@@ -194,7 +194,7 @@ struct PunctuatedGenerator<F> {
 
 impl<T, F> WatermarkGenerator<T> for PunctuatedGenerator<F>
 where
-    T: Value,
+    T: Record,
     F: Fn(&Rec<T>) -> Option<EventTime>,
 {
     fn reads_records(&self) -> bool {
@@ -214,7 +214,7 @@ where
 
 impl<T, F> WatermarkStrategy<T> for Punctuated<F>
 where
-    T: Value,
+    T: Record,
     F: Fn(&Rec<T>) -> Option<EventTime> + Clone + 'static,
 {
     fn generator(&self) -> Box<dyn WatermarkGenerator<T>> {

@@ -20,13 +20,13 @@ use crate::exchange::{KeySelector, Records};
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
-use crate::record::{Key, KeyHash, KeyScratch, Value};
+use crate::record::{Key, KeyHash, KeyScratch, Record};
 use crate::state::{PREFETCH, ValueTable};
 use crate::time::EventTime;
 
 /// What a session gives for one key.
 #[thalweg::record]
-pub struct SessionResult<K: Key, V: Value> {
+pub struct SessionResult<K: Key, V: Record> {
     /// Event time of the first record.
     pub first: EventTime,
     /// Event time of the last record.
@@ -39,7 +39,7 @@ pub struct SessionResult<K: Key, V: Value> {
 
 /// A session that may still grow.
 #[thalweg::record]
-pub struct OpenSession<V: Value> {
+pub struct OpenSession<V: Record> {
     /// Event time of the first record so far.
     pub first: EventTime,
     /// Event time of the last record so far.
@@ -52,7 +52,7 @@ pub struct OpenSession<V: Value> {
 type Timer = (EventTime, KeyHash, Box<[u8]>);
 
 /// Made by `SessionStream::aggregate`.
-pub(crate) struct SessionAggregate<T: Value, S: KeySelector<T>, V: Value, F, M> {
+pub(crate) struct SessionAggregate<T: Record, S: KeySelector<T>, V: Record, F, M> {
     gap: Duration,
     selector: Rc<S>,
     sessions: ValueTable<Vec<OpenSession<V>>>,
@@ -78,9 +78,9 @@ enum Added {
 
 impl<T, S, V, F, M> SessionAggregate<T, S, V, F, M>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
+    V: Record + Default,
     F: FnMut(&mut V, &Rec<T>) + 'static,
     M: FnMut(&mut V, V) + 'static,
 {
@@ -150,7 +150,7 @@ where
 }
 
 /// Adds a record at `at` to the sessions of its key.
-fn add_record<V: Value + Default>(
+fn add_record<V: Record + Default>(
     open: &mut Vec<OpenSession<V>>,
     at: EventTime,
     gap: Duration,
@@ -191,9 +191,9 @@ const FIRST_SLICE: usize = 256;
 
 impl<T, S, V, F, M> Operator for SessionAggregate<T, S, V, F, M>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default + Clone,
+    V: Record + Default + Clone,
     F: FnMut(&mut V, &Rec<T>) + 'static,
     M: FnMut(&mut V, V) + 'static,
 {
@@ -218,9 +218,9 @@ where
 
 impl<T, S, V, F, M> Input<T, 0> for SessionAggregate<T, S, V, F, M>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default + Clone,
+    V: Record + Default + Clone,
     F: FnMut(&mut V, &Rec<T>) + 'static,
     M: FnMut(&mut V, V) + 'static,
 {

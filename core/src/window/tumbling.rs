@@ -17,13 +17,13 @@ use crate::exchange::{KeySelector, Records};
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
-use crate::record::{Key, KeyScratch, Value};
+use crate::record::{Key, KeyScratch, Record};
 use crate::state::{Cursor, PREFETCH, ValuePanes};
 use crate::time::EventTime;
 
 /// What a window gives for one key.
 #[thalweg::record]
-pub struct WindowResult<K: Key, V: Value> {
+pub struct WindowResult<K: Key, V: Record> {
     /// The window's first instant.
     pub start: EventTime,
     /// The first instant after the window.
@@ -35,7 +35,7 @@ pub struct WindowResult<K: Key, V: Value> {
 }
 
 /// Made by `WindowedStream::aggregate`.
-pub(crate) struct TumblingAggregate<T: Value, S: KeySelector<T>, V: Value, F> {
+pub(crate) struct TumblingAggregate<T: Record, S: KeySelector<T>, V: Record, F> {
     window: Tumbling,
     selector: Rc<S>,
     panes: ValuePanes<V>,
@@ -49,9 +49,9 @@ pub(crate) struct TumblingAggregate<T: Value, S: KeySelector<T>, V: Value, F> {
 
 impl<T, S, V, F> TumblingAggregate<T, S, V, F>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
+    V: Record + Default,
 {
     pub(crate) fn new(
         window: Tumbling,
@@ -95,9 +95,9 @@ const FIRST_SLICE: usize = 256;
 
 impl<T, S, V, F> Operator for TumblingAggregate<T, S, V, F>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
+    V: Record + Default,
     F: FnMut(&mut V, &Rec<T>) + 'static,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
@@ -121,9 +121,9 @@ where
 
 impl<T, S, V, F> Input<T, 0> for TumblingAggregate<T, S, V, F>
 where
-    T: Value,
+    T: Record,
     S: KeySelector<T>,
-    V: Value + Default,
+    V: Record + Default,
     F: FnMut(&mut V, &Rec<T>) + 'static,
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {

@@ -1,0 +1,359 @@
+//! The topology under construction: what every stream refers to.
+//!
+//! One and the same function of the user's builds the plan and each worker's tasks; only what an edge or a source's splits come
+//! from differs ([`Mode`]).
+
+use std::cell::RefCell;
+use std::collections::{HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use thalweg_storage::{Store, TableConfig, TableName};
+
+use super::source_stream::SourceStream;
+use crate::config::JobConfig;
+use crate::error::{BuildError, JobError, Result};
+use crate::exchange::Pattern;
+use crate::exchange::inbox::Inbox;
+use crate::exchange::lane::Lane;
+use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
+use crate::exchange::outlet::{ChainOutlet, Outlet};
+use crate::exchange::partition::Route;
+use crate::io::Files;
+use crate::operator::Chain;
+use crate::operator::output::{Outlets, Output};
+use crate::operator::task::Task;
+use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
+use crate::record::Record;
+use crate::source::{OpenContext, Source};
+use crate::time::Clock;
+
+/// What a worker is built from.
+pub(crate) struct WorkerParts {
+    pub(crate) worker: usize,
+    pub(crate) ends: VecDeque<AnyEnds>,
+    pub(crate) splits: VecDeque<AnySplits>,
+    pub(crate) clock: Rc<dyn Clock>,
+}
+
+/// For which of its two purposes the job's function runs.
+enum Mode {
+    /// To make the plan.
+    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits> },
+    /// To make one worker's tasks.
+    Worker(WorkerParts),
+}
+
+struct Used {
+    node: usize,
+    output: usize,
+    used: bool,
+}
+
+pub(crate) struct Build {
+    mode: Mode,
+    config: JobConfig,
+    files: Rc<dyn Files>,
+    store: Store,
+    graph: Graph,
+    names: HashSet<String>,
+    outputs: Vec<Used>,
+    errors: Vec<BuildError>,
+    tasks: Vec<Box<dyn Task>>,
+}
+
+/// A job under construction; its streams start at [`Topology::source`].
+pub struct Topology {
+    pub(crate) build: Rc<RefCell<Build>>,
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topology").field("graph", &self.build.borrow().graph).finish_non_exhaustive()
+    }
+}
+
+impl Topology {
+    /// A stream that starts at a source; say next how its watermarks are made.
+    pub fn source<S: Source>(&mut self, name: &str, source: S) -> SourceStream<S> {
+        SourceStream::new(Rc::clone(&self.build), name, source)
+    }
+
+    /// How many workers the job runs on.
+    pub fn workers(&self) -> usize {
+        self.build.borrow().config.workers
+    }
+}
+
+/// One output of an operator, to which streams refer.
+pub(crate) struct Port<T: Record> {
+    pub(crate) node: usize,
+    pub(crate) output: usize,
+    pub(crate) outlets: Outlets<T>,
+}
+
+impl<T: Record> Clone for Port<T> {
+    fn clone(&self) -> Self {
+        Self { node: self.node, output: self.output, outlets: Rc::clone(&self.outlets) }
+    }
+}
+
+impl Build {
+    /// Adds an operator and reserves its name.
+    pub(crate) fn node(
+        &mut self,
+        name: &str,
+        kind: &'static str,
+        detail: String,
+        outputs: &[&'static str],
+    ) -> usize {
+        if name.is_empty() {
+            self.refuse(BuildError::EmptyName { kind });
+        } else if !self.names.insert(name.to_owned()) {
+            self.refuse(BuildError::DuplicateName { name: name.to_owned() });
+        }
+        self.graph.nodes.push(Node {
+            name: name.to_owned(),
+            kind,
+            detail,
+            outputs: outputs.to_vec(),
+        });
+        self.graph.nodes.len() - 1
+    }
+
+    /// A name for an operator that the user need not name: "kind" or "kind 2".
+    pub(crate) fn fresh_name(&self, kind: &str) -> String {
+        (1..)
+            .map(|n| if n == 1 { kind.to_owned() } else { format!("{kind} {n}") })
+            .find(|name| !self.names.contains(name))
+            .expect("invariant: numbers do not run out")
+    }
+
+    /// The next output of `node`.
+    pub(crate) fn output<T: Record>(&mut self, node: usize, output: usize) -> (Output<T>, Port<T>) {
+        let outlets = Outlets::<T>::default();
+        self.outputs.push(Used { node, output, used: false });
+        let port = Port { node, output, outlets: Rc::clone(&outlets) };
+        (Output::new(self.config.page_bytes, outlets), port)
+    }
+
+    /// Notes that somebody reads, or knowingly drops, an output.
+    pub(crate) fn mark_used(&mut self, node: usize, output: usize) {
+        for used in &mut self.outputs {
+            used.used |= used.node == node && used.output == output;
+        }
+    }
+
+    /// Connects a stream to port `port` of node `to`; returns the inbox's lanes.
+    pub(crate) fn connect<C: Chain, R: Route<C::Out>>(
+        &mut self,
+        from: &Port<C::In>,
+        chain: C,
+        route: R,
+        pattern: Pattern,
+        (to, port): (usize, usize),
+    ) -> Vec<crate::exchange::lane::LaneRx<C::Out>> {
+        let mut names = Vec::new();
+        chain.describe(&mut names);
+        self.mark_used(from.node, from.output);
+        self.graph.edges.push(Edge {
+            from: from.node,
+            output: from.output,
+            to,
+            port,
+            pattern,
+            chain: names,
+            record: <C::Out as Record>::NAME,
+        });
+        let EdgeEnds { senders, receivers } = self.ends::<C::Out>();
+        let outlet: Box<dyn Outlet<C::In>> = outlet(chain, route, senders);
+        from.outlets.borrow_mut().push(outlet);
+        receivers
+    }
+
+    /// As [`Self::connect`], as a whole inbox.
+    pub(crate) fn inbox<C: Chain, R: Route<C::Out>>(
+        &mut self,
+        from: &Port<C::In>,
+        chain: C,
+        route: R,
+        pattern: Pattern,
+        to: (usize, usize),
+    ) -> Inbox<C::Out> {
+        Inbox::new(self.connect(from, chain, route, pattern, to))
+    }
+
+    fn ends<T: Record>(&mut self) -> EdgeEnds<T> {
+        match &mut self.mode {
+            Mode::Plan { makers, .. } => {
+                makers.push(make_edge::<T>);
+                EdgeEnds { senders: Vec::new(), receivers: Vec::new() }
+            }
+            Mode::Worker(parts) => {
+                let ends = parts.ends.pop_front().and_then(|ends| ends.downcast().ok());
+                *ends.expect("a job's function must build the same topology each time it is called")
+            }
+        }
+    }
+
+    /// The splits of the next source that this worker reads.
+    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
+        let workers = self.config.workers;
+        match &mut self.mode {
+            Mode::Plan { splits, .. } => {
+                let found = source.splits(&*self.files).unwrap_or_else(|error| {
+                    let (operator, message) = (name.to_owned(), error_chain(&*error));
+                    self.errors.push(BuildError::Source { operator, message });
+                    Vec::new()
+                });
+                splits.push(Arc::new(found));
+                Vec::new()
+            }
+            Mode::Worker(parts) => {
+                let all = parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
+                let all =
+                    all.expect("a job's function must build the same topology each time it is called");
+                all.iter().skip(parts.worker).step_by(workers).cloned().collect()
+            }
+        }
+    }
+
+    /// What the operator's source or sink is opened with.
+    pub(crate) fn open_context(&self, name: &str) -> OpenContext {
+        let (worker, clock) = match &self.mode {
+            Mode::Plan { .. } => (0, Rc::new(NoClock) as Rc<dyn Clock>),
+            Mode::Worker(parts) => (parts.worker, Rc::clone(&parts.clock)),
+        };
+        OpenContext {
+            worker,
+            workers: self.config.workers,
+            operator: name.into(),
+            files: Rc::clone(&self.files),
+            clock,
+        }
+    }
+
+    pub(crate) fn config(&self) -> &JobConfig {
+        &self.config
+    }
+
+    pub(crate) fn table(&mut self, operator: &str, state: &str) -> thalweg_storage::Table {
+        let (name, config) = self.state_name(operator, state);
+        self.store.table(name, config).expect("invariant: the name was just made unique")
+    }
+
+    pub(crate) fn panes(&mut self, operator: &str, state: &str) -> thalweg_storage::Panes {
+        let (name, config) = self.state_name(operator, state);
+        self.store.panes(name, config).expect("invariant: the name was just made unique")
+    }
+
+    /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
+    fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
+        let operator = match self.errors.len() {
+            0 => operator.to_owned(),
+            errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
+        };
+        (TableName::new(operator, state), TableConfig::default())
+    }
+
+    pub(crate) fn task(&mut self, task: impl Task + 'static) {
+        self.tasks.push(Box::new(task));
+    }
+
+    pub(crate) fn refuse(&mut self, error: BuildError) {
+        self.errors.push(error);
+    }
+
+    /// Looks for what only the whole shows.
+    fn check(&mut self) {
+        if self.graph.nodes.is_empty() {
+            self.errors.push(BuildError::NoSource);
+        }
+        for output in self.outputs.iter().filter(|output| !output.used) {
+            let node = &self.graph.nodes[output.node];
+            self.errors.push(BuildError::Unused {
+                operator: node.name.clone(),
+                output: match node.outputs[output.output] {
+                    "" => "stream",
+                    name => name,
+                },
+            });
+        }
+    }
+}
+
+/// With a route and a chain, the outlet; its only use is to keep the types out of [`Build::connect`].
+fn outlet<C: Chain, R: Route<C::Out>>(
+    chain: C,
+    route: R,
+    lanes: Vec<Lane<C::Out>>,
+) -> Box<dyn Outlet<C::In>> {
+    Box::new(ChainOutlet::new(chain, route, lanes))
+}
+
+/// Nothing runs while a plan is made.
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now_ns(&self) -> u64 {
+        0
+    }
+}
+
+/// An error and its causes in one line.
+fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// A job's function.
+pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
+
+fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+    let build = Rc::new(RefCell::new(Build {
+        mode,
+        config: config.clone(),
+        files,
+        store: Store::new(thalweg_storage::StoreConfig::default()),
+        graph: Graph::default(),
+        names: HashSet::new(),
+        outputs: Vec::new(),
+        errors: Vec::new(),
+        tasks: Vec::new(),
+    }));
+    job(&mut Topology { build: Rc::clone(&build) })?;
+    let mut build = Rc::into_inner(build)
+        .ok_or_else(|| JobError::Program("a stream was kept after the job was built".into()))?
+        .into_inner();
+    build.check();
+    match build.errors.is_empty() {
+        true => Ok(build),
+        false => Err(JobError::Build(build.errors)),
+    }
+}
+
+/// The two things that a job's function is good for.
+pub(crate) mod build {
+    use super::*;
+
+    /// The plan, checked.
+    pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
+        config.check().map_err(JobError::from)?;
+        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new() };
+        let build = run(job, mode, config, files)?;
+        match build.mode {
+            Mode::Plan { makers, splits } => Ok(Plan { graph: build.graph, makers, splits }),
+            Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
+        }
+    }
+
+    /// One worker's tasks, senders before receivers.
+    pub(crate) fn tasks(
+        job: &JobFn,
+        config: &JobConfig,
+        files: Rc<dyn Files>,
+        parts: WorkerParts,
+    ) -> Result<Vec<Box<dyn Task>>> {
+        Ok(run(job, Mode::Worker(parts), config, files)?.tasks)
+    }
+}

@@ -1,0 +1,103 @@
+//! Every setting of a job: unit, default, bounds, and why the default is what it is.
+
+use crate::error::BuildError;
+use crate::raw::page::MIN_PAGE_BYTES;
+
+/// The most workers that a job runs on.
+pub const WORKERS_MAX: usize = 256;
+
+/// How a job runs; made by the engine's builder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobConfig {
+    /// Workers, each a core's loop; 1 to [`WORKERS_MAX`].
+    pub workers: usize,
+    /// Records that one poll of a split gives at most, and elements of one page that a step reads at most; 1 or more. Default 256: two
+    /// pages of 48-byte records, so that a step takes a few microseconds.
+    pub batch_records: u32,
+    /// Pages of a ring; 1 or more. `None` = derived from the number of rings: all rings into a worker should fit its L2.
+    pub ring_pages: Option<usize>,
+    /// Bytes of a page; a multiple of 64, at least 256. `None` = derived, 8 KiB if the rings are few.
+    pub ring_page_bytes: Option<usize>,
+    /// Bytes of an operator's own output page; set with the rings'.
+    pub page_bytes: usize,
+    /// Results of a long firing that one step sends at most; default 512.
+    pub slice_records: u32,
+}
+
+/// What the rings into one worker may take together; half of a 1 MiB L2, the rest is for state.
+const RING_BUDGET_BYTES: usize = 512 << 10;
+const PAGE_BYTES: usize = 8 << 10;
+const RING_PAGES: usize = 8;
+
+impl Default for JobConfig {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            batch_records: 256,
+            ring_pages: None,
+            ring_page_bytes: None,
+            page_bytes: PAGE_BYTES,
+            slice_records: 512,
+        }
+    }
+}
+
+impl JobConfig {
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let refuse = |name: &str, message: &str| {
+            Err(BuildError::Setting { name: name.into(), message: message.into() })
+        };
+        if !(1..=WORKERS_MAX).contains(&self.workers) {
+            return refuse("workers", "a job has 1 to 256 workers");
+        }
+        if self.batch_records == 0 || self.slice_records == 0 {
+            return refuse("batch", "a batch has at least one record");
+        }
+        if self.ring_pages == Some(0) {
+            return refuse("ring_pages", "a ring has at least one page");
+        }
+        if self.ring_page_bytes.is_some_and(|bytes| bytes < MIN_PAGE_BYTES || bytes % 64 != 0) {
+            return refuse("page_bytes", "a page has a multiple of 64 bytes, at least 256");
+        }
+        Ok(())
+    }
+
+    /// Sizes for a job with `rings` rings into its busiest worker: fewer pages first, then smaller ones.
+    pub(crate) fn with_ring_sizes(mut self, rings: usize) -> Self {
+        let (mut pages, mut bytes) = (RING_PAGES, PAGE_BYTES);
+        while rings * pages * bytes > RING_BUDGET_BYTES && pages > 4 {
+            pages /= 2;
+        }
+        while rings * pages * bytes > RING_BUDGET_BYTES && bytes > 2048 {
+            bytes /= 2;
+        }
+        self.ring_pages.get_or_insert(pages);
+        self.page_bytes = *self.ring_page_bytes.get_or_insert(bytes);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_rings_get_eight_pages_of_eight_kib() {
+        let config = JobConfig::default().with_ring_sizes(4);
+        assert_eq!((config.ring_pages, config.page_bytes), (Some(8), 8192));
+    }
+
+    #[test]
+    fn many_rings_share_the_budget() {
+        let config = JobConfig::default().with_ring_sizes(30);
+        assert!(30 * config.ring_pages.unwrap() * config.page_bytes <= RING_BUDGET_BYTES);
+    }
+
+    #[test]
+    fn zero_workers_are_refused() {
+        let config = JobConfig { workers: 0, ..JobConfig::default() };
+        assert!(config.check().unwrap_err().to_string().contains("workers"));
+    }
+}

@@ -1,0 +1,70 @@
+//! A plan as text, and as a picture.
+
+use std::fmt::Write as _;
+
+use super::{Edge, Graph};
+use crate::exchange::Pattern;
+
+fn pattern(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Forward => "same worker",
+        Pattern::Exchange => "by key",
+        Pattern::Gather => "to worker 0",
+    }
+}
+
+/// The fused operators of an edge, and how it finds its worker.
+fn way(edge: &Edge) -> String {
+    let mut way = edge.chain.join(" → ");
+    if !way.is_empty() {
+        way.push_str(" → ");
+    }
+    way.push_str(pattern(edge.pattern));
+    way
+}
+
+/// One paragraph an operator: what it is, and where its outputs go.
+pub(super) fn text(graph: &Graph) -> String {
+    let mut text = String::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let detail = if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
+        writeln!(text, "{} \"{}\"{detail}", node.kind, node.name).expect("invariant: memory");
+        for edge in graph.edges.iter().filter(|edge| edge.from == index) {
+            let target = &graph.nodes[edge.to];
+            let output = node.outputs[edge.output];
+            let label = if output.is_empty() { String::new() } else { format!("{output} ") };
+            writeln!(
+                text,
+                "  └ {label}[{}] {} ⇒ {} \"{}\"",
+                edge.record,
+                way(edge),
+                target.kind,
+                target.name
+            )
+            .expect("invariant: memory");
+        }
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Graphviz: boxes and arrows, exchanges bold.
+pub(super) fn dot(graph: &Graph) -> String {
+    let mut dot = String::from("digraph job {\n  rankdir=LR;\n  node [shape=box];\n");
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let label = quoted(&format!("{}\n{}", node.name, node.kind)).replace('\n', "\\n");
+        writeln!(dot, "  n{index} [label={label}];").expect("invariant: memory");
+    }
+    for edge in &graph.edges {
+        let output = graph.nodes[edge.from].outputs[edge.output];
+        let label = quoted(&[output, &way(edge)].join(" ").trim().to_owned());
+        let style = if edge.pattern == Pattern::Forward { "solid" } else { "bold" };
+        writeln!(dot, "  n{} -> n{} [label={label}, style={style}];", edge.from, edge.to)
+            .expect("invariant: memory");
+    }
+    dot.push_str("}\n");
+    dot
+}

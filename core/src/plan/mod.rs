@@ -1,0 +1,48 @@
+//! From what was written to what runs.
+//!
+//! The job's function is run once to make a [`Graph`], which is checked and can be shown, and once on each worker to make its tasks. Both
+//! runs see the same calls in the same order, so the n-th edge of one is the n-th edge of the other.
+
+mod graph;
+mod explain;
+
+pub use graph::{Edge, Graph, Node};
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::exchange::mesh::EdgeMaker;
+
+/// The splits of one source, of a type that only its task knows.
+pub(crate) type AnySplits = Arc<dyn Any + Send + Sync>;
+
+/// A checked job.
+#[derive(Clone)]
+pub struct Plan {
+    pub(crate) graph: Graph,
+    pub(crate) makers: Vec<EdgeMaker>,
+    pub(crate) splits: Vec<AnySplits>,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").field("graph", &self.graph).finish_non_exhaustive()
+    }
+}
+
+impl Plan {
+    /// The operators and edges.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The plan as text, one line an operator.
+    pub fn explain(&self) -> String {
+        explain::text(&self.graph)
+    }
+
+    /// The plan in Graphviz's language.
+    pub fn dot(&self) -> String {
+        explain::dot(&self.graph)
+    }
+}

@@ -1,0 +1,211 @@
+//! State tables whose values are archives of one type.
+//!
+//! `thalweg-storage` knows bytes; here is where they become values again without being checked, because nothing but archives of
+//! that type was ever written to that table.
+//!
+//! # Invariants
+//!
+//! 1. Every value of the table inside an [`ArchiveTable<V>`], [`ArchivePanes<V>`] or [`ListPanes<V>`] is one whole archive of `V`,
+//!    whenever no call is under way: the table is private, and all writes here write archives.
+//! 2. A value starts at an address aligned to 8, as the tables promise, and `V::ALIGN` divides 8.
+
+use std::marker::PhantomData;
+
+use thalweg_storage::{Panes, Table};
+
+pub use thalweg_storage::Cursor;
+
+use super::scratch::Scratch;
+use super::view::Rec;
+use super::writer;
+use crate::record::{KeyHash, Record};
+use crate::time::EventTime;
+
+/// Records whose state is prefetched together: enough to overlap the misses, few enough for the load buffers.
+pub const PREFETCH: usize = 32;
+
+/// Updates one value of `table`, in place when its archive keeps its length.
+fn update<V: Record, R>(
+    table: &mut Table,
+    scratch: &mut Scratch<V>,
+    hash: KeyHash,
+    key: &[u8],
+    default: impl FnOnce() -> V,
+    change: impl FnOnce(&mut V) -> R,
+) -> R {
+    let mut fresh = None;
+    let mut is_whole = true;
+    let (bytes, _) = table.upsert(hash.0, key, size_of::<V::Archived>(), |bytes| {
+        let value = default();
+        is_whole = writer::write_archive(&value, bytes, 0) == Some((0, bytes.len()));
+        fresh = Some(value);
+    });
+    let mut value = match fresh {
+        // SAFETY: invariants 1 and 2; the entry was there before this call.
+        None => unsafe { Rec::<V>::from_archive(bytes) }.to_value(),
+        Some(value) => value,
+    };
+    if !is_whole {
+        // A default with out-of-line parts. It is written before `change`, which may panic, is called (invariant 1).
+        table.put(hash.0, key, scratch.archive(&value).archive());
+        let result = change(&mut value);
+        table.put(hash.0, key, scratch.archive(&value).archive());
+        return result;
+    }
+    let result = change(&mut value);
+    let length = bytes.len();
+    if writer::write_archive(&value, bytes, 0) != Some((0, length)) {
+        // The length has changed; what the attempt left behind is replaced whole.
+        table.put(hash.0, key, scratch.archive(&value).archive());
+    }
+    result
+}
+
+/// A table of values.
+#[derive(Debug)]
+pub struct ArchiveTable<V: Record> {
+    table: Table,
+    scratch: Scratch<V>,
+}
+
+impl<V: Record> ArchiveTable<V> {
+    /// A typed view of a table that is empty.
+    pub(crate) fn new(table: Table) -> Self {
+        assert!(table.is_empty(), "invariant 1: nothing but archives is in the table");
+        Self { table, scratch: Scratch::default() }
+    }
+
+    /// Asks for the memory of the keys to come; up to [`PREFETCH`] of them.
+    #[inline]
+    pub(crate) fn prefetch(&self, hashes: impl Iterator<Item = KeyHash> + Clone) {
+        for hash in hashes.clone() {
+            self.table.prefetch_bucket(hash.0);
+        }
+        for hash in hashes {
+            self.table.prefetch_entry(hash.0);
+        }
+    }
+
+    /// Changes the value of `key`, which is `default()` if there is none.
+    ///
+    /// Cost: two cache misses if not prefetched; deserialises and serialises the value.
+    #[inline]
+    pub(crate) fn update<R>(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        default: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        update(&mut self.table, &mut self.scratch, hash, key, default, change)
+    }
+
+    /// Forgets `key`; true if it was there.
+    pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> bool {
+        self.table.remove(hash.0, key)
+    }
+}
+
+/// A table of values for each pane, dropped whole.
+#[derive(Debug)]
+pub struct ArchivePanes<V: Record> {
+    panes: Panes,
+    scratch: Scratch<V>,
+}
+
+impl<V: Record> ArchivePanes<V> {
+    /// A typed view of panes that are empty.
+    pub(crate) fn new(panes: Panes) -> Self {
+        assert!(panes.is_empty(), "invariant 1: nothing but archives is in the panes");
+        Self { panes, scratch: Scratch::default() }
+    }
+
+    /// Asks for the memory of the (pane, key) pairs to come.
+    #[inline]
+    pub(crate) fn prefetch(&self, keys: impl Iterator<Item = (EventTime, KeyHash)> + Clone) {
+        for (pane, hash) in keys.clone() {
+            if let Some(table) = self.panes.get(pane.as_nanos()) {
+                table.prefetch_bucket(hash.0);
+            }
+        }
+        for (pane, hash) in keys {
+            if let Some(table) = self.panes.get(pane.as_nanos()) {
+                table.prefetch_entry(hash.0);
+            }
+        }
+    }
+
+    /// Changes the value of `key` in `pane`, which is `default()` if there is none.
+    #[inline]
+    pub(crate) fn update<R>(
+        &mut self,
+        pane: EventTime,
+        hash: KeyHash,
+        key: &[u8],
+        default: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        let table = self.panes.pane(pane.as_nanos());
+        update(table, &mut self.scratch, hash, key, default, change)
+    }
+
+    /// The oldest pane.
+    pub(crate) fn first(&self) -> Option<EventTime> {
+        self.panes.first_pane().map(EventTime::from_nanos)
+    }
+
+    /// The next key of `pane` and its value, in the order of the keys' arrival.
+    pub(crate) fn next(&self, pane: EventTime, cursor: &mut Cursor) -> Option<(&[u8], &Rec<V>)> {
+        let (_, key, value) = self.panes.get(pane.as_nanos())?.next(cursor)?;
+        // SAFETY: invariants 1 and 2.
+        Some((key, unsafe { Rec::from_archive(value) }))
+    }
+
+    /// Forgets a pane and all it holds.
+    pub(crate) fn drop_pane(&mut self, pane: EventTime) {
+        self.panes.drop_pane(pane.as_nanos());
+    }
+}
+
+/// Lists of records, one for each key of each pane.
+#[derive(Debug)]
+pub struct ListPanes<T: Record> {
+    panes: Panes,
+    marker: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Record> ListPanes<T> {
+    /// A typed view of panes that are empty.
+    pub(crate) fn new(panes: Panes) -> Self {
+        assert!(panes.is_empty(), "invariant 1: nothing but archives is in the panes");
+        Self { panes, marker: PhantomData }
+    }
+
+    /// Adds a record to the list of `key` in `pane`.
+    pub(crate) fn append(&mut self, pane: EventTime, hash: KeyHash, key: &[u8], record: &Rec<T>) {
+        self.panes.pane(pane.as_nanos()).append(hash.0, key, record.archive());
+    }
+
+    /// Shows the list of `key` in `pane`, oldest first.
+    pub(crate) fn for_each(
+        &self,
+        pane: EventTime,
+        hash: KeyHash,
+        key: &[u8],
+        mut each: impl FnMut(&Rec<T>),
+    ) {
+        if let Some(table) = self.panes.get(pane.as_nanos()) {
+            table.for_each_value(hash.0, key, |bytes| {
+                // SAFETY: invariants 1 and 2; list values are aligned as single ones are.
+                each(unsafe { Rec::from_archive(bytes) });
+            });
+        }
+    }
+
+    /// Forgets the panes up to and with `last`.
+    pub(crate) fn drop_through(&mut self, last: EventTime) {
+        while let Some(first) = self.panes.first_pane().filter(|first| *first <= last.as_nanos()) {
+            self.panes.drop_pane(first);
+        }
+    }
+}

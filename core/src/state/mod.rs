@@ -1,0 +1,12 @@
+//! What a key remembers.
+//!
+//! Keyed state lives in the tables of a [`thalweg_storage::Store`], one store a worker; the values are archives. Operators look
+//! up a batch at a time, so that the cache misses of its keys overlap.
+//!
+//! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
+//! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
+
+pub use crate::raw::archive_table::PREFETCH;
+pub(crate) use crate::raw::archive_table::{
+    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, ListPanes,
+};
