@@ -1,0 +1,178 @@
+//! Writes one record's archive straight into a page.
+//!
+//! rkyv writes through a `Writer`; this one is a pointer, a position and a bound, so that a record of plain
+//! fields becomes a handful of stores: no arena, no sharing map, no allocation. Only a list of
+//! elements that themselves have out-of-line parts (`Vec<Str>`) needs scratch memory, which comes
+//! from the global allocator and is given back before the list is done.
+//!
+//! # Invariants
+//!
+//! 1. `position <= capacity`, and `base` is valid for writes of `capacity` bytes while the writer
+//!    exists. A writer is made and dropped inside [`write_archive`]; record code sees it by `&mut`
+//!    alone and cannot make another, so it never outlives the page it borrows.
+//! 2. Positions count from the page's base, so alignment inside an archive is alignment in memory.
+//! 3. Same value, same bytes: every padding byte is written, as zero, and an archive's bytes depend
+//!    on the value alone, not on where it starts nor on what the page held before.
+//!
+//! # Not here
+//!
+//! No shared pointers (`Rc`): each archive is self-contained and can be moved by `memcpy`.
+
+use std::alloc::Layout;
+use std::mem::{align_of, size_of};
+use std::ptr::NonNull;
+
+use rkyv::rancor::{Failure, Strategy};
+use rkyv::ser::{Allocator, Positional, Writer};
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Place};
+
+use crate::record::Record;
+
+/// The largest archive [`write_archive_large`] writes, in bytes: pointers inside an archive are 32
+/// bits and signed, and rkyv panics when one overflows, so stay well below.
+pub const MAX_ARCHIVE_BYTES: usize = 1 << 30;
+
+/// Where rkyv writes to: the free part of a page. See the module for its invariants.
+#[derive(Debug)]
+pub struct ArchiveWriter {
+    base: NonNull<u8>,
+    position: usize,
+    capacity: usize,
+}
+
+/// Writes the archive of `value` into `page`, at the first position from `start` that suits its
+/// alignment, and returns where the archive begins and ends; the root is at the end.
+///
+/// `None` means that it does not fit; what the page holds after `start` is then undefined. Otherwise every
+/// byte from `start` to the end is written, and no other.
+///
+/// Cost: one store per field and one copy per out-of-line string; no allocation unless the record
+/// holds a list of strings or lists.
+///
+/// # Panics
+///
+/// If `page` is not aligned to `T::ALIGN` in memory; pages are aligned to 64.
+#[inline]
+pub fn write_archive<T: Record>(
+    value: &T,
+    page: &mut [u8],
+    start: usize,
+) -> Option<(usize, usize)> {
+    const {
+        assert!(T::ALIGN.is_power_of_two() && T::ALIGN <= 8, "records are aligned to 8 at most");
+        assert!(align_of::<T::Archived>() <= T::ALIGN, "a record is aligned as its parts need it");
+    }
+    assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
+    let mut writer = ArchiveWriter::new(page, start)?;
+    writer.align(T::ALIGN)?;
+    let first = writer.position;
+    let resolver = value.serialize(Strategy::<_, Failure>::wrap(&mut writer)).ok()?;
+    writer.align(align_of::<T::Archived>())?;
+    writer.resolve(value, resolver)?;
+    Some((first, writer.position))
+}
+
+/// Writes the archive of a record that fits no page into memory of its own; the root is at the end.
+///
+/// Cost: allocates, and starts over with more memory as long as it does not suffice.
+///
+/// # Panics
+///
+/// If the archive is longer than [`MAX_ARCHIVE_BYTES`].
+#[cold]
+pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
+    let mut capacity: usize = 32 << 10;
+    while capacity <= MAX_ARCHIVE_BYTES {
+        let mut memory = AlignedVec::new();
+        memory.resize(capacity, 0);
+        if let Some((first, end)) = write_archive(value, &mut memory, 0) {
+            debug_assert_eq!(first, 0, "position 0 suits every alignment");
+            memory.resize(end, 0);
+            return memory;
+        }
+        capacity *= 4;
+    }
+    panic!("a record of type {} is larger than 1 GiB", T::NAME)
+}
+
+impl ArchiveWriter {
+    /// `None` if `start` lies behind the page.
+    fn new(page: &mut [u8], start: usize) -> Option<Self> {
+        let capacity = page.len();
+        let base = NonNull::from(page).cast();
+        (start <= capacity).then_some(Self { base, position: start, capacity })
+    }
+
+    /// The next `count` bytes, or `None` if the page has fewer.
+    #[inline]
+    fn take(&mut self, count: usize) -> Option<NonNull<u8>> {
+        // Cannot wrap: `position <= capacity` (invariant 1).
+        if count > self.capacity - self.position {
+            return None;
+        }
+        // SAFETY: `position <= capacity` (invariant 1), so this stays within the page or at its end.
+        let at = unsafe { self.base.add(self.position) };
+        self.position += count;
+        Some(at)
+    }
+
+    /// Writes zeros up to the next multiple of `align`, a power of two.
+    #[inline]
+    fn align(&mut self, align: usize) -> Option<()> {
+        let gap = self.position.wrapping_neg() & (align - 1);
+        let at = self.take(gap)?;
+        // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
+        unsafe { at.write_bytes(0, gap) };
+        Some(())
+    }
+
+    /// Writes the root in place. The position must suit its alignment.
+    #[inline]
+    fn resolve<T: Archive>(&mut self, value: &T, resolver: T::Resolver) -> Option<()> {
+        let position = self.position;
+        let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
+        assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
+        // Padding inside the root stays as it is here (invariant 3).
+        // SAFETY: `take` gave as many bytes as a `T::Archived` has, and they are aligned for it.
+        unsafe { at.write_bytes(0, 1) };
+        // SAFETY: aligned and in the page, as above, and every byte was initialised just now.
+        let place = unsafe { Place::new_unchecked(position, at.as_ptr()) };
+        value.resolve(resolver, place);
+        Some(())
+    }
+}
+
+impl Positional for ArchiveWriter {
+    #[inline]
+    fn pos(&self) -> usize {
+        self.position
+    }
+}
+
+impl Writer<Failure> for ArchiveWriter {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let at = self.take(bytes.len()).ok_or(Failure)?;
+        // SAFETY: `take` gave `bytes.len()` bytes of the page. The page is exclusively borrowed
+        // while the writer exists (invariant 1), so `bytes` lies elsewhere.
+        unsafe { at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        Ok(())
+    }
+}
+
+// SAFETY: the memory comes fresh from the global allocator, in the layout that was asked for.
+unsafe impl Allocator<Failure> for ArchiveWriter {
+    unsafe fn push_alloc(&mut self, layout: Layout) -> Result<NonNull<[u8]>, Failure> {
+        // SAFETY: the size is not zero (contract of `push_alloc`).
+        let pointer = unsafe { std::alloc::alloc(layout) };
+        let Some(pointer) = NonNull::new(pointer) else { std::alloc::handle_alloc_error(layout) };
+        Ok(NonNull::slice_from_raw_parts(pointer, layout.size()))
+    }
+
+    unsafe fn pop_alloc(&mut self, pointer: NonNull<u8>, layout: Layout) -> Result<(), Failure> {
+        // SAFETY: `pointer` came from `push_alloc` with this layout (contract of `pop_alloc`).
+        unsafe { std::alloc::dealloc(pointer.as_ptr(), layout) };
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! [`Key`] and [`KeyRef`] for the types that keys are made of, native and archived.
+
+use rkyv::rend::{char_le, i16_le, i32_le, i64_le, u16_le, u32_le, u64_le};
+use rkyv::string::ArchivedString;
+use rkyv::tuple::{ArchivedTuple2, ArchivedTuple3, ArchivedTuple4};
+
+use super::Str;
+use super::key::{Key, KeyHash, KeyRef, KeyScratch};
+use crate::time::{ArchivedEventTime, EventTime};
+
+impl<T: KeyRef + ?Sized> KeyRef for &T {
+    type Key = T::Key;
+
+    #[inline]
+    fn hash(&self) -> KeyHash {
+        T::hash(self)
+    }
+
+    #[inline]
+    fn bytes<'a>(&'a self, scratch: &'a mut KeyScratch) -> &'a [u8] {
+        T::bytes(self, scratch)
+    }
+
+    #[inline]
+    fn append_to(&self, out: &mut KeyScratch) {
+        T::append_to(self, out);
+    }
+}
+
+/// A key of a fixed number of bytes: how its native form becomes the integer that is hashed and
+/// the integer that is written.
+macro_rules! fixed_width {
+    ($($native:ty as $written:ty, $($archived:ty)?, $value:ident => $hashed:expr, $write:expr, $read:expr;)*) => {$(
+        impl Key for $native {
+            const WIDTH: Option<usize> = Some(size_of::<$written>());
+
+            fn from_key_bytes(bytes: &[u8]) -> Self {
+                let bytes = bytes.try_into().expect("invariant: the key bytes of this type have its width");
+                let read: fn($written) -> $native = $read;
+                read(<$written>::from_le_bytes(bytes))
+            }
+        }
+
+        impl KeyRef for $native {
+            type Key = $native;
+
+            #[inline]
+            fn hash(&self) -> KeyHash {
+                let $value = *self;
+                KeyHash::of_int($hashed)
+            }
+
+            #[inline]
+            fn bytes<'a>(&'a self, scratch: &'a mut KeyScratch) -> &'a [u8] {
+                scratch.clear();
+                self.append_to(scratch);
+                scratch.as_bytes()
+            }
+
+            #[inline]
+            fn append_to(&self, out: &mut KeyScratch) {
+                let $value = *self;
+                out.push(&<$written>::to_le_bytes($write));
+            }
+        }
+
+        $(impl KeyRef for $archived {
+            type Key = $native;
+
+            #[inline]
+            fn hash(&self) -> KeyHash {
+                KeyRef::hash(&<$native>::from(*self))
+            }
+
+            #[inline]
+            fn bytes<'a>(&'a self, scratch: &'a mut KeyScratch) -> &'a [u8] {
+                scratch.clear();
+                self.append_to(scratch);
+                scratch.as_bytes()
+            }
+
+            #[inline]
+            fn append_to(&self, out: &mut KeyScratch) {
+                KeyRef::append_to(&<$native>::from(*self), out);
+            }
+        })?
+    )*};
+}
+
+fixed_width! {
+    u8 as u8, , value => value.into(), value, |read| read;
+    i8 as i8, , value => i64::from(value).cast_unsigned(), value, |read| read;
+    u16 as u16, u16_le, value => value.into(), value, |read| read;
+    i16 as i16, i16_le, value => i64::from(value).cast_unsigned(), value, |read| read;
+    u32 as u32, u32_le, value => value.into(), value, |read| read;
+    i32 as i32, i32_le, value => i64::from(value).cast_unsigned(), value, |read| read;
+    u64 as u64, u64_le, value => value, value, |read| read;
+    i64 as i64, i64_le, value => value.cast_unsigned(), value, |read| read;
+    bool as u8, , value => value.into(), value.into(), |read| read != 0;
+    char as u32, char_le, value => u32::from(value).into(), value.into(),
+        |read| char::from_u32(read).expect("invariant: these are the key bytes of a char");
+    EventTime as i64, ArchivedEventTime, value => value.as_nanos().cast_unsigned(), value.as_nanos(),
+        EventTime::from_nanos;
+}
+
+macro_rules! string_key {
+    ($($native:ty)*) => {$(
+        impl Key for $native {
+            const WIDTH: Option<usize> = None;
+
+            fn from_key_bytes(bytes: &[u8]) -> Self {
+                std::str::from_utf8(bytes).expect("invariant: these are the key bytes of a string").into()
+            }
+        }
+    )*};
+}
+
+string_key! { Str String }
+
+macro_rules! string_key_ref {
+    ($($string:ty, $key:ty;)*) => {$(
+        impl KeyRef for $string {
+            type Key = $key;
+
+            #[inline]
+            fn hash(&self) -> KeyHash {
+                KeyHash::of_bytes(self.as_bytes())
+            }
+
+            #[inline]
+            fn bytes<'a>(&'a self, _: &'a mut KeyScratch) -> &'a [u8] {
+                self.as_bytes()
+            }
+
+            #[inline]
+            fn append_to(&self, out: &mut KeyScratch) {
+                out.push(self.as_bytes());
+            }
+        }
+    )*};
+}
+
+string_key_ref! {
+    str, Str;
+    Str, Str;
+    ArchivedString, Str;
+    String, String;
+}
+
+/// Appends a part of a tuple that is not its last, so that it is known where it ends.
+#[inline]
+fn append_delimited<K: KeyRef>(part: &K, out: &mut KeyScratch) {
+    if K::Key::WIDTH.is_some() {
+        part.append_to(out);
+    } else {
+        let mut own = KeyScratch::new();
+        let bytes = part.bytes(&mut own);
+        out.push_length(bytes.len());
+        out.push(bytes);
+    }
+}
+
+/// Splits off a part written by [`append_delimited`] and returns it and the rest.
+fn split_delimited<K: Key>(bytes: &[u8]) -> (K, &[u8]) {
+    let (length, rest) = match K::WIDTH {
+        Some(width) => (width, bytes),
+        None => split_length(bytes),
+    };
+    let (part, rest) = rest.split_at(length);
+    (K::from_key_bytes(part), rest)
+}
+
+/// The inverse of [`KeyScratch::push_length`].
+fn split_length(bytes: &[u8]) -> (usize, &[u8]) {
+    let mut length = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return (length, &bytes[at + 1..]);
+        }
+    }
+    panic!("invariant: a part of a tuple's key bytes is preceded by its length")
+}
+
+/// The sum of the widths, if all parts have one.
+const fn width(parts: &[Option<usize>]) -> Option<usize> {
+    let (mut sum, mut at) = (0, 0);
+    while at < parts.len() {
+        match parts[at] {
+            Some(width) => sum += width,
+            None => return None,
+        }
+        at += 1;
+    }
+    Some(sum)
+}
+
+macro_rules! tuple_key {
+    ($archived:ident: $($part:ident $at:tt),*; $last:ident $last_at:tt) => {
+        impl<$($part: Key,)* $last: Key> Key for ($($part,)* $last,) {
+            const WIDTH: Option<usize> = width(&[$($part::WIDTH,)* $last::WIDTH]);
+
+            fn from_key_bytes(bytes: &[u8]) -> Self {
+                // Evaluated from left to right, each part taking from the rest.
+                let mut rest = bytes;
+                ($({
+                    let (part, after) = split_delimited::<$part>(rest);
+                    rest = after;
+                    part
+                },)* $last::from_key_bytes(rest),)
+            }
+        }
+
+        tuple_key!(@key_ref ($($part,)* $last,); $($part $at),*; $last $last_at);
+        tuple_key!(@key_ref $archived<$($part,)* $last>; $($part $at),*; $last $last_at);
+    };
+    (@key_ref $tuple:ty; $($part:ident $at:tt),*; $last:ident $last_at:tt) => {
+        impl<$($part: KeyRef,)* $last: KeyRef> KeyRef for $tuple {
+            type Key = ($($part::Key,)* $last::Key,);
+
+            #[inline]
+            fn hash(&self) -> KeyHash {
+                let mut scratch = KeyScratch::new();
+                self.append_to(&mut scratch);
+                KeyHash::of_bytes(scratch.as_bytes())
+            }
+
+            #[inline]
+            fn bytes<'a>(&'a self, scratch: &'a mut KeyScratch) -> &'a [u8] {
+                scratch.clear();
+                self.append_to(scratch);
+                scratch.as_bytes()
+            }
+
+            #[inline]
+            fn append_to(&self, out: &mut KeyScratch) {
+                $(append_delimited(&self.$at, out);)*
+                self.$last_at.append_to(out);
+            }
+        }
+    };
+}
+
+tuple_key!(ArchivedTuple2: A 0; B 1);
+tuple_key!(ArchivedTuple3: A 0, B 1; C 2);
+tuple_key!(ArchivedTuple4: A 0, B 1, C 2; D 3);

@@ -1,0 +1,239 @@
+//! [`Schema`]: what a record type looks like, and a fingerprint of its layout.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use rkyv::Archive;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Field, Record};
+
+/// The description of a record type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The name of the type, without its module.
+    pub name: String,
+    /// The fields, in the order of the source. A record that is no struct has one field, `value`; a tuple
+    /// has one for each part, `0`, `1` and so on.
+    pub fields: Vec<FieldSchema>,
+    /// A fingerprint of the archive's layout: field ids, types and sizes, recursively.
+    ///
+    /// It is the same in every run, on every machine and with every compiler. Names of types and
+    /// fields do not count, so renaming with `#[field(renamed_from = "...")]` keeps it. Bytes written under one
+    /// hash may be read under the same hash only.
+    pub layout_hash: u64,
+}
+
+/// A field of a record, or of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldSchema {
+    /// What identifies the field when it is renamed or moved: the FNV-1a hash of the name, unless
+    /// `#[field(id = ...)]` says otherwise.
+    pub id: u32,
+    /// The name in the source.
+    pub name: String,
+    /// The type.
+    pub ty: FieldType,
+}
+
+/// A variant of an enum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantSchema {
+    /// As [`FieldSchema::id`].
+    pub id: u32,
+    /// The name in the source.
+    pub name: String,
+    /// The number that stands for the variant in an archive.
+    pub tag: u8,
+    /// The fields; those without a name are called `0`, `1` and so on.
+    pub fields: Vec<FieldSchema>,
+}
+
+/// The type of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FieldType {
+    /// A number, a truth value or a character.
+    Primitive(Primitive),
+    /// A string.
+    Str,
+    /// A time, nanoseconds since the Unix epoch.
+    EventTime,
+    /// A value that may be absent.
+    Option(Box<FieldType>),
+    /// Any number of values.
+    List(Box<FieldType>),
+    /// A fixed number of values.
+    Array(Box<FieldType>, usize),
+    /// Values without names.
+    Tuple(Vec<FieldType>),
+    /// A record.
+    Struct {
+        /// The name of the type.
+        name: String,
+        /// The size of the archive's fixed part, in bytes.
+        archived_bytes: usize,
+        /// The fields, in the order of the source.
+        fields: Vec<FieldSchema>,
+    },
+    /// One of several.
+    Enum {
+        /// The name of the type.
+        name: String,
+        /// The size of the archive's fixed part, in bytes.
+        archived_bytes: usize,
+        /// The variants, in the order of the source.
+        variants: Vec<VariantSchema>,
+    },
+}
+
+/// A type without parts.
+#[expect(missing_docs, reason = "each is called as the Rust type it is")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Primitive {
+    Bool = 1,
+    Char,
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+}
+
+/// The schema of `T`, kept in a table of the process: a `static` in a generic function would be
+/// one for all of its instances.
+pub(super) fn of<T: Record>() -> &'static Schema {
+    static SCHEMAS: LazyLock<Mutex<HashMap<TypeId, &'static Schema>>> =
+        LazyLock::new(Mutex::default);
+    // Nothing that can panic runs under the lock but the allocator; a poisoned map is whole.
+    let kept = || SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(schema) = kept().get(&TypeId::of::<T>()) {
+        return schema;
+    }
+    // Made without the lock; if two threads make it, one of the two is kept and one is dropped.
+    let made = Schema::new(T::NAME, T::field_type());
+    kept().entry(TypeId::of::<T>()).or_insert_with(|| Box::leak(Box::new(made)))
+}
+
+impl Schema {
+    /// The schema of a record called `name` of type `ty`.
+    #[must_use]
+    pub fn new(name: &str, ty: FieldType) -> Self {
+        let layout_hash = ty.layout_hash();
+        let fields = match ty {
+            FieldType::Struct { fields, .. } => fields,
+            FieldType::Tuple(parts) => (0..)
+                .zip(parts)
+                .map(|(id, ty)| FieldSchema { id, name: id.to_string(), ty })
+                .collect(),
+            ty => vec![FieldSchema { id: 0, name: "value".to_owned(), ty }],
+        };
+        Self { name: name.to_owned(), fields, layout_hash }
+    }
+}
+
+impl FieldSchema {
+    /// The field `name` of type `T`.
+    #[must_use]
+    pub fn new<T: Field>(id: u32, name: &str) -> Self {
+        Self { id, name: name.to_owned(), ty: T::field_type() }
+    }
+}
+
+impl VariantSchema {
+    /// The variant `name`.
+    #[must_use]
+    pub fn new(id: u32, name: &str, tag: u8, fields: Vec<FieldSchema>) -> Self {
+        Self { id, name: name.to_owned(), tag, fields }
+    }
+}
+
+impl FieldType {
+    /// The struct `T`.
+    #[must_use]
+    pub fn new_struct<T: Archive>(name: &str, fields: Vec<FieldSchema>) -> Self {
+        Self::Struct { name: name.to_owned(), archived_bytes: size_of::<T::Archived>(), fields }
+    }
+
+    /// The enum `T`.
+    #[must_use]
+    pub fn new_enum<T: Archive>(name: &str, variants: Vec<VariantSchema>) -> Self {
+        Self::Enum { name: name.to_owned(), archived_bytes: size_of::<T::Archived>(), variants }
+    }
+
+    /// The fingerprint of the layout; see [`Schema::layout_hash`].
+    #[must_use]
+    pub fn layout_hash(&self) -> u64 {
+        let mut bytes = vec![LAYOUT_VERSION];
+        self.encode(&mut bytes);
+        xxh3_64(&bytes)
+    }
+
+    /// Appends the canonical form: a tag, then counts, ids and sizes in little-endian. It is
+    /// prefix-free, so no two types share an encoding.
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Primitive(primitive) => out.push(*primitive as u8),
+            Self::Str => out.push(32),
+            Self::EventTime => out.push(33),
+            Self::Option(inner) => {
+                out.push(34);
+                inner.encode(out);
+            }
+            Self::List(inner) => {
+                out.push(35);
+                inner.encode(out);
+            }
+            Self::Array(inner, count) => {
+                out.push(36);
+                encode_count(*count, out);
+                inner.encode(out);
+            }
+            Self::Tuple(parts) => {
+                out.push(37);
+                encode_count(parts.len(), out);
+                parts.iter().for_each(|part| part.encode(out));
+            }
+            Self::Struct { archived_bytes, fields, .. } => {
+                out.push(38);
+                encode_count(*archived_bytes, out);
+                encode_fields(fields, out);
+            }
+            Self::Enum { archived_bytes, variants, .. } => {
+                out.push(39);
+                encode_count(*archived_bytes, out);
+                encode_count(variants.len(), out);
+                for variant in variants {
+                    out.extend(variant.id.to_le_bytes());
+                    out.push(variant.tag);
+                    encode_fields(&variant.fields, out);
+                }
+            }
+        }
+    }
+}
+
+/// Raised when the same types come to lie differently in an archive, as with another version of
+/// rkyv's format; then no hash of before is met again.
+const LAYOUT_VERSION: u8 = 1;
+
+fn encode_fields(fields: &[FieldSchema], out: &mut Vec<u8>) {
+    encode_count(fields.len(), out);
+    for field in fields {
+        out.extend(field.id.to_le_bytes());
+        field.ty.encode(out);
+    }
+}
+
+fn encode_count(count: usize, out: &mut Vec<u8>) {
+    out.extend((count as u64).to_le_bytes());
+}
