@@ -1,1 +1,3 @@
-//! Bench.
+//! What Thalweg costs, measured against named references.
+
+pub mod reference;
