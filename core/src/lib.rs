@@ -1,1 +1,3 @@
 //! Thalweg.
+
+pub mod format;
