@@ -9,6 +9,8 @@
 //!
 //! No JSON over several lines and no top-level arrays: a line is the unit of splits and of errors.
 
+mod depth;
+
 use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -74,9 +76,15 @@ impl<T: DeserializeOwned> Decoder<T> for JsonDecoder<T> {
 fn on_line<T: DeserializeOwned>(line: Result<Line<'_>, BadLine>) -> Option<Decoded<T>> {
     match line {
         Ok(line) if line.bytes.trim_ascii_start().is_empty() => None,
+        Ok(line) if depth::is_too_deep(line.bytes) => Some(Err(too_deep(&line))),
         Ok(line) => Some(sonic_rs::from_slice(line.bytes).map_err(|error| bad_line(&line, &error))),
         Err(bad) => Some(Err(bad)),
     }
+}
+
+#[cold]
+fn too_deep(line: &Line<'_>) -> BadLine {
+    BadLine::new(line, format!("nested more than {} levels deep", depth::MAX_DEPTH))
 }
 
 /// sonic-rs prints its place and a picture of it behind the reason; the place is ours to tell.

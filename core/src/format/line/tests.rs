@@ -43,7 +43,7 @@ fn slow(content: &[u8], limit: usize, quotes: Option<Quotes>) -> Vec<Seen> {
         let body = &content[start + skip..];
         let end = slow_end(body, limit, quotes);
         let line = &body[..end.min(body.len())];
-        if skip + line.len() > 0 && !(line.is_empty() && end == body.len()) {
+        if end < body.len() || !line.is_empty() {
             let kept = (line.len() <= limit)
                 .then(|| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
             seen.push((number, start as u64, kept));
