@@ -1,0 +1,58 @@
+//! Refuses lines that are nested so deep that stepping over them would end the process.
+//!
+//! sonic-rs 0.5.10 steps over unknown fields by recursion without a limit, so 100 kB of `[` in a
+//! field that nobody reads overflow the stack (cloudwego/sonic-rs issue 232). A line cannot be
+//! deep without as many opening brackets, and counting those costs next to nothing.
+
+/// As many levels as serde_json allows.
+pub(super) const MAX_DEPTH: usize = 128;
+
+/// Whether `line` has more than [`MAX_DEPTH`] brackets open at once, strings aside.
+pub(super) fn is_too_deep(line: &[u8]) -> bool {
+    line.len() > MAX_DEPTH && openings(line) > MAX_DEPTH && depth(line) > MAX_DEPTH
+}
+
+/// Opening brackets, those in strings included; branch free, so that it compiles to SIMD.
+fn openings(line: &[u8]) -> usize {
+    // `[` and `{` differ in bit 5 alone.
+    line.iter().filter(|&&byte| byte | 0x20 == b'{').count()
+}
+
+/// Exact for JSON, and for what is not up to the byte at which a parser gives up.
+fn depth(line: &[u8]) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for &byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_brackets_beside_each_other_or_in_strings_are_not_deep() {
+        assert!(!is_too_deep("[],".repeat(1000).as_bytes()));
+        assert!(!is_too_deep(format!("\"{}\\\"[\"", "{".repeat(1000)).as_bytes()));
+    }
+
+    #[test]
+    fn one_level_more_than_the_limit_is_too_deep() {
+        let nested = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(!is_too_deep(nested(MAX_DEPTH).as_bytes()));
+        assert!(is_too_deep(nested(MAX_DEPTH + 1).as_bytes()));
+    }
+}
