@@ -1,0 +1,151 @@
+//! The steps that decide whether a change lands, in the order of how soon they can fail.
+//!
+//! # Not here
+//!
+//! No benchmark: what depends on a quiet machine proves nothing on a busy one.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::step::{Outcome, Step};
+use crate::{root, say};
+
+/// Add a step here and it is part of the check, of `--list` and of `cargo xtask <name>`.
+const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        proves: "diffs show what changed and nothing else",
+        env: &[],
+        command: "cargo fmt --all --check",
+        obstacle: nothing,
+    },
+    Step {
+        name: "clippy",
+        proves: "the lints in Cargo.toml hold, in tests and benchmarks too",
+        env: &[],
+        command: "cargo clippy --workspace --all-targets --locked -- -D warnings",
+        obstacle: nothing,
+    },
+    Step {
+        name: "docs",
+        proves: "every link in the documentation leads somewhere",
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        command: "cargo doc --workspace --no-deps --locked",
+        obstacle: nothing,
+    },
+    Step {
+        name: "test",
+        proves: "units, whole jobs, examples in the documentation and the rules of the house agree",
+        env: &[],
+        command: "cargo test --workspace --locked",
+        obstacle: nothing,
+    },
+    Step {
+        name: "loom",
+        proves: "no interleaving of two cores breaks a ring, a page or a wake-up",
+        env: &[("RUSTFLAGS", "--cfg loom")],
+        // A target folder of its own: the flag would otherwise rebuild everything, twice a run.
+        command: "cargo test -p thalweg --lib --release --locked --target-dir target/loom raw::",
+        obstacle: raw_is_missing,
+    },
+    Step {
+        name: "miri",
+        proves: "the unsafe code has no undefined behaviour on the paths its tests take",
+        // Property tests ask for the working directory, which miri's isolation refuses.
+        env: &[("MIRIFLAGS", "-Zmiri-disable-isolation")],
+        command: "cargo +nightly miri test -p thalweg --lib --locked raw::",
+        obstacle: miri_is_missing,
+    },
+];
+
+/// Runs every step; `false` at the first that fails.
+pub(crate) fn run() -> bool {
+    let mut summary = Vec::new();
+    let mut total = Duration::ZERO;
+    for (index, step) in STEPS.iter().enumerate() {
+        say(&format!("\n== {}/{} {}: {}", index + 1, STEPS.len(), step.name, step.proves));
+        say(&format!("   {}", step.typed()));
+        let outcome = step.run(root());
+        let line = line(step, &outcome);
+        say(&line);
+        summary.push(line);
+        match outcome {
+            Outcome::Passed(took) => total += took,
+            Outcome::Failed(_) => return false,
+            Outcome::Skipped(_) => {}
+        }
+    }
+    say(&format!("\n{}\nall in {:.1} s", summary.join("\n"), total.as_secs_f64()));
+    true
+}
+
+/// Runs the step called `name`; a step that cannot run here has not passed.
+pub(crate) fn run_one(name: &str) -> bool {
+    let Some(step) = step(name) else { return false };
+    let outcome = step.run(root());
+    say(&line(step, &outcome));
+    matches!(outcome, Outcome::Passed(_))
+}
+
+/// Prints the table.
+pub(crate) fn list() -> bool {
+    for step in STEPS {
+        say(&format!("{:<8} proves that {}\n         {}", step.name, step.proves, step.typed()));
+    }
+    true
+}
+
+/// The step called `name`.
+pub(crate) fn step(name: &str) -> Option<&'static Step> {
+    STEPS.iter().find(|step| step.name == name)
+}
+
+fn line(step: &Step, outcome: &Outcome) -> String {
+    let Step { name, proves, .. } = step;
+    match outcome {
+        Outcome::Passed(took) => {
+            format!("{name:<8} passed  {:>6.1} s  {proves}", took.as_secs_f64())
+        }
+        Outcome::Failed(took) => {
+            format!("{name:<8} FAILED  {:>6.1} s  again: cargo xtask {name}", took.as_secs_f64())
+        }
+        Outcome::Skipped(why) => format!("{name:<8} SKIPPED           {why}"),
+    }
+}
+
+fn nothing() -> Option<&'static str> {
+    None
+}
+
+/// A filter that matches no test passes; so a step must know that there is something to match.
+fn raw_is_missing() -> Option<&'static str> {
+    (!root().join("core/src/raw").is_dir()).then_some("there is no core/src/raw")
+}
+
+fn miri_is_missing() -> Option<&'static str> {
+    let installed = Command::new("cargo")
+        .args(["+nightly", "miri", "--version"])
+        // To ask must not be to install.
+        .env("RUSTUP_AUTO_INSTALL", "0")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !installed {
+        return Some("no nightly with miri; `rustup toolchain install nightly -c miri,rust-src`");
+    }
+    raw_is_missing()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_steps_are_commands_and_so_differ() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(!["ci", "tidy"].contains(&step.name));
+            assert!(STEPS[..index].iter().all(|other| other.name != step.name));
+        }
+    }
+}
