@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-//! What Thalweg costs, measured against named references.
-
-=======
 //! What the engine costs, and what it is measured against.
 //!
 //! * [`load`]: how a run is driven and reported: clock, pinning, histograms, the machine's own noise.
@@ -12,5 +8,4 @@
 //! No assertion about time. A benchmark reports, a reader judges; what must hold is a test.
 
 pub mod load;
->>>>>>> bench
 pub mod reference;

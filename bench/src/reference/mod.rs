@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! What a measurement is held against: the least code that does the same work.
-
-pub mod linear_probe;
-=======
 //! The bare loops that the engine is measured against.
 //!
 //! Each is a program for one workload, with no operator, no configuration and no generality, so its
@@ -17,6 +12,6 @@ pub mod bare_path;
 pub mod bids;
 pub mod chain_loop;
 pub mod count_table;
+pub mod linear_probe;
 pub mod page_ring;
 pub mod ping_pong;
->>>>>>> bench
