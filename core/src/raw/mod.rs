@@ -24,3 +24,5 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
+#[cfg(not(loom))]
+pub(crate) mod os;

@@ -1,0 +1,202 @@
+//! A stream of records.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::keyed_stream::KeyedStream;
+use super::topology::{Build, Port};
+use crate::error::{BuildError, OperatorFault};
+use crate::exchange::partition::Forward;
+use crate::exchange::{ByRef, ByValue, Pattern};
+use crate::operator::assign_time::AssignTime;
+use crate::operator::chain::{Chain, Direct, Linked};
+use crate::operator::filter::{Filter, Inspect};
+use crate::operator::flat_map::{FilterMap, FlatMap, Out};
+use crate::operator::map::{Map, TryMap};
+use crate::operator::task::{OnePort, OperatorTask, TwoPorts};
+use crate::operator::union::Union;
+use crate::raw::view::Rec;
+use crate::record::{KeyRef, Record};
+use crate::sink::{Sink, SinkOperator, Writers};
+use crate::time::{EventTime, WatermarkStrategy};
+
+/// Records of type `T` on their way; `C` is the chain of stateless operators since the last boundary.
+///
+/// A stream without such a chain can be cloned, and then each clone gets every record; one with a chain is closed by
+/// [`Stream::boxed`] first.
+#[must_use = "a stream that nobody reads is refused; send it to a sink or call drop_counted()"]
+pub struct Stream<T: Record, C: Chain<Out = T> = Direct<T>> {
+    pub(crate) build: Rc<RefCell<Build>>,
+    pub(crate) port: Port<C::In>,
+    pub(crate) chain: C,
+}
+
+impl<T: Record, C: Chain<Out = T>> std::fmt::Debug for Stream<T, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("record", &<T as Record>::NAME).finish_non_exhaustive()
+    }
+}
+
+impl<T: Record> Clone for Stream<T> {
+    fn clone(&self) -> Self {
+        Self { build: Rc::clone(&self.build), port: self.port.clone(), chain: Direct::default() }
+    }
+}
+
+impl<T: Record> Stream<T> {
+    pub(crate) fn new(build: Rc<RefCell<Build>>, port: Port<T>) -> Self {
+        Self { build, port, chain: Direct::default() }
+    }
+}
+
+impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
+    fn link<L: crate::operator::Link<T>>(self, link: L) -> Stream<L::Out, Linked<C, L>> {
+        let Self { build, port, chain } = self;
+        Stream { build, port, chain: Linked::new(chain, link) }
+    }
+
+    /// One record out for each record in.
+    pub fn map<U: Record, F>(self, apply: F) -> Stream<U, Linked<C, Map<F, U>>>
+    where
+        F: FnMut(&Rec<T>) -> U + 'static,
+    {
+        self.link(Map::new(apply))
+    }
+
+    /// As [`Self::map`]; an error ends the job and names where it happened.
+    pub fn try_map<U: Record, F>(self, apply: F) -> Stream<U, Linked<C, TryMap<F, U>>>
+    where
+        F: FnMut(&Rec<T>) -> Result<U, OperatorFault> + 'static,
+    {
+        self.link(TryMap::new(apply))
+    }
+
+    /// Keeps the records for which `keep` holds.
+    pub fn filter<P>(self, keep: P) -> Stream<T, Linked<C, Filter<P>>>
+    where
+        P: FnMut(&Rec<T>) -> bool + 'static,
+    {
+        self.link(Filter::new(keep))
+    }
+
+    /// At most one record out for each record in.
+    pub fn filter_map<U: Record, F>(self, apply: F) -> Stream<U, Linked<C, FilterMap<F, U>>>
+    where
+        F: FnMut(&Rec<T>) -> Option<U> + 'static,
+    {
+        self.link(FilterMap::new(apply))
+    }
+
+    /// Any number of records out for each record in, all with its event time.
+    pub fn flat_map<U: Record, F>(self, apply: F) -> Stream<U, Linked<C, FlatMap<F, U>>>
+    where
+        F: FnMut(&Rec<T>, &mut Out<'_, U>) + 'static,
+    {
+        self.link(FlatMap::new(apply))
+    }
+
+    /// Looks at each record and its event time.
+    pub fn inspect<F>(self, look: F) -> Stream<T, Linked<C, Inspect<F>>>
+    where
+        F: FnMut(&Rec<T>, EventTime) + 'static,
+    {
+        self.link(Inspect::new(look))
+    }
+
+    /// Ends the chain here: what follows is a task of its own, and the stream can be cloned.
+    pub fn boxed(self) -> Stream<T> {
+        let Self { build, port, chain } = self;
+        let port = {
+            let mut build = build.borrow_mut();
+            let name = build.fresh_name("boxed");
+            let node = build.node(&name, "boxed", String::new(), &[""]);
+            let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            let (out, port) = build.output(node, 0);
+            build.task(OperatorTask::new(name.as_str().into(), Union { out }, OnePort(inbox)));
+            port
+        };
+        Stream::new(build, port)
+    }
+
+    /// Both streams as one; order is kept within each.
+    pub fn union<D: Chain<Out = T>>(self, other: Stream<T, D>) -> Stream<T> {
+        let Self { build, port, chain } = self;
+        let port = {
+            let is_foreign = !Rc::ptr_eq(&build, &other.build);
+            let mut build = build.borrow_mut();
+            let name = build.fresh_name("union");
+            if is_foreign {
+                build.refuse(BuildError::ForeignStream { operator: name.clone() });
+            }
+            let node = build.node(&name, "union", String::new(), &[""]);
+            let left = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            let right =
+                build.inbox(&other.port, other.chain, Forward, Pattern::Forward, (node, 1));
+            let (out, port) = build.output(node, 0);
+            let ports = TwoPorts(left, right);
+            build.task(OperatorTask::new(name.as_str().into(), Union { out }, ports));
+            port
+        };
+        Stream::new(build, port)
+    }
+
+    /// The same records with another event time, and watermarks made from it.
+    pub fn assign_time<F, W>(self, name: &str, read: F, strategy: W) -> Stream<T>
+    where
+        F: FnMut(&Rec<T>) -> EventTime + 'static,
+        W: WatermarkStrategy<T>,
+    {
+        let Self { build, port, chain } = self;
+        let port = {
+            let mut build = build.borrow_mut();
+            let node = build.node(name, "event time", String::new(), &[""]);
+            let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            let (out, port) = build.output(node, 0);
+            let operator = AssignTime::new(read, strategy.generator(), out);
+            build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
+            port
+        };
+        Stream::new(build, port)
+    }
+
+    /// Deals the records to the workers by a key that lies in the record.
+    pub fn key_by<R, F>(self, select: F) -> KeyedStream<T, C, ByRef<F, R>>
+    where
+        R: KeyRef + ?Sized + 'static,
+        F: Fn(&Rec<T>) -> &R + 'static,
+    {
+        KeyedStream { stream: self, selector: Rc::new(ByRef::new(select)) }
+    }
+
+    /// Deals the records to the workers by a key that is computed from the record.
+    pub fn key_by_value<K, F>(self, select: F) -> KeyedStream<T, C, ByValue<F, K>>
+    where
+        K: KeyRef + 'static,
+        F: Fn(&Rec<T>) -> K + 'static,
+    {
+        KeyedStream { stream: self, selector: Rc::new(ByValue::new(select)) }
+    }
+
+    /// Sends the records to a sink.
+    pub fn sink<S: Sink<T>>(self, name: &str, sink: S) {
+        let Self { build, port, chain } = self;
+        let mut build = build.borrow_mut();
+        let node = build.node(name, "sink", sink.describe(), &[]);
+        let pattern = match sink.writers() {
+            Writers::PerWorker => Pattern::Forward,
+            Writers::One => Pattern::Gather,
+        };
+        let inbox = build.inbox(&port, chain, Forward, pattern, (node, 0));
+        let context = build.open_context(name);
+        let idle = pattern == Pattern::Gather && context.worker != 0;
+        let operator = SinkOperator::new(sink, context, idle);
+        build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
+    }
+}
+
+impl<T: Record> Stream<T> {
+    /// Drops the records; the metrics of the operator that made them count them.
+    pub fn drop_counted(self) {
+        self.build.borrow_mut().mark_used(self.port.node, self.port.output);
+    }
+}

@@ -1,0 +1,93 @@
+//! What was decided, in the order in which it was.
+//!
+//! A worker is a function of its inputs and of the order in which they were taken. That order is the only thing that two runs of a job
+//! over one input can differ in; written down, it makes any run repeatable (a few bytes a batch).
+
+use crate::operator::task::{Choice, PollOutcome};
+
+/// One decision of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The clock was read: nanoseconds.
+    Clock(u64),
+    /// Task `task` read `elements` elements of the front page of lane `lane`.
+    Lane {
+        /// The task.
+        task: u16,
+        /// The lane.
+        lane: u16,
+        /// How many elements.
+        elements: u32,
+    },
+    /// Task `task` worked off `results` results of a firing at most.
+    Slice {
+        /// The task.
+        task: u16,
+        /// The limit.
+        results: u32,
+    },
+    /// Task `task` polled split `slot` and got `records` records.
+    Poll {
+        /// The task.
+        task: u16,
+        /// The place of the split among those that are open.
+        slot: u16,
+        /// How many records came.
+        records: u32,
+        /// How it ended: 0 full, 1 dry, 2 idle, 3 end.
+        outcome: u8,
+    },
+    /// Task `task` sent its open pages on.
+    Flush(u16),
+}
+
+impl Decision {
+    /// The decision to do `choice` with task `task`, up to `limit`.
+    pub(crate) fn of(task: usize, choice: Choice, limit: u32) -> Self {
+        let task = u16::try_from(task).expect("invariant: fewer than 65,536 tasks");
+        match choice {
+            Choice::Lane(lane) => Self::Lane { task, lane, elements: limit },
+            Choice::Slice => Self::Slice { task, results: limit },
+            Choice::Poll(slot) => Self::Poll { task, slot, records: limit, outcome: 0 },
+        }
+    }
+
+    pub(crate) fn outcome_code(outcome: PollOutcome) -> u8 {
+        match outcome {
+            PollOutcome::Full => 0,
+            PollOutcome::Dry => 1,
+            PollOutcome::Idle => 2,
+            PollOutcome::End => 3,
+        }
+    }
+
+    pub(crate) fn outcome_of(code: u8) -> PollOutcome {
+        match code {
+            0 => PollOutcome::Full,
+            1 => PollOutcome::Dry,
+            2 => PollOutcome::Idle,
+            _ => PollOutcome::End,
+        }
+    }
+}
+
+/// The decisions of all workers of one run, to be replayed on the simulator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// For each worker its decisions, in order.
+    pub workers: Vec<Vec<Decision>>,
+    /// Bytes of a page in that run: where pages end is part of what is replayed.
+    pub page_bytes: usize,
+}
+
+impl Journal {
+    /// Number of decisions.
+    pub fn len(&self) -> usize {
+        self.workers.iter().map(Vec::len).sum()
+    }
+
+    /// True if nothing was decided.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,6 @@
+//! What turns the tasks: a [`Worker`] that does one decided thing at a time.
+
+pub(crate) mod decision;
+pub(crate) mod worker;
+
+pub use decision::{Decision, Journal};
