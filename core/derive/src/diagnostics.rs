@@ -22,7 +22,10 @@ pub(crate) fn check_type(ty: &Type) -> Result<()> {
             };
             // A type of the user's own may bear such a name, but not without a path.
             if path.qself.is_none() && path.path.get_ident().is_some() {
-                return Err(Error::new(ty.span(), format!("`{}` cannot be a field of a record: {advice}", last.ident)));
+                return Err(Error::new(
+                    ty.span(),
+                    format!("`{}` cannot be a field of a record: {advice}", last.ident),
+                ));
             }
             Ok(())
         }
@@ -34,7 +37,10 @@ pub(crate) fn check_type(ty: &Type) -> Result<()> {
         Type::Paren(paren) => check_type(&paren.elem),
         Type::Group(group) => check_type(&group.elem),
         Type::Ptr(_) | Type::BareFn(_) | Type::TraitObject(_) | Type::ImplTrait(_) => {
-            Err(Error::new(ty.span(), "only data can be a field of a record: this has no archived form"))
+            Err(Error::new(
+                ty.span(),
+                "only data can be a field of a record: this has no archived form",
+            ))
         }
         _ => Ok(()),
     }
@@ -52,7 +58,10 @@ fn check_arguments(arguments: &PathArguments) -> Result<()> {
 pub(crate) fn check_generics(generics: &Generics) -> Result<()> {
     for parameter in &generics.params {
         if let GenericParam::Lifetime(lifetime) = parameter {
-            return Err(Error::new(lifetime.span(), "a record owns its data and has no lifetimes: use `Str` for `&str`"));
+            return Err(Error::new(
+                lifetime.span(),
+                "a record owns its data and has no lifetimes: use `Str` for `&str`",
+            ));
         }
     }
     Ok(())
