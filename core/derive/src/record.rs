@@ -264,6 +264,12 @@ impl FieldModel {
         quote!(::thalweg::record::FieldSchema::new::<#ty>(#id, #name))
     }
 
+    /// `<Str as Field>::ALIGN`, where the compiler points at the type if it is no `Field`.
+    fn align(&self) -> TokenStream {
+        let ty = &self.ty;
+        quote_spanned!(ty.span()=> <#ty as ::thalweg::record::Field>::ALIGN)
+    }
+
     /// The method that reads the field of an archive.
     fn accessor(&self) -> TokenStream {
         let Self { ty, vis, member, name, docs, .. } = self;
@@ -301,7 +307,7 @@ impl Model {
         let generics = self.bound(&item.generics);
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let text = name.unraw().to_string();
-        let types = self.fields().into_iter().map(|field| &field.ty);
+        let aligns = self.fields().into_iter().map(FieldModel::align);
         let field_type = self.field_type(&text);
 
         let mut out = quote! {
@@ -309,7 +315,7 @@ impl Model {
             impl #impl_generics ::thalweg::record::Field for #name #ty_generics #where_clause {
                 const ALIGN: usize = ::thalweg::record::largest(&[
                     ::core::mem::align_of::<#archived #ty_generics>(),
-                    #(<#types as ::thalweg::record::Field>::ALIGN,)*
+                    #(#aligns,)*
                 ]);
                 type View<'a> = &'a #archived #ty_generics;
 

@@ -371,7 +371,17 @@ fn layout_hashes_do_not_change() {
         u64::schema(),
     ]
     .map(|schema| (schema.name.as_str(), schema.layout_hash));
-    assert_eq!(hashes, [("", 0); 8]);
+    let expected = [
+        ("Departure", 0xb5848102e7901dbd),
+        ("Kind", 0xfc4abeb355932747),
+        ("Event", 0xc7241e335d83c883),
+        ("Day", 0x9483d774a009dcf2),
+        ("WindowResult", 0xe3309d107ce762a5),
+        ("Empty", 0xb0879ad15e24deca),
+        ("Tuple", 0xa7cbabcc6d720ba0),
+        ("u64", 0x34813bcac9eb3c09),
+    ];
+    assert_eq!(hashes, expected);
 }
 
 mod renamed {
