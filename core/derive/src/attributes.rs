@@ -41,8 +41,11 @@ impl Arguments {
     pub(crate) fn derived_by_user(attributes: &[Attribute]) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("derive")) {
-            let paths = attribute.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)?;
-            names.extend(paths.iter().filter_map(|path| Some(path.segments.last()?.ident.to_string())));
+            let paths =
+                attribute.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)?;
+            names.extend(
+                paths.iter().filter_map(|path| Some(path.segments.last()?.ident.to_string())),
+            );
         }
         Ok(names)
     }
@@ -62,7 +65,8 @@ impl Marks {
         let mut marks = Self::default();
         let mut error = None;
         attributes.retain(|attribute| {
-            let ours = ["event_time", "key", "field"].iter().any(|name| attribute.path().is_ident(name));
+            let ours =
+                ["event_time", "key", "field"].iter().any(|name| attribute.path().is_ident(name));
             if ours && let Err(new) = marks.read(attribute) {
                 match &mut error {
                     None => error = Some(new),
@@ -82,10 +86,14 @@ impl Marks {
                 } else if meta.path.is_ident("renamed_from") {
                     id_of(&meta.value()?.parse::<LitStr>()?.value())
                 } else {
-                    return Err(meta.error("unknown argument: `field` takes `id = 7` or `renamed_from = \"old\"`"));
+                    return Err(meta.error(
+                        "unknown argument: `field` takes `id = 7` or `renamed_from = \"old\"`",
+                    ));
                 };
                 if self.id.replace((id, meta.path.span())).is_some() {
-                    return Err(meta.error("one of `id` and `renamed_from` is enough: each gives the field its id"));
+                    return Err(meta.error(
+                        "one of `id` and `renamed_from` is enough: each gives the field its id",
+                    ));
                 }
                 Ok(())
             });
@@ -113,7 +121,9 @@ impl Ids {
             None => Ok(()),
             Some(other) => Err(Error::new(
                 span,
-                format!("`{name}` has the same id, {id}, as `{other}`: give one of them another with `#[field(id = ...)]`"),
+                format!(
+                    "`{name}` has the same id, {id}, as `{other}`: give one of them another with `#[field(id = ...)]`"
+                ),
             )),
         }
     }

@@ -8,8 +8,8 @@ use syn::{Error, GenericArgument, GenericParam, Generics, PathArguments, Result,
 /// Refuses types that no field can have.
 pub(crate) fn check_type(ty: &Type) -> Result<()> {
     match ty {
-        Type::Reference(reference) => Err(Error::new(
-            reference.span(),
+        Type::Reference(reference) => Err(Error::new_spanned(
+            reference,
             "a record owns its data: use `Str` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
         )),
         Type::Path(path) => {
@@ -22,19 +22,26 @@ pub(crate) fn check_type(ty: &Type) -> Result<()> {
             };
             // A type of the user's own may bear such a name, but not without a path.
             if path.qself.is_none() && path.path.get_ident().is_some() {
-                return Err(Error::new(ty.span(), format!("`{}` cannot be a field of a record: {advice}", last.ident)));
+                return Err(Error::new_spanned(
+                    ty,
+                    format!("`{}` cannot be a field of a record: {advice}", last.ident),
+                ));
             }
             Ok(())
         }
         Type::Tuple(tuple) => tuple.elems.iter().try_for_each(check_type),
         Type::Array(array) => check_type(&array.elem),
-        Type::Slice(slice) => {
-            Err(Error::new(slice.span(), "a slice has no size: use `Vec<T>`, or an array `[T; N]`"))
-        }
+        Type::Slice(slice) => Err(Error::new_spanned(
+            slice,
+            "a slice has no size: use `Vec<T>`, or an array `[T; N]`",
+        )),
         Type::Paren(paren) => check_type(&paren.elem),
         Type::Group(group) => check_type(&group.elem),
         Type::Ptr(_) | Type::BareFn(_) | Type::TraitObject(_) | Type::ImplTrait(_) => {
-            Err(Error::new(ty.span(), "only data can be a field of a record: this has no archived form"))
+            Err(Error::new_spanned(
+                ty,
+                "only data can be a field of a record: this has no archived form",
+            ))
         }
         _ => Ok(()),
     }
@@ -52,7 +59,10 @@ fn check_arguments(arguments: &PathArguments) -> Result<()> {
 pub(crate) fn check_generics(generics: &Generics) -> Result<()> {
     for parameter in &generics.params {
         if let GenericParam::Lifetime(lifetime) = parameter {
-            return Err(Error::new(lifetime.span(), "a record owns its data and has no lifetimes: use `Str` for `&str`"));
+            return Err(Error::new(
+                lifetime.span(),
+                "a record owns its data and has no lifetimes: use `Str` for `&str`",
+            ));
         }
     }
     Ok(())

@@ -9,8 +9,8 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Fields, Generics, Ident, Lit, Path, Result, Token,
-    Type, Visibility, parse_quote, parse2,
+    Attribute, Data, DataEnum, DeriveInput, Error, Expr, ExprLit, Fields, Generics, Ident, Lit,
+    Path, Result, Token, Type, Visibility, parse_quote, parse2,
 };
 
 use crate::attributes::{Arguments, Ids, Marks};
@@ -21,7 +21,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut item: DeriveInput = match parse2(item) {
         Ok(item) => item,
         Err(_) => {
-            let error = Error::new(Span::call_site(), "a record is a struct with named fields, or an enum");
+            let error =
+                Error::new(Span::call_site(), "a record is a struct with named fields, or an enum");
             return error.into_compile_error();
         }
     };
@@ -144,7 +145,8 @@ fn read_variants(data: &mut DataEnum, errors: &mut Errors) -> Vec<VariantModel> 
     for variant in &mut data.variants {
         let marks = errors.keep(Marks::take(&mut variant.attrs)).unwrap_or_default();
         if let Some(span) = marks.key.or(marks.event_time) {
-            errors.keep::<()>(Err(Error::new(span, "mark a field of the variant, not the variant")));
+            errors
+                .keep::<()>(Err(Error::new(span, "mark a field of the variant, not the variant")));
         }
         let name = variant.ident.unraw().to_string();
         let (id, span) = marks.id(&name, variant.ident.span());
@@ -152,16 +154,25 @@ fn read_variants(data: &mut DataEnum, errors: &mut Errors) -> Vec<VariantModel> 
         if let Some((_, value)) = &variant.discriminant {
             next_tag = literal(value);
         }
-        let span = variant.discriminant.as_ref().map_or(variant.ident.span(), |(_, value)| value.span());
+        let span =
+            variant.discriminant.as_ref().map_or(variant.ident.span(), |(_, value)| value.span());
         let tag = errors.keep(next_tag.ok_or_else(|| {
             Error::new(span, "an archive has one byte for the variant: the discriminant is a literal from 0 to 255")
         }));
         next_tag = tag.and_then(|tag: u8| tag.checked_add(1));
         let fields = read_fields(&mut variant.fields, errors);
-        models.push(VariantModel { ident: variant.ident.clone(), id, tag: tag.unwrap_or(0), fields });
+        models.push(VariantModel {
+            ident: variant.ident.clone(),
+            id,
+            tag: tag.unwrap_or(0),
+            fields,
+        });
     }
     if models.is_empty() {
-        errors.keep::<()>(Err(Error::new(data.brace_token.span.join(), "an enum without variants has no values")));
+        errors.keep::<()>(Err(Error::new(
+            data.brace_token.span.join(),
+            "an enum without variants has no values",
+        )));
     }
     models
 }
@@ -180,12 +191,18 @@ fn check_marks(shape: &Shape, errors: &mut Errors) {
             errors.keep::<()>(Err(Error::new(span, error)));
         }
     };
-    let times = |fields: &[FieldModel]| fields.iter().filter_map(|field| field.marks.event_time).collect();
-    let keys = |fields: &[FieldModel]| fields.iter().filter_map(|field| field.marks.key).collect::<Vec<_>>();
+    let times =
+        |fields: &[FieldModel]| fields.iter().filter_map(|field| field.marks.event_time).collect();
+    let keys = |fields: &[FieldModel]| {
+        fields.iter().filter_map(|field| field.marks.key).collect::<Vec<_>>()
+    };
     match shape {
         Shape::Struct(fields) => {
             at_most_one(times(fields), "a record has at most one `#[event_time]`");
-            at_most_one(keys(fields), "a record has at most one `#[key]`: a key of several fields is a tuple in `key_by`");
+            at_most_one(
+                keys(fields),
+                "a record has at most one `#[key]`: a key of several fields is a tuple in `key_by`",
+            );
         }
         Shape::Enum(variants) => {
             for variant in variants {
@@ -195,7 +212,8 @@ fn check_marks(shape: &Shape, errors: &mut Errors) {
                 errors.keep::<()>(Err(Error::new(span, "an enum has no `#[key]`: use `key_by`")));
             }
             if variants.iter().any(|variant| variant.event_time().is_some())
-                && let Some(without) = variants.iter().find(|variant| variant.event_time().is_none())
+                && let Some(without) =
+                    variants.iter().find(|variant| variant.event_time().is_none())
             {
                 let error = "this variant has no `#[event_time]`, but others have: all have one or none has";
                 errors.keep::<()>(Err(Error::new(without.ident.span(), error)));
@@ -206,7 +224,8 @@ fn check_marks(shape: &Shape, errors: &mut Errors) {
 
 /// The attributes above the item.
 fn derives(arguments: &Arguments, derived: &[String]) -> TokenStream {
-    let wanted = |wanted: bool, name: &str| wanted && !derived.iter().any(|derived| derived == name);
+    let wanted =
+        |wanted: bool, name: &str| wanted && !derived.iter().any(|derived| derived == name);
     let mut traits = Vec::new();
     if wanted(arguments.clone, "Clone") {
         traits.push(quote!(::core::clone::Clone));
@@ -243,6 +262,12 @@ impl FieldModel {
     fn schema(&self) -> TokenStream {
         let Self { ty, id, name, .. } = self;
         quote!(::thalweg::record::FieldSchema::new::<#ty>(#id, #name))
+    }
+
+    /// `<Str as Field>::ALIGN`, where the compiler points at the type if it is no `Field`.
+    fn align(&self) -> TokenStream {
+        let ty = &self.ty;
+        quote_spanned!(ty.span()=> <#ty as ::thalweg::record::Field>::ALIGN)
     }
 
     /// The method that reads the field of an archive.
@@ -282,7 +307,7 @@ impl Model {
         let generics = self.bound(&item.generics);
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
         let text = name.unraw().to_string();
-        let types = self.fields().into_iter().map(|field| &field.ty);
+        let aligns = self.fields().into_iter().map(FieldModel::align);
         let field_type = self.field_type(&text);
 
         let mut out = quote! {
@@ -290,7 +315,7 @@ impl Model {
             impl #impl_generics ::thalweg::record::Field for #name #ty_generics #where_clause {
                 const ALIGN: usize = ::thalweg::record::largest(&[
                     ::core::mem::align_of::<#archived #ty_generics>(),
-                    #(<#types as ::thalweg::record::Field>::ALIGN,)*
+                    #(#aligns,)*
                 ]);
                 type View<'a> = &'a #archived #ty_generics;
 
@@ -309,10 +334,19 @@ impl Model {
 
         let time = self.time(&archived);
         let (has_event_time, event_time) = match &time {
-            Some(_) => {
-                (true, quote!(::core::option::Option::Some(<Self as ::thalweg::record::Timed>::time(archived))))
-            }
-            None => (false, quote!({ let _ = archived; ::core::option::Option::None })),
+            Some(_) => (
+                true,
+                quote!(::core::option::Option::Some(<Self as ::thalweg::record::Timed>::time(
+                    archived
+                ))),
+            ),
+            None => (
+                false,
+                quote!({
+                    let _ = archived;
+                    ::core::option::Option::None
+                }),
+            ),
         };
         out.extend(quote! {
             #[automatically_derived]
@@ -363,7 +397,10 @@ impl Model {
         if self.debug {
             let mut generics = generics.clone();
             if !generics.params.is_empty() {
-                generics.make_where_clause().predicates.push(parse_quote!(#name #ty_generics: ::core::fmt::Debug));
+                generics
+                    .make_where_clause()
+                    .predicates
+                    .push(parse_quote!(#name #ty_generics: ::core::fmt::Debug));
             }
             let (_, _, where_clause) = generics.split_for_impl();
             out.extend(quote! {
@@ -382,7 +419,8 @@ impl Model {
     fn bound(&self, generics: &Generics) -> Generics {
         let mut generics = generics.clone();
         if generics.type_params().next().is_some() {
-            let parameters: Vec<_> = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+            let parameters: Vec<_> =
+                generics.type_params().map(|parameter| parameter.ident.clone()).collect();
             let predicates = &mut generics.make_where_clause().predicates;
             for parameter in parameters {
                 predicates.push(parse_quote!(#parameter: 'static));

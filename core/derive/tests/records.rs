@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use thalweg::raw::writer::{write_archive, write_archive_large};
 use thalweg::record::{
-    Deserializer, Field, FieldType, Key, KeyRef, KeyScratch, Keyed, Primitive, Record, Str,
+    Deserializer, Field, FieldType, Key, KeyRef, Keyed, Primitive, Record, Schema, Str,
 };
 use thalweg::rkyv::api::high::HighValidator;
 use thalweg::rkyv::bytecheck::CheckBytes;
@@ -130,9 +130,33 @@ fn day() -> impl Strategy<Value = Day> {
         -1e9f32..1e9,
         any::<(i16, i64)>(),
     )
-        .prop_map(|(events, names, best, pair, (letter, open, small, wide, r#type), times, ratio, negative)| {
-            Day { events, names, best, pair, letter, open, small, times, wide, r#type, ratio, negative }
-        })
+        .prop_map(
+            |(
+                events,
+                names,
+                best,
+                pair,
+                (letter, open, small, wide, r#type),
+                times,
+                ratio,
+                negative,
+            )| {
+                Day {
+                    events,
+                    names,
+                    best,
+                    pair,
+                    letter,
+                    open,
+                    small,
+                    times,
+                    wide,
+                    r#type,
+                    ratio,
+                    negative,
+                }
+            },
+        )
 }
 
 /// A page as the engine's: aligned to at least 8, and full of the bytes of other records.
@@ -163,7 +187,8 @@ where
         let mut moved = page(other + end - begin);
         moved[other..].copy_from_slice(&first[begin..end]);
         // `access` checks everything, but knows archives at the start of a buffer only as a whole.
-        let archived = access::<T::Archived, Error>(&moved).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let archived = access::<T::Archived, Error>(&moved)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&native::<T>(archived), value);
     }
     let large = write_archive_large(value);
@@ -249,9 +274,181 @@ fn accessors_of_nested_fields_reach_all_the_way() {
     assert_eq!(archived.best().map(|best| best.flight()), Some(1545));
     assert_eq!(archived.pair(), (1, 0.5, "c"));
     assert_eq!(archived.wide(), Some(u64::MAX));
-    assert_eq!((archived.letter(), archived.open(), archived.small(), archived.r#type()), ('ß', true, -1, 9));
+    assert_eq!(
+        (archived.letter(), archived.open(), archived.small(), archived.r#type()),
+        ('ß', true, -1, 9)
+    );
     assert_eq!(archived.names()[0][1], "b");
-    assert_eq!(<[Option<EventTime>; 2]>::view(&archived.times).each_ref().map(Option::view), [None, Some(EventTime::MAX)]);
+    assert_eq!(
+        archived.times().each_ref().map(<Option<EventTime>>::view),
+        [None, Some(EventTime::MAX)]
+    );
     assert!(matches!(&archived.events()[0], ArchivedEvent::Noted(name, ..) if name == "x"));
     assert_eq!(format!("{archived:?}"), format!("{day:?}"));
+}
+
+#[test]
+fn event_time_is_the_marked_field_of_a_struct_and_of_each_variant() {
+    fn time<T: Record>(value: &T) -> Option<EventTime>
+    where
+        T::Archived: for<'a> CheckBytes<HighValidator<'a, Error>>,
+    {
+        T::event_time(access::<T::Archived, Error>(&write_archive_large(value)).unwrap())
+    }
+    const { assert!(Departure::HAS_EVENT_TIME && Event::HAS_EVENT_TIME && !Day::HAS_EVENT_TIME) };
+    assert_eq!(time(&sample()), Some(EventTime::from_secs(100)));
+    assert_eq!(time(&Event::Departed(sample())), Some(EventTime::from_secs(100)));
+    let cancelled =
+        Event::Cancelled { at: EventTime::from_secs(7), flights: vec![1, 2], reason: None };
+    assert_eq!(time(&cancelled), Some(EventTime::from_secs(7)));
+    let noted = Event::Noted("x".into(), EventTime::from_secs(8), [Kind::Domestic; 3]);
+    assert_eq!(time(&noted), Some(EventTime::from_secs(8)));
+    assert_eq!(time(&Kind::Charter), None);
+    assert_eq!(time(&(1u64, Str::from("a"))), None);
+}
+
+#[test]
+fn key_is_the_marked_field() {
+    let bytes = write_archive_large(&sample());
+    let archived = access::<ArchivedDeparture, Error>(&bytes).unwrap();
+    assert_eq!(KeyRef::hash(Departure::key(archived)), KeyRef::hash("EWR"));
+}
+
+#[test]
+fn generic_records_read_their_parameters_and_have_schemas_of_their_own() {
+    let result = WindowResult { key: Str::from("EWR"), start: EventTime::EPOCH, value: sample() };
+    let bytes = write_archive_large(&result);
+    let archived = access::<ArchivedWindowResult<Str, Departure>, Error>(&bytes).unwrap();
+    assert_eq!(archived.key(), "EWR");
+    assert_eq!(archived.value().dep_delay(), -2);
+    assert_eq!(format!("{archived:?}"), format!("{result:?}"));
+
+    let numbers = WindowResult::<u32, u64>::schema();
+    assert_ne!(numbers.layout_hash, WindowResult::<Str, u64>::schema().layout_hash);
+    assert!(std::ptr::eq(numbers, WindowResult::<u32, u64>::schema()));
+    assert_eq!(numbers.fields[2].ty, FieldType::Primitive(Primitive::U64));
+
+    let pair = Pair { left: Some(1u16), right: vec![Str::from("a")] };
+    let bytes = write_archive_large(&pair);
+    let archived = access::<ArchivedPair<u16, Str>, Error>(&bytes).unwrap();
+    assert_eq!((archived.left(), archived.right().len()), (Some(1), 1));
+}
+
+#[test]
+fn a_record_without_fields_has_an_empty_archive() {
+    let mut page = page(64);
+    assert_eq!(write_archive(&Empty {}, &mut page, 5), Some((5, 5)));
+    assert!(Empty::schema().fields.is_empty());
+}
+
+#[test]
+fn a_start_behind_the_page_does_not_fit() {
+    assert_eq!(write_archive(&1u8, &mut page(64), 64), None);
+    assert_eq!(write_archive(&1u8, &mut page(64), 65), None);
+    assert_eq!(write_archive(&1u64, &mut page(64), usize::MAX), None);
+}
+
+#[test]
+fn a_record_larger_than_any_page_is_written_to_its_own_memory() {
+    let value: Vec<Str> =
+        (0..50_000).map(|n| format!("a string of some length, {n}").into()).collect();
+    let bytes = write_archive_large(&value);
+    let archived = access::<<Vec<Str> as thalweg::rkyv::Archive>::Archived, Error>(&bytes).unwrap();
+    assert_eq!(archived[49_999], "a string of some length, 49999");
+}
+
+/// Layouts are in checkpoints: a change here is a change of the format.
+#[test]
+fn layout_hashes_do_not_change() {
+    let hashes = [
+        Departure::schema(),
+        Kind::schema(),
+        Event::schema(),
+        Day::schema(),
+        WindowResult::<Str, u64>::schema(),
+        Empty::schema(),
+        <(Str, u64)>::schema(),
+        u64::schema(),
+    ]
+    .map(|schema| (schema.name.as_str(), schema.layout_hash));
+    let expected = [
+        ("Departure", 0xb5848102e7901dbd),
+        ("Kind", 0xfc4abeb355932747),
+        ("Event", 0xc7241e335d83c883),
+        ("Day", 0x9483d774a009dcf2),
+        ("WindowResult", 0xe3309d107ce762a5),
+        ("Empty", 0xb0879ad15e24deca),
+        ("Tuple", 0xa7cbabcc6d720ba0),
+        ("u64", 0x34813bcac9eb3c09),
+    ];
+    assert_eq!(hashes, expected);
+}
+
+mod renamed {
+    use thalweg::record::Str;
+
+    /// Another name, another docs, and a field with another name.
+    #[thalweg::record]
+    pub(super) struct Flight {
+        #[field(id = 7)]
+        pub(super) number: u32,
+        #[field(renamed_from = "origin")]
+        pub(super) from: Str,
+    }
+}
+
+mod original {
+    use thalweg::record::Str;
+
+    #[thalweg::record(no_serde)]
+    pub(super) struct FlightLeg {
+        #[field(id = 7)]
+        pub(super) flight: u32,
+        pub(super) origin: Str,
+    }
+
+    #[thalweg::record(no_serde)]
+    pub(super) struct Reordered {
+        pub(super) origin: Str,
+        #[field(id = 7)]
+        pub(super) flight: u32,
+    }
+}
+
+#[test]
+fn renaming_keeps_the_layout_and_moving_does_not() {
+    let ids = |schema: &Schema| schema.fields.iter().map(|field| field.id).collect::<Vec<_>>();
+    let (old, new) = (original::FlightLeg::schema(), renamed::Flight::schema());
+    assert_eq!(ids(old), ids(new));
+    assert_eq!(ids(old)[0], 7);
+    assert_eq!(old.layout_hash, new.layout_hash);
+    assert_ne!(old.layout_hash, original::Reordered::schema().layout_hash);
+}
+
+#[test]
+fn schemas_of_records_that_are_no_structs_name_their_parts() {
+    let names =
+        |schema: &Schema| schema.fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(<(Str, u64)>::schema()), ["0", "1"]);
+    assert_eq!(names(u64::schema()), ["value"]);
+    assert_eq!(names(Event::schema()), ["value"]);
+    let json = serde_json::to_string(Day::schema()).unwrap();
+    assert_eq!(&serde_json::from_str::<Schema>(&json).unwrap(), Day::schema());
+}
+
+#[test]
+fn the_tag_in_the_schema_is_the_tag_in_the_archive() {
+    let FieldType::Enum { variants, .. } = Kind::field_type() else { panic!("an enum") };
+    let tags: Vec<u8> = variants.iter().map(|variant| variant.tag).collect();
+    let written = [Kind::Domestic, Kind::International, Kind::Charter]
+        .map(|kind| write_archive_large(&kind)[0]);
+    assert_eq!(tags, written);
+}
+
+#[test]
+fn alignment_covers_out_of_line_parts() {
+    const {
+        assert!(<Vec<u64>>::ALIGN == 8 && <Vec<u8>>::ALIGN == 4 && <Option<Vec<f64>>>::ALIGN == 8);
+        assert!(Kind::ALIGN == 1 && Departure::ALIGN == 8 && Str::ALIGN == 4);
+    }
 }

@@ -1,7 +1,6 @@
 //! Keys: what they hash to, which group and worker that is, and the traits of owned and read keys.
 
 use std::fmt;
-use std::hash::Hash;
 
 use rkyv::Archive;
 
@@ -80,7 +79,7 @@ impl KeyGroup {
 ///
 /// Implemented for integers, `bool`, `char`, [`Str`](super::Str), `String`,
 /// [`EventTime`](crate::time::EventTime) and tuples of two to four of them.
-pub trait Key: Field + Record + Clone + Eq + Hash + fmt::Debug {
+pub trait Key: Field + Record + Clone + Eq + fmt::Debug {
     /// How many key bytes every key of this type has, if all have the same number.
     const WIDTH: Option<usize>;
 

@@ -244,3 +244,147 @@ macro_rules! tuple_key {
 tuple_key!(ArchivedTuple2: A 0; B 1);
 tuple_key!(ArchivedTuple3: A 0, B 1; C 2);
 tuple_key!(ArchivedTuple4: A 0, B 1, C 2; D 3);
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+    use rkyv::rancor::Error;
+    use rkyv::{Archive, access};
+
+    use super::*;
+    use crate::raw::writer::write_archive_large;
+    use crate::record::KEY_GROUPS;
+
+    /// The hash and the bytes, after checking that the archived form has the same ones.
+    fn key<K>(native: &K) -> (u64, Vec<u8>)
+    where
+        K: Key + KeyRef + Debug + PartialEq,
+        K::Archived:
+            KeyRef + for<'a> rkyv::bytecheck::CheckBytes<rkyv::api::high::HighValidator<'a, Error>>,
+    {
+        let bytes = write_archive_large(native);
+        let archived = access::<<K as Archive>::Archived, Error>(&bytes).unwrap();
+        let (mut one, mut other) = (KeyScratch::new(), KeyScratch::new());
+        // What was there before does not matter.
+        other.push(&[7; 100]);
+        assert_eq!(native.hash(), archived.hash());
+        assert_eq!((&native).hash(), native.hash());
+        assert_eq!(native.bytes(&mut one), archived.bytes(&mut other));
+        let bytes = native.bytes(&mut one).to_vec();
+        assert_eq!(&K::from_key_bytes(&bytes), native);
+        assert!(K::WIDTH.is_none_or(|width| width == bytes.len()));
+        (native.hash().0, bytes)
+    }
+
+    /// Hashes are in checkpoints, and other processes compute them.
+    #[test]
+    fn hashes_and_bytes_do_not_change() {
+        let golden = [
+            key(&0u8),
+            key(&5u32),
+            key(&5u64),
+            key(&-1i8),
+            key(&-1i64),
+            key(&true),
+            key(&'a'),
+            key(&EventTime::from_secs(1)),
+            key(&Str::from("")),
+            key(&Str::from("EWR")),
+            key(&String::from("a key that is longer than sixteen bytes")),
+            key(&(Str::from("a"), Str::from("bc"))),
+            key(&(Str::from("EWR"), 1545u32)),
+            key(&(1u8, Str::from("a"), (2u16, 3u16), 'x')),
+        ];
+        // The first is SplitMix64's first output for seed 0, the ninth XXH3's of nothing.
+        let expected: [(u64, &[u8]); 14] = [
+            (0xe220a8397b1dcdaf, b"\x00"),
+            (0x63033b0ca389c35a, b"\x05\x00\x00\x00"),
+            (0x63033b0ca389c35a, b"\x05\x00\x00\x00\x00\x00\x00\x00"),
+            (0xe4d971771b652c20, b"\xff"),
+            (0xe4d971771b652c20, b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+            (0x910a2dec89025cc1, b"\x01"),
+            (0x4f5da978776a9db1, b"a\x00\x00\x00"),
+            (0x52c0377768f5b26d, b"\x00\xca\x9a;\x00\x00\x00\x00"),
+            (0x2d06800538d394c2, b""),
+            (0x285f8561a30f3bc2, b"EWR"),
+            (0x5b31b4ade7cbf01e, b"a key that is longer than sixteen bytes"),
+            (0xc171b854c76eaa99, b"\x01abc"),
+            (0x3579ca81afe21d72, b"\x03EWR\t\x06\x00\x00"),
+            (0x5f51ab151888e6b6, b"\x01\x01a\x02\x00\x03\x00x\x00\x00\x00"),
+        ];
+        assert_eq!(golden.each_ref().map(|(hash, bytes)| (*hash, &bytes[..])), expected);
+    }
+
+    #[test]
+    fn tuples_with_the_same_concatenation_differ() {
+        let keys = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", "")].map(|(left, right)| {
+            assert_eq!(key(&(Str::from(left), Str::from(right))).0, (left, right).hash().0);
+            key(&(Str::from(left), Str::from(right)))
+        });
+        for (at, one) in keys.iter().enumerate() {
+            assert!(keys[..at].iter().all(|other| other.0 != one.0 && other.1 != one.1));
+        }
+    }
+
+    #[test]
+    fn a_long_key_spills_and_the_scratch_serves_short_ones_again() {
+        let long = (Str::from("x".repeat(300)), Str::from("y".repeat(300)));
+        let short = (Str::from("x"), Str::from("y"));
+        let mut scratch = KeyScratch::new();
+        assert_eq!(long.bytes(&mut scratch).len(), 602);
+        assert_eq!(short.bytes(&mut scratch), b"\x01xy");
+        assert_eq!(<(Str, Str)>::from_key_bytes(long.bytes(&mut scratch)), long);
+    }
+
+    #[test]
+    fn sequential_keys_spread_evenly_over_groups() {
+        let mut counts = [0u32; KEY_GROUPS as usize];
+        for number in 0..64 * u64::from(KEY_GROUPS) {
+            counts[usize::from(number.hash().group().0)] += 1;
+        }
+        // 64 expected, standard deviation 8: seven of them on either side.
+        assert!(counts.iter().all(|count| (8..120).contains(count)));
+    }
+
+    #[test]
+    fn owners_are_contiguous_ranges_of_groups_that_differ_by_one_at_most() {
+        for workers in [1, 2, 3, 7, 16, 1_000, 4_096] {
+            let owners: Vec<_> =
+                (0..KEY_GROUPS).map(|group| super::super::KeyGroup(group).owner(workers)).collect();
+            assert!(
+                owners.is_sorted() && owners[0] == 0 && owners[owners.len() - 1] == workers - 1
+            );
+            let counts = owners.chunk_by(|a, b| a == b).map(<[usize]>::len);
+            assert!(counts.clone().max().unwrap() - counts.min().unwrap() <= 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_forms_agree_and_bytes_read_back(
+            a: u8, b: i8, c: u16, d: i16, e: u32, f: i32, g: u64, h: i64, i: bool, j: char,
+            s in ".{0,80}", t in ".{0,80}",
+        ) {
+            let (s, t) = (Str::from(s), Str::from(t));
+            key(&a); key(&b); key(&c); key(&d); key(&e); key(&f); key(&g); key(&h); key(&i); key(&j);
+            key(&EventTime::from_nanos(h));
+            key(&s);
+            key(&(s.clone(), e));
+            key(&(e, s.clone()));
+            key(&(i, j, t.clone()));
+            key(&(s.clone(), (t.clone(), s.clone()), (a, b), h));
+        }
+
+        #[test]
+        fn equal_bytes_mean_equal_tuples(
+            a in "[a-b\\x00-\\x03]{0,4}", b in "[a-b\\x00-\\x03]{0,4}",
+            c in "[a-b\\x00-\\x03]{0,4}", d in "[a-b\\x00-\\x03]{0,4}",
+        ) {
+            let (mut one, mut other) = (KeyScratch::new(), KeyScratch::new());
+            let same = (&*a, &*b).bytes(&mut one) == (&*c, &*d).bytes(&mut other);
+            prop_assert_eq!(same, (a, b) == (c, d));
+        }
+    }
+}

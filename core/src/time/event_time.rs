@@ -100,14 +100,22 @@ impl EventTime {
     pub const fn saturating_add(self, by: Duration) -> Self {
         let by = by.as_nanos();
         // The whole range is less than 2^64 nanoseconds wide, so anything longer saturates.
-        if by > u64::MAX as u128 { Self::MAX } else { Self(self.0.saturating_add_unsigned(low(by))) }
+        if by > u64::MAX as u128 {
+            Self::MAX
+        } else {
+            Self(self.0.saturating_add_unsigned(low(by)))
+        }
     }
 
     /// The time `by` earlier, at least [`EventTime::MIN`].
     #[inline]
     pub const fn saturating_sub(self, by: Duration) -> Self {
         let by = by.as_nanos();
-        if by > u64::MAX as u128 { Self::MIN } else { Self(self.0.saturating_sub_unsigned(low(by))) }
+        if by > u64::MAX as u128 {
+            Self::MIN
+        } else {
+            Self(self.0.saturating_sub_unsigned(low(by)))
+        }
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
@@ -138,8 +146,7 @@ impl EventTime {
     #[inline]
     pub const fn floor(self, width: Duration) -> Self {
         let width = width.as_nanos();
-        let width =
-            if width > i64::MAX as u128 { i64::MAX } else { low(width).cast_signed() };
+        let width = if width > i64::MAX as u128 { i64::MAX } else { low(width).cast_signed() };
         assert!(width > 0, "a window has a width");
         Self(self.0.saturating_sub(self.0.rem_euclid(width)))
     }
