@@ -96,11 +96,9 @@ fn by_table(table: &mut Table, records: &[Record]) {
             *hash = mix(record[0]);
             table.prefetch_bucket(*hash);
         }
-        for hash in &hashes[..group.len()] {
-            table.prefetch_entry(*hash);
-        }
-        for (hash, record) in hashes.iter().zip(group) {
-            let (value, _) = table.upsert(*hash, &record[0].to_le_bytes(), 8, |_| {});
+        let hints = hashes.map(|hash| table.prefetch_entry(hash));
+        for ((hash, hint), record) in hashes.iter().zip(hints).zip(group) {
+            let (value, _) = table.upsert_at(hint, *hash, &record[0].to_le_bytes(), 8, |_| {});
             let value: &mut [u8; 8] = value.try_into().expect("counts have eight bytes");
             *value = (u64::from_le_bytes(*value) + 1).to_le_bytes();
         }
