@@ -11,7 +11,6 @@ pub(crate) struct Memory {
     used: Cell<usize>,
     /// Populated chunks that no table holds.
     spare: RefCell<Vec<Region>>,
-    generations: Cell<u64>,
 }
 
 impl Memory {
@@ -47,12 +46,6 @@ impl Memory {
     /// Counts memory that a table freed by itself.
     pub(crate) fn subtract(&self, bytes: usize) {
         self.used.set(self.used.get() - bytes);
-    }
-
-    /// A number never given before, from 1.
-    pub(crate) fn next_generation(&self) -> u64 {
-        self.generations.set(self.generations.get() + 1);
-        self.generations.get()
     }
 
     /// Bytes that tables hold.

@@ -26,6 +26,7 @@ use crate::log::{Address, Log, size_class};
 use crate::memory::Memory;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Keyed state of one operator on one core; see the file's header. Made by [`crate::Store::table`].
 #[derive(Debug)]
@@ -35,7 +36,6 @@ pub struct Table {
     pub(crate) value_align: usize,
     /// Distinguishes the contents before and after a `clear`, of this table and all others.
     generation: u64,
-    memory: Rc<Memory>,
     /// Newest blocks of removed lists, whose space is still to be released; see [`crate::list`].
     pub(crate) doomed: Vec<Address>,
 }
@@ -55,14 +55,19 @@ impl Default for Hint {
     }
 }
 
+/// A number never given before in this process, from 1; taken once for each pane, not for records.
+fn next_generation() -> u64 {
+    static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+    GENERATIONS.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 impl Table {
     pub(crate) fn new(memory: Rc<Memory>, config: TableConfig) -> Self {
         Self {
             index: Index::new(Rc::clone(&memory), config.expected_keys),
-            log: Log::new(Rc::clone(&memory)),
+            log: Log::new(memory),
             value_align: config.value_align,
-            generation: memory.next_generation(),
-            memory,
+            generation: next_generation(),
             doomed: Vec::new(),
         }
     }
@@ -271,7 +276,7 @@ impl Table {
     pub(crate) fn begin_clear(&mut self) {
         self.log.clear();
         self.doomed.clear();
-        self.generation = self.memory.next_generation();
+        self.generation = next_generation();
         self.index.begin_clear();
     }
 
