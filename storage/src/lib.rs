@@ -80,7 +80,7 @@ pub use cursor::Cursor;
 pub use error::StoreError;
 pub use panes::Panes;
 pub use store::Store;
-pub use table::Table;
+pub use table::{Hint, Table};
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;

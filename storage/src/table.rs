@@ -24,7 +24,9 @@ use crate::index::{Index, Place};
 use crate::log::entry::{self, Header, Kind};
 use crate::log::{Address, Log, size_class};
 use crate::memory::Memory;
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Keyed state of one operator on one core; see the file's header. Made by [`crate::Store::table`].
 #[derive(Debug)]
@@ -32,14 +34,42 @@ pub struct Table {
     pub(crate) log: Log,
     pub(crate) index: Index,
     pub(crate) value_align: usize,
+    /// Distinguishes the contents before and after a `clear`, of this table and all others.
+    generation: u64,
     /// Newest blocks of removed lists, whose space is still to be released; see [`crate::list`].
     pub(crate) doomed: Vec<Address>,
 }
 
+/// Where an entry was when its prefetch was asked for; see [`Table::prefetch_entry`].
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    address: Address,
+    generation: u64,
+}
+
+impl Default for Hint {
+    /// A hint that leads nowhere.
+    fn default() -> Self {
+        // No table has generation 0.
+        Self { address: Address::NONE, generation: 0 }
+    }
+}
+
+/// A number never given before in this process, from 1; taken once for each pane, not for records.
+fn next_generation() -> u64 {
+    static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+    GENERATIONS.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 impl Table {
     pub(crate) fn new(memory: Rc<Memory>, config: TableConfig) -> Self {
-        let index = Index::new(Rc::clone(&memory), config.expected_keys);
-        Self { log: Log::new(memory), index, value_align: config.value_align, doomed: Vec::new() }
+        Self {
+            index: Index::new(Rc::clone(&memory), config.expected_keys),
+            log: Log::new(memory),
+            value_align: config.value_align,
+            generation: next_generation(),
+            doomed: Vec::new(),
+        }
     }
 
     /// Number of keys. Cost: O(1).
@@ -68,11 +98,14 @@ impl Table {
 
     /// Second phase: reads the bucket, which the first phase should have brought, and asks for the
     /// entry that it leads to. Cost: about 2 ns if the bucket is there.
+    ///
+    /// The result may be passed to [`Table::upsert_at`] or [`Table::get_mut_at`], which then need
+    /// not look into the bucket again, or be ignored.
     #[inline(always)]
-    pub fn prefetch_entry(&self, hash: u64) {
-        if let Some(address) = self.index.guess(hash) {
-            self.log.prefetch(address);
-        }
+    pub fn prefetch_entry(&self, hash: u64) -> Hint {
+        let address = self.index.guess(hash).unwrap_or(Address::NONE);
+        self.log.prefetch(address);
+        Hint { address, generation: self.generation }
     }
 
     /// The value of `key`. Cost: O(1), two cache misses.
@@ -134,6 +167,35 @@ impl Table {
         (value, true)
     }
 
+    /// [`Table::get_mut`], faster if `hint` came from [`Table::prefetch_entry`] for this hash.
+    #[inline(always)]
+    #[must_use]
+    pub fn get_mut_at(&mut self, hint: Hint, hash: u64, key: &[u8]) -> Option<&mut [u8]> {
+        match self.follow(hint, key) {
+            Some(value) => Some(&mut self.log.at_mut(hint.address)[value]),
+            None => self.get_mut(hash, key),
+        }
+    }
+
+    /// [`Table::upsert`], faster if `hint` came from [`Table::prefetch_entry`] for this hash.
+    ///
+    /// Any hint is good: one that misleads, because the table changed since or because it is of
+    /// another hash or table, costs only the time to find that out.
+    #[inline(always)]
+    pub fn upsert_at(
+        &mut self,
+        hint: Hint,
+        hash: u64,
+        key: &[u8],
+        value_len: usize,
+        init: impl FnOnce(&mut [u8]),
+    ) -> (&mut [u8], bool) {
+        match self.follow(hint, key) {
+            Some(value) => (&mut self.log.at_mut(hint.address)[value], false),
+            None => self.upsert(hash, key, value_len, init),
+        }
+    }
+
     /// Sets the value of `key`, of any length. `true` if the key is new.
     ///
     /// A value that fits into its entry is replaced in place; a longer one gets a new entry, at the
@@ -189,10 +251,32 @@ impl Table {
         self.index.clear();
     }
 
+    /// Where the hinted entry's value lies, if it is `key`'s and may be changed in place.
+    ///
+    /// Entries of one generation begin where they once began, and a dead one that is mutable is marked: so what has
+    /// the key here is the key's one entry (invariant 1).
+    #[inline(always)]
+    fn follow(&self, hint: Hint, key: &[u8]) -> Option<Range<usize>> {
+        if hint.generation != self.generation
+            || hint.address == Address::NONE
+            || !self.log.is_mutable(hint.address)
+        {
+            return None;
+        }
+        let bytes = self.log.at(hint.address);
+        let header = Header::read(bytes);
+        if !header.is_single_with_key_of(key.len()) || !entry::has_key(bytes, header, key) {
+            return None;
+        }
+        let start = entry::value_offset(key.len(), self.value_align);
+        Some(start..start + header.value_len())
+    }
+
     /// The bounded part of clearing; [`Index::scrub`] is the rest.
     pub(crate) fn begin_clear(&mut self) {
         self.log.clear();
         self.doomed.clear();
+        self.generation = next_generation();
         self.index.begin_clear();
     }
 

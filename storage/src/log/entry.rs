@@ -96,6 +96,14 @@ impl Header {
         self.0 as u32 as usize
     }
 
+    /// Whether it is a single whose key has `key_len` bytes: one comparison.
+    #[inline(always)]
+    pub(crate) fn is_single_with_key_of(self, key_len: usize) -> bool {
+        const KIND_AND_KEY_LEN: u64 = 3 << KIND_SHIFT | (MAX_KEY_BYTES as u64) << KEY_SHIFT;
+        self.0 & KIND_AND_KEY_LEN
+            == (Kind::Single as u64) << KIND_SHIFT | (key_len as u64) << KEY_SHIFT
+    }
+
     /// The same entry with a value of another length.
     pub(crate) fn with_value_len(self, value_len: usize) -> Self {
         Self::new(self.kind(), self.class(), self.key_len(), value_len)
