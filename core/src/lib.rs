@@ -19,7 +19,7 @@ pub mod io;
 #[cfg(not(loom))]
 pub mod metrics;
 #[cfg(not(loom))]
-pub mod state;
+pub(crate) mod state;
 #[cfg(not(loom))]
 pub mod source;
 #[cfg(not(loom))]
@@ -40,6 +40,8 @@ pub mod runtime;
 pub mod rt;
 #[cfg(not(loom))]
 pub mod api;
+#[cfg(not(loom))]
+pub mod prelude;
 
 pub use rkyv;
 pub use serde;

@@ -14,5 +14,5 @@ pub use keyed_stream::KeyedStream;
 pub use source_stream::SourceStream;
 pub use stream::Stream;
 pub use topology::Topology;
-pub(crate) use topology::build;
+pub(crate) use topology::{WorkerParts, build};
 pub use windowed_stream::{SessionStream, WindowedStream, Windowed};

@@ -80,7 +80,7 @@ pub(crate) struct StepContext<'a> {
 
 /// Counts of one task, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TaskCounters {
+pub(crate) struct TaskCounters {
     /// Records read or polled.
     pub records_in: u64,
     /// Records emitted, over all outputs.

@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 use thalweg_storage::{Panes, Table};
 
-pub use thalweg_storage::Cursor;
+pub(crate) use thalweg_storage::Cursor;
 
 use super::scratch::Scratch;
 use super::view::Rec;
@@ -22,7 +22,7 @@ use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// Records whose state is prefetched together: enough to overlap the misses, few enough for the load buffers.
-pub const PREFETCH: usize = 32;
+pub(crate) const PREFETCH: usize = 32;
 
 /// Updates one value of `table`, in place when its archive keeps its length.
 fn update<V: Record, R>(
@@ -63,7 +63,7 @@ fn update<V: Record, R>(
 
 /// A table of values.
 #[derive(Debug)]
-pub struct ArchiveTable<V: Record> {
+pub(crate) struct ArchiveTable<V: Record> {
     table: Table,
     scratch: Scratch<V>,
 }
@@ -108,7 +108,7 @@ impl<V: Record> ArchiveTable<V> {
 
 /// A table of values for each pane, dropped whole.
 #[derive(Debug)]
-pub struct ArchivePanes<V: Record> {
+pub(crate) struct ArchivePanes<V: Record> {
     panes: Panes,
     scratch: Scratch<V>,
 }
@@ -169,7 +169,7 @@ impl<V: Record> ArchivePanes<V> {
 
 /// Lists of records, one for each key of each pane.
 #[derive(Debug)]
-pub struct ListPanes<T: Record> {
+pub(crate) struct ListPanes<T: Record> {
     panes: Panes,
     marker: PhantomData<fn(T) -> T>,
 }

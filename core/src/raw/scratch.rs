@@ -7,7 +7,7 @@ use crate::time::EventTime;
 
 /// A reusable page for one archive; allocates on first use and when a larger value comes.
 #[derive(Debug)]
-pub struct Scratch<T: Record> {
+pub(crate) struct Scratch<T: Record> {
     page: Option<PageBuf<T>>,
 }
 
@@ -22,7 +22,7 @@ impl<T: Record> Scratch<T> {
     ///
     /// Cost: one serialisation.
     #[inline]
-    pub fn archive(&mut self, value: &T) -> &Rec<T> {
+    pub(crate) fn archive(&mut self, value: &T) -> &Rec<T> {
         let page = self.page.get_or_insert_with(|| PageBuf::for_archive(1024));
         page.clear();
         if !page.push(value, EventTime::MIN, KeyHash(0)) {

@@ -68,7 +68,8 @@ impl<T: Record + Send> Sink<T> for Collect<T> {
 
     fn open(&self, context: &OpenContext) -> Result<CollectWriter<T>, OperatorFault> {
         let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
-        values.resize_with(values.len().max(context.workers), Vec::new);
+        let workers = values.len().max(context.workers);
+        values.resize_with(workers, Vec::new);
         Ok(CollectWriter { into: self.into.clone(), worker: context.worker })
     }
 

@@ -11,7 +11,7 @@ mod file;
 mod operator;
 
 pub use collect::{Blackhole, Collect, Collected, ForEach};
-pub use file::FileSink;
+
 pub(crate) use operator::SinkOperator;
 
 use crate::error::OperatorFault;

@@ -10,7 +10,7 @@ mod task;
 mod iter;
 mod file;
 
-pub use file::{FileFormat, FileSource, FileSplit, Files, OnError};
+
 pub use iter::Items;
 pub(crate) use task::SourceTask;
 pub use task::Emitter;
@@ -53,8 +53,10 @@ impl Debug for OpenContext {
 pub enum Polled {
     /// There may be more at once.
     More,
-    /// There is nothing more for now.
+    /// There is nothing more for now: what was emitted is all there is, and event time may move up to it.
     Dry,
+    /// There is more, but it is still on its way, as from a disk.
+    Pending,
     /// The split has ended.
     End,
 }

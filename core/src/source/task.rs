@@ -198,7 +198,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
                 self.make_watermark(slot);
             }
             // A replay knows how many records came and asks until it has them.
-            let waits = work.replay.is_some() && polled == Polled::Dry && total < limit;
+            let is_short = matches!(polled, Polled::Dry | Polled::Pending) && total < limit;
+            let waits = work.replay.is_some() && is_short;
             if (polled != Polled::More || total == limit) && !waits {
                 let total = u32::try_from(total).expect("invariant: at most the limit, a u32");
                 return Ok((total, polled));
@@ -368,17 +369,19 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
                 PollOutcome::End
             }
             Polled::Dry => self.on_dry(slot, amount, work, context.now_ns),
-            Polled::More if work.replay == Some(PollOutcome::Dry) => {
-                self.on_dry(slot, amount, work, context.now_ns)
-            }
-            Polled::More => PollOutcome::Full,
+            Polled::More | Polled::Pending => match work.replay {
+                Some(PollOutcome::Dry | PollOutcome::Idle) => {
+                    self.on_dry(slot, amount, work, context.now_ns)
+                }
+                _ => PollOutcome::Full,
+            },
         };
         self.out.end_step()?;
         if amount > 0 {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
-        Ok(Done { amount, outcome, counts: amount > 0 || outcome != PollOutcome::Dry })
+        Ok(Done { amount, outcome, counts: amount > 0 || !matches!(outcome, PollOutcome::Dry | PollOutcome::Full) })
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -6,7 +6,7 @@
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
 
-pub use crate::raw::archive_table::PREFETCH;
+pub(crate) use crate::raw::archive_table::PREFETCH;
 pub(crate) use crate::raw::archive_table::{
     ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, ListPanes,
 };

@@ -80,7 +80,7 @@ impl<T, S, V, F, M> SessionAggregate<T, S, V, F, M>
 where
     T: Record,
     S: KeySelector<T>,
-    V: Record + Default,
+    V: Record + Default + Clone,
     F: FnMut(&mut V, &Rec<T>) + 'static,
     M: FnMut(&mut V, V) + 'static,
 {

@@ -1,0 +1,14 @@
+//! What an application imports: `use thalweg::prelude::*`.
+
+pub use crate::api::{Engine, Joined, Stream, Topology, Windowed};
+pub use crate::error::{JobError, Result};
+pub use crate::raw::view::Rec;
+pub use crate::record;
+pub use crate::record::Str;
+pub use crate::rt::Driver;
+pub use crate::sink::{Blackhole, Collected, ForEach};
+pub use crate::source::Items;
+pub use crate::time::{
+    BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
+};
+pub use crate::window::{Session, Tumbling};

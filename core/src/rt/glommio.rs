@@ -1,0 +1,80 @@
+//! The glommio driver: an executor for each worker, and in it one long-lived task that turns the worker.
+//!
+//! Records never touch a waker or a task: glommio gives the pinned thread, and its reactor a turn now and then for files. A worker that has
+//! nothing to do blocks its executor, which has nothing else to do either.
+//!
+//! # Not here
+//!
+//! None of glommio's channels (a record takes 7 us and more through them) and none of its timers.
+
+use std::io;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+
+use super::driver::{Loop, Next, Seat, Shared, system_files};
+use crate::error::{JobError, Result};
+use crate::runtime::worker::WorkerEnd;
+
+/// Registered I/O memory of an executor: three rings of it fit the usual limit of 8 MiB of locked memory, for two workers.
+const IO_MEMORY_BYTES: usize = 1 << 20;
+const RING_DEPTH: usize = 64;
+/// Turns between two looks of the executor at its own queues.
+const TURNS_BETWEEN_YIELDS: u32 = 256;
+
+/// An executor's thread.
+pub(crate) struct Thread {
+    handle: ExecutorJoinHandle<Option<WorkerEnd>>,
+    ended: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Thread {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.ended.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    pub(crate) fn join(self) -> Option<WorkerEnd> {
+        self.handle.join().ok().flatten()
+    }
+}
+
+/// Whether this system permits io_uring to this process; containers often do not.
+pub(crate) fn is_available() -> io::Result<()> {
+    io_uring_probe()
+}
+
+fn io_uring_probe() -> io::Result<()> {
+    io_uring::IoUring::new(2).map(drop)
+}
+
+/// Starts the executor of one seat, pinned to `core` if there is one.
+pub(crate) fn start(shared: &Shared, seat: Seat, core: Option<usize>) -> io::Result<Thread> {
+    let placement = core.map_or(Placement::Unbound, Placement::Fixed);
+    let shared = shared.clone();
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = std::sync::Arc::clone(&ended);
+    let handle = LocalExecutorBuilder::new(placement)
+        .name(&format!("thalweg-{}", seat.worker))
+        .io_memory(IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
+        .preempt_timer(std::time::Duration::from_millis(1))
+        .spawn(move || async move {
+            let end = turn_until_end(seat, &shared).await;
+            flag.store(true, std::sync::atomic::Ordering::Release);
+            end.map_err(|error: JobError| shared.fail(error)).ok()
+        })
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Thread { handle, ended })
+}
+
+async fn turn_until_end(seat: Seat, shared: &Shared) -> Result<WorkerEnd> {
+    let mut turning = Loop::new(seat, shared.clone(), system_files())?;
+    let mut turns = 0;
+    while turning.turn(true)? == Next::Again {
+        turns += 1;
+        if turns == TURNS_BETWEEN_YIELDS {
+            turns = 0;
+            glommio::yield_if_needed().await;
+        }
+    }
+    Ok(turning.end())
+}

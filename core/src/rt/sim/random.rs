@@ -1,0 +1,43 @@
+//! The simulator's dice: SplitMix64, whose every bit depends on the seed and the number of throws alone.
+//!
+//! # Source
+//!
+//! Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+
+/// A seeded sequence.
+#[derive(Debug, Clone)]
+pub(crate) struct Random {
+    state: u64,
+}
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to `bound` - 1; the bias of the remainder does not matter here.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        let bound = bound as u64;
+        usize::try_from(self.next() % bound).expect("invariant: less than a usize")
+    }
+
+    /// From 0 to `bound` - 1, small numbers as often as large ones: first the magnitude is drawn, then the number.
+    pub(crate) fn small(&mut self, bound: u32) -> u32 {
+        let bits = self.next() % u64::from(u32::BITS - bound.leading_zeros() + 1);
+        let value = self.next() & ((1 << bits) - 1);
+        u32::try_from(value % u64::from(bound)).expect("invariant: less than the bound")
+    }
+
+    /// True once in `times` on average.
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
+        self.next() % times == 0
+    }
+}
