@@ -1,1 +1,3 @@
-//! Support.
+//! What the tests share: records, and the slow, obviously right engine.
+
+pub mod records;
