@@ -49,6 +49,8 @@ pub trait Park: Send + Sync {
     fn park(&self, timeout: Option<Duration>);
 
     /// Ends the current `park`, or else the next one. Called by any thread.
+    ///
+    /// All that happened before it, has happened for the sleeper when that `park` returns.
     fn unpark(&self);
 }
 
@@ -174,7 +176,11 @@ impl Doorbell {
     /// A sender may have unparked in between; then the next `park` returns at once, for no reason, once.
     pub fn cancel(&mut self) {
         if let Some(bell) = &self.bell {
-            bell.is_asleep.store(false, Ordering::Relaxed);
+            // By the rules of the language a store would do: a sender's clear reads the `true` of one `prepare_sleep`,
+            // so in the order of all writes it stands right behind it, before ours and before the next `true`.
+            // Loom 0.7 does not know this rule of read-modify-writes and reports a wake-up as lost which is not; with a
+            // swap it can follow. It costs some cycles on the way out of a sleep, and nothing on the record path.
+            bell.is_asleep.swap(false, Ordering::Relaxed);
         }
     }
 
@@ -220,7 +226,10 @@ impl Bell {
     #[cold]
     fn wake(&self) {
         // The one read-modify-write: only when somebody sleeps, so not on the record path.
-        if self.is_asleep.swap(false, Ordering::Relaxed) {
+        // An exchange, not a swap: it writes nothing if the sleeper is awake by now.
+        let cleared =
+            self.is_asleep.compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed);
+        if cleared.is_ok() {
             self.park.unpark();
         }
     }

@@ -323,8 +323,13 @@ mod in_every_order {
         }
     }
 
+    /// Sends `values` pages; with two or more pages in flight all interleavings would take minutes, so there the
+    /// scheduler takes a thread off its core at most `PREEMPTIONS` times, which finds what is known of real bugs.
     fn transfer(pages: usize, values: u8, publish: Ordering, release: Ordering) {
-        loom::model(move || {
+        const PREEMPTIONS: usize = 3;
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = (pages > 1).then_some(PREEMPTIONS);
+        model.check(move || {
             let (mut producer, mut consumer) = ring_at(usize::MAX, pages, 64);
             let sender =
                 thread::spawn(move || (0..values).for_each(|n| send(&mut producer, n, publish)));
