@@ -40,12 +40,10 @@ fn record(number: u64) -> Record {
 }
 
 fn write(page: &mut [u8], first: u64) {
-    let mut number = first;
-    for slot in page.chunks_exact_mut(RECORD_BYTES) {
+    for (number, slot) in (first..).zip(page.chunks_exact_mut(RECORD_BYTES)) {
         for (bytes, word) in slot.chunks_exact_mut(8).zip(record(number)) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
-        number += 1;
     }
 }
 

@@ -18,9 +18,8 @@
 //!
 //! # Invariants
 //!
-//! 1. *No lost wake-up*: if something was published before `ring`, and it is not seen by the look after
-//!    `prepare_sleep`, then the `sleep` that follows ends by an `unpark` that is due to a `ring` still to be made
-//!    or under way.
+//! 1. *No lost wake-up*: what was published before a `ring` is seen by the look after `prepare_sleep`, or else the
+//!    `sleep` after that look ends by an `unpark`.
 //! 2. *A clear is followed by an unpark*: who changes `is_asleep` from true to false is the sleeper itself, awake, or
 //!    a sender which then unparks. So of many senders one makes the system call.
 //!

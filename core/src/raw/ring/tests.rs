@@ -323,8 +323,8 @@ mod in_every_order {
         }
     }
 
-    /// Sends `values` pages; with two or more pages in flight all interleavings would take minutes, so there the
-    /// scheduler takes a thread off its core at most `PREEMPTIONS` times, which finds what is known of real bugs.
+    /// Sends `values` pages. One page in flight is explored completely; with more that would take minutes, so there only
+    /// schedules are explored which take a thread off its core at most `PREEMPTIONS` times.
     fn transfer(pages: usize, values: u8, publish: Ordering, release: Ordering) {
         const PREEMPTIONS: usize = 3;
         let mut model = loom::model::Builder::new();
