@@ -69,6 +69,8 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+#[cfg(test)]
+mod model;
 #[expect(
     unsafe_code,
     reason = "memory and prefetch; the only folder of this crate where unsafe compiles"
