@@ -186,6 +186,7 @@ impl Log {
             first.used = Address(FIRST_ADDRESS).offset();
         }
         self.free.clear();
+        self.mutable_from = Address::NONE;
     }
 
     /// Space at the tail.
