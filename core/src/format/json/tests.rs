@@ -166,8 +166,7 @@ proptest! {
         match (serde_json::from_slice::<Event>(&text), ours) {
             (Ok(expected), Ok(found)) => prop_assert_eq!(expected, found),
             (Ok(_), Err(bad)) => prop_assert!(false, "refused: {bad}"),
-            // sonic-rs checks less in what it steps over; what it reads it must have read fully.
-            (Err(error), Ok(_)) => prop_assert!(text.windows(3).any(|w| w == b"\"x\""), "{error}"),
+            (Err(error), Ok(_)) => prop_assert!(false, "accepted although: {error}"),
             (Err(_), Err(_)) => {}
         }
     }
