@@ -53,7 +53,8 @@ fn main() {
     };
     println!("{:<36} {:>10} {:>10}", "one core, best of five", "M rec/s", "MB/s");
 
-    let departures = decode(CsvDecoder::<Departure>::new(CsvOptions::new()).expect("a struct"), &plain);
+    let departures =
+        decode(CsvDecoder::<Departure>::new(CsvOptions::new()).expect("a struct"), &plain);
     measure("CSV decode, 8 of 11 columns", plain.len(), || {
         count(CsvDecoder::<Departure>::new(CsvOptions::new()).expect("a struct"), &plain)
     });
@@ -64,9 +65,9 @@ fn main() {
     });
     measure("  lines only", plain.len(), || plain.split(|&byte| byte == b'\n').count());
 
-    let written = encode(CsvEncoder::new(CsvOptions::new()), &departures);
+    let written = encode(CsvEncoder::new(CsvOptions::new()), &departures, 0);
     measure("CSV encode", written.len(), || {
-        black_box(encode(CsvEncoder::new(CsvOptions::new()), &departures));
+        black_box(encode(CsvEncoder::new(CsvOptions::new()), &departures, written.len()));
         departures.len()
     });
     measure("  csv crate", written.len(), || {
@@ -100,14 +101,14 @@ fn json<T>(name: &str, records: &[T])
 where
     T: Serialize + serde::de::DeserializeOwned,
 {
-    let text = encode(JsonEncoder::new(), records);
+    let text = encode(JsonEncoder::new(), records, 0);
     measure(&format!("{name}, decode"), text.len(), || count(JsonDecoder::<T>::new(), &text));
     measure("  serde_json", text.len(), || {
         let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| black_box(serde_json::from_slice::<T>(line).expect("JSON"))).count()
     });
     measure(&format!("{name}, encode"), text.len(), || {
-        black_box(encode(JsonEncoder::new(), records));
+        black_box(encode(JsonEncoder::new(), records, text.len()));
         records.len()
     });
 }
@@ -149,8 +150,8 @@ fn decode<T>(mut decoder: impl Decoder<T>, bytes: &[u8]) -> Vec<T> {
     records
 }
 
-fn encode<T>(mut encoder: impl Encoder<T>, records: &[T]) -> Vec<u8> {
-    let mut out = Vec::new();
+fn encode<T>(mut encoder: impl Encoder<T>, records: &[T], bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes);
     for record in records {
         encoder.encode(record, &mut out).expect("a record");
     }
@@ -159,9 +160,10 @@ fn encode<T>(mut encoder: impl Encoder<T>, records: &[T]) -> Vec<u8> {
 
 /// Rows like those of the flights of 2013, from a fixed sequence of numbers.
 fn flights() -> Vec<u8> {
-    let mut out = b"departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay,arr_delay,\
+    let mut out =
+        b"departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay,arr_delay,\
                     air_time\n"
-        .to_vec();
+            .to_vec();
     for i in 0..ROWS {
         let n = i.wrapping_mul(0x9E37_79B9) >> 7;
         let (day, hour, minute) = (1 + n % 28, 5 + n % 18, n % 60);
@@ -182,7 +184,13 @@ fn bids() -> Vec<Bid> {
         .map(|i| {
             let n = i.wrapping_mul(0x9E37_79B9) >> 7;
             let channel = ["Google", "Apple", "Baidu", "channel-8452"][(n % 4) as usize];
-            Bid { auction: n % 2000, bidder: n % 9000, price: n, channel: channel.into(), at: 1_436_918_380_000 }
+            Bid {
+                auction: n % 2000,
+                bidder: n % 9000,
+                price: n,
+                channel: channel.into(),
+                at: 1_436_918_380_000,
+            }
         })
         .collect()
 }

@@ -9,9 +9,7 @@ use super::cells::Cells;
 use super::header::{Header, Plan, bad_header, fields_of};
 use super::options::CsvOptions;
 use super::row::Row;
-use crate::format::decode::{
-    BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress,
-};
+use crate::format::decode::{BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress};
 use crate::format::line::{Line, LineSplitter};
 use crate::format::split::Extent;
 
@@ -132,6 +130,7 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
 
 impl<T: DeserializeOwned> Rows<T> {
     /// `None` for the header and for empty lines.
+    #[inline]
     fn on_line(
         &mut self,
         line: Result<Line<'_>, BadLine>,
@@ -152,7 +151,8 @@ impl<T: DeserializeOwned> Rows<T> {
         if !options.flexible && !has_width(plan, cells.len()) {
             return Ok(Some(Err(wrong_width(&line, plan, cells.len()))));
         }
-        let mut row = Row { line: line.bytes, cells, plan, options, scratch, next: 0 };
+        let text = std::str::from_utf8(line.bytes).ok();
+        let mut row = Row { line: line.bytes, text, cells, plan, options, scratch, next: 0 };
         match T::deserialize(&mut row) {
             // An alias is a second name without a second field: everything behind it would shift.
             Ok(_) if row.next != fields.len() => {
@@ -199,9 +199,9 @@ fn bad_cell(
     field: Option<usize>,
     message: Box<str>,
 ) -> BadLine {
-    let column = field.and_then(|field| plan.columns[field]).filter(|&i| i < cells.len());
+    let start = field.and_then(|field| plan.columns[field]).and_then(|i| cells.start(i));
     BadLine {
-        column: column.map(|column| cells.start(column) as u64 + 1),
+        column: start.map(|start| start as u64 + 1),
         field: field.map(|field| plan.fields[field].into()),
         ..BadLine::new(line, message)
     }

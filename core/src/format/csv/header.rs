@@ -30,7 +30,11 @@ impl Header {
     /// # Errors
     ///
     /// [`DecodeError::BadHeader`] if it is not UTF-8, wrongly quoted or too long.
-    pub fn read(bytes: &[u8], all: bool, options: &CsvOptions) -> Result<Option<Self>, DecodeError> {
+    pub fn read(
+        bytes: &[u8],
+        all: bool,
+        options: &CsvOptions,
+    ) -> Result<Option<Self>, DecodeError> {
         let quotes = options.line_quotes();
         let mut lines = LineSplitter::new(&Extent::whole(), options.max_line_bytes, quotes);
         let mut rest = bytes;
@@ -59,12 +63,9 @@ impl Header {
         }
         let mut cells = Cells::default();
         cells.find(line.bytes, options).map_err(|malformed| bad_header(malformed.message))?;
-        let mut scratch = Vec::new();
-        let names = (0..cells.len())
-            .map(|i| {
-                let cell = cells.content(i, line.bytes, options, &mut scratch);
-                std::str::from_utf8(cell).map(str::to_owned).map_err(|e| bad_header(e.to_string()))
-            })
+        let names = cells
+            .all(line.bytes, options)
+            .map(|name| String::from_utf8(name).map_err(|error| bad_header(error.to_string())))
             .collect::<Result<_, _>>()?;
         Ok(Self { names })
     }
