@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `carry` holds bytes of the current line only, and never more than `max_line_bytes`.
+//! 1. `carry` holds bytes of the current line only, and at most one more than `max_line_bytes`.
 //! 2. `next.byte + pending` is the file offset of the first byte that was not consumed.
 //! 3. `next` moves only when a line is handed out or skipped for good, so it is always a place to
 //!    resume from.
@@ -176,7 +176,7 @@ impl LineSplitter {
     /// Looks for the end of the line in at most as many bytes as the line may have.
     #[inline]
     fn scan_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Found<'a>> {
-        let room = self.max_line_bytes + 1 - self.carry.len();
+        let room = self.max_line_bytes.saturating_add(1) - self.carry.len();
         let window = &input[..input.len().min(room)];
         let end = match &mut self.quotes {
             None => memchr::memchr(b'\n', window),

@@ -22,6 +22,8 @@ use crate::format::split::Extent;
 pub struct CsvDecoder<T> {
     lines: LineSplitter,
     rows: Rows<T>,
+    /// Kept, or the line behind a bad header would be taken for the header.
+    failed: Option<DecodeError>,
 }
 
 /// Everything but the lines, so that a line may be borrowed while a row is made of it.
@@ -91,7 +93,7 @@ impl<T: DeserializeOwned> CsvDecoder<T> {
             scratch: Vec::new(),
             marker: PhantomData,
         };
-        Ok(Self { lines, rows })
+        Ok(Self { lines, rows, failed: None })
     }
 
     /// The file's header, once it is read.
@@ -105,9 +107,14 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
     where
         E: FnMut(Decoded<T>) -> ControlFlow<()>,
     {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         let mut rest = bytes;
         while let Some(line) = self.lines.next_line(&mut rest) {
-            let Some(decoded) = self.rows.on_line(line)? else { continue };
+            let decoded = self.rows.on_line(line);
+            let decoded = decoded.inspect_err(|error| self.failed = Some(error.clone()))?;
+            let Some(decoded) = decoded else { continue };
             if emit(decoded).is_break() {
                 return Ok(Progress { consumed: bytes.len() - rest.len(), pace: Pace::Paused });
             }
@@ -117,9 +124,10 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
     }
 
     fn finish(&mut self) -> Result<Option<Decoded<T>>, DecodeError> {
-        match self.lines.finish() {
-            Some(line) => self.rows.on_line(line),
-            None => Ok(None),
+        match (&self.failed, self.lines.finish()) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Some(line)) => self.rows.on_line(line),
+            (None, None) => Ok(None),
         }
     }
 

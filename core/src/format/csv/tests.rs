@@ -146,6 +146,15 @@ fn a_header_without_rows_and_an_empty_file_give_nothing() {
 }
 
 #[test]
+fn a_decoder_that_failed_keeps_failing() {
+    let mut decoder = CsvDecoder::<Delay>::new(CsvOptions::new()).unwrap();
+    let mut emit = |_| ControlFlow::Continue(());
+    let first = decoder.decode(b"wrong\norigin,flight\n", &mut emit).unwrap_err();
+    assert_eq!(decoder.decode(b"origin,flight\n", &mut emit).unwrap_err(), first);
+    assert_eq!(decoder.finish().unwrap_err(), first);
+}
+
+#[test]
 fn a_needed_column_named_twice_is_refused() {
     let error = decode::<Delay>("origin,flight,x,x,flight\n").unwrap_err();
     assert_eq!(error, DecodeError::DuplicateColumn { name: "flight".into() });
