@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 
 use super::cells::Cells;
-use super::header::{Header, Plan, bad_header, fields_of};
+use super::header::{Header, Plan, bad_header};
 use super::options::CsvOptions;
+use super::probe::fields_of;
 use super::row::Row;
 use crate::format::decode::{BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress};
 use crate::format::line::{Line, LineSplitter};

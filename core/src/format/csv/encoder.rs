@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 
 use super::options::CsvOptions;
-use super::serializer::{RowWriter, Style, write_cell};
+use super::serializer::RowWriter;
+use super::style::{Style, write_cell};
 use crate::format::encode::{EncodeError, Encoder};
 
 /// Encodes records of type `T` as CSV.

@@ -48,8 +48,10 @@ mod error;
 mod header;
 mod number;
 mod options;
+mod probe;
 mod row;
 mod serializer;
+mod style;
 
 pub use decoder::CsvDecoder;
 pub use encoder::CsvEncoder;

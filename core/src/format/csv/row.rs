@@ -8,9 +8,10 @@ use serde::forward_to_deserialize_any;
 
 use super::cells::{self, Cells, Content};
 use super::error::CellError;
-use super::header::{Absent, Plan};
+use super::header::Plan;
 use super::number;
 use super::options::CsvOptions;
+use super::probe::Absent;
 
 /// A row whose cells are found.
 pub(super) struct Row<'r> {
