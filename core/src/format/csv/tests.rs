@@ -146,6 +146,15 @@ fn a_header_without_rows_and_an_empty_file_give_nothing() {
 }
 
 #[test]
+fn a_decoder_that_failed_keeps_failing() {
+    let mut decoder = CsvDecoder::<Delay>::new(CsvOptions::new()).unwrap();
+    let mut emit = |_| ControlFlow::Continue(());
+    let first = decoder.decode(b"wrong\norigin,flight\n", &mut emit).unwrap_err();
+    assert_eq!(decoder.decode(b"origin,flight\n", &mut emit).unwrap_err(), first);
+    assert_eq!(decoder.finish().unwrap_err(), first);
+}
+
+#[test]
 fn a_needed_column_named_twice_is_refused() {
     let error = decode::<Delay>("origin,flight,x,x,flight\n").unwrap_err();
     assert_eq!(error, DecodeError::DuplicateColumn { name: "flight".into() });
@@ -252,9 +261,16 @@ fn floats_are_written_shortest_with_a_digit_behind_the_point() {
         String::from_utf8(out).unwrap()
     };
     let cases = [
-        (10.0, "10.0\n"), (39.02, "39.02\n"), (10.357_019_999_999_999, "10.357019999999999\n"),
-        (-0.0, "-0.0\n"), (1e15, "1000000000000000.0\n"), (1e16, "1e16\n"), (1e21, "1e21\n"),
-        (1.25e-7, "1.25e-7\n"), (f64::NAN, "NaN\n"), (f64::NEG_INFINITY, "-inf\n"),
+        (10.0, "10.0\n"),
+        (39.02, "39.02\n"),
+        (10.357_019_999_999_999, "10.357019999999999\n"),
+        (-0.0, "-0.0\n"),
+        (1e15, "1000000000000000.0\n"),
+        (1e16, "1e16\n"),
+        (1e21, "1e21\n"),
+        (1.25e-7, "1.25e-7\n"),
+        (f64::NAN, "NaN\n"),
+        (f64::NEG_INFINITY, "-inf\n"),
     ];
     for (value, expected) in cases {
         assert_eq!(write(value), expected);
@@ -340,7 +356,14 @@ fn wide() -> impl Strategy<Value = Wide> {
     let maybe = prop::option::of(text().prop_filter("not empty", |text| !text.is_empty()));
     (text(), maybe, any::<i8>(), any::<u64>(), any::<i64>(), float, single, any::<bool>()).prop_map(
         |(text, maybe, small, large, signed, float, single, flag)| Wide {
-            text, maybe, small, large, signed, float, single, flag,
+            text,
+            maybe,
+            small,
+            large,
+            signed,
+            float,
+            single,
+            flag,
         },
     )
 }
