@@ -17,8 +17,10 @@ pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod join;
 
-pub use chain::{Chain, Emit, Link};
-pub use flat_map::Out;
+pub use chain::{Chain, Direct, Emit, Link, Linked};
+pub use filter::{Filter, Inspect};
+pub use map::{Map, TryMap};
+pub use flat_map::{FilterMap, FlatMap, Out};
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;

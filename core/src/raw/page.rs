@@ -463,6 +463,17 @@ impl<'a, T: Record> PageView<'a, T> {
         self.fill.origin_ns
     }
 
+    /// All bytes of the page; see the module for their layout.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where each element's archive ends, as an offset into [`Self::bytes`].
+    pub fn ends(&self) -> impl Iterator<Item = u32> + use<'a, T> {
+        let Self { bytes, .. } = *self;
+        (0..self.len()).map(move |index| word(bytes, slot_position(bytes.len(), index) + 16))
+    }
+
     #[inline]
     fn slot(&self, index: usize) -> Slot {
         assert!(index < self.len(), "element {index} of {}", self.len());
