@@ -76,8 +76,8 @@ where
     for _ in 0..rounds {
         for page in pages {
             let page = page.view();
-            for index in 0..page.len() {
-                chain.push(page.record(index), page.event_time(index), &mut sum);
+            for (record, at) in page.records(0, page.len()) {
+                chain.push(record, at, &mut sum);
             }
         }
     }

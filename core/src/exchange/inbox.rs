@@ -51,8 +51,7 @@ impl<'a, T: Record> Records<'a, T> {
 
     /// The records with their event times.
     pub fn iter(&self) -> impl Iterator<Item = (&'a Rec<T>, EventTime)> + use<'a, T> {
-        let Self { page, from, to } = *self;
-        (from..to).map(move |index| (page.record(index), page.event_time(index)))
+        self.page.records(self.from, self.to)
     }
 }
 

