@@ -223,7 +223,9 @@ impl Fill {
         if end + SLOT > limit {
             return false;
         }
-        page[self.end as usize..start].fill(0);
+        if start > self.end as usize {
+            page[self.end as usize..start].fill(0);
+        }
         // SAFETY: the target is as long as the archive.
         unsafe { copy(archive, &mut page[start..end]) };
         self.commit(page, end, at, hash);
@@ -570,6 +572,16 @@ impl<'a, T: Record> PageView<'a, T> {
         from: usize,
         to: usize,
     ) -> impl Iterator<Item = (&'a Rec<T>, EventTime)> + use<'a, T> {
+        self.keyed_records(from, to).map(|(record, at, _)| (record, at))
+    }
+
+    /// As [`Self::records`], with the key hashes.
+    #[inline]
+    pub fn keyed_records(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (&'a Rec<T>, EventTime, KeyHash)> + use<'a, T> {
         assert!(from <= to && to <= self.len(), "elements {from} to {to} of {}", self.len());
         let page = *self;
         let mut start = if from < to { page.start(from) } else { 0 };
@@ -580,7 +592,7 @@ impl<'a, T: Record> PageView<'a, T> {
             // SAFETY: `start` follows the end of the element before, as it did when the record was written.
             let record = unsafe { page.archive(start, end) };
             start = end.next_multiple_of(T::ALIGN);
-            (record, EventTime::from_nanos(slot.at))
+            (record, EventTime::from_nanos(slot.at), KeyHash(slot.hash))
         })
     }
 

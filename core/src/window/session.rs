@@ -21,7 +21,7 @@ use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyHash, KeyScratch, Record};
-use crate::state::{PREFETCH, ValueTable};
+use crate::state::{Hint, PREFETCH, ValueTable};
 use crate::time::EventTime;
 
 /// What a session gives for one key.
@@ -122,7 +122,7 @@ where
             }
             let (_, hash, key) = timers.pop_first().expect("invariant: a timer is due");
             let mut next = None;
-            sessions.update(hash, &key, Vec::new, |open: &mut Vec<OpenSession<V>>| {
+            sessions.update((hash, Hint::default()), &key, Vec::new, |open: &mut Vec<OpenSession<V>>| {
                 open.retain(|session| {
                     if !Self::is_closed(*gap, session.last, *watermark) {
                         let closes = session.last.saturating_add(*gap);
@@ -226,14 +226,12 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { gap, selector, sessions, timers, add, merge, late, watermark, key, .. } = self;
-        for from in (0..run.len()).step_by(PREFETCH) {
-            let chunk = from..(from + PREFETCH).min(run.len());
-            sessions.prefetch(chunk.clone().map(|index| run.hash(index)));
-            for index in chunk {
-                let (record, at, hash) =
-                    (run.record(index), run.event_time(index), run.hash(index));
+        for chunk in run.chunks(PREFETCH) {
+            let hints = sessions.prefetch(chunk.hashes());
+            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let bytes = selector.bytes(record, key);
-                let added = sessions.update(hash, bytes, Vec::new, |open| {
+                let place = (hash, hints.get(index));
+                let added = sessions.update(place, bytes, Vec::new, |open| {
                     add_record(open, at, *gap, *watermark, |v| add(v, record), &mut *merge)
                 });
                 match added {
