@@ -59,12 +59,30 @@ pub fn write_archive<T: Record>(
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
+    assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
+    if start > page.len() {
+        return None;
+    }
+    // SAFETY: both were just checked.
+    unsafe { write_aligned(value, page, start) }
+}
+
+/// As [`write_archive`], for callers that know their page.
+///
+/// # Safety
+///
+/// `page` is aligned to `T::ALIGN`, and `start <= page.len()`.
+#[inline(always)]
+pub(super) unsafe fn write_aligned<T: Record>(
+    value: &T,
+    page: &mut [u8],
+    start: usize,
+) -> Option<(usize, usize)> {
     const {
         assert!(T::ALIGN.is_power_of_two() && T::ALIGN <= 8, "records are aligned to 8 at most");
         assert!(align_of::<T::Archived>() <= T::ALIGN, "a record is aligned as its parts need it");
     }
-    assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
-    let mut writer = ArchiveWriter::new(page, start)?;
+    let mut writer = ArchiveWriter::new(page, start);
     writer.align(T::ALIGN)?;
     let first = writer.position;
     let resolver = value.serialize(Strategy::<_, Failure>::wrap(&mut writer)).ok()?;
@@ -97,11 +115,12 @@ pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
 }
 
 impl ArchiveWriter {
-    /// `None` if `start` lies behind the page.
-    fn new(page: &mut [u8], start: usize) -> Option<Self> {
+    /// A writer that starts at `start`, which lies in the page or at its end.
+    #[inline(always)]
+    fn new(page: &mut [u8], start: usize) -> Self {
         let capacity = page.len();
-        let base = NonNull::from(page).cast();
-        (start <= capacity).then_some(Self { base, position: start, capacity })
+        debug_assert!(start <= capacity, "invariant 1");
+        Self { base: NonNull::from(page).cast(), position: start, capacity }
     }
 
     /// The next `count` bytes, or `None` if the page has fewer.
@@ -136,7 +155,7 @@ impl ArchiveWriter {
     fn resolve<T: Archive>(&mut self, value: &T, resolver: T::Resolver) -> Option<()> {
         let position = self.position;
         let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
-        assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
+        debug_assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
         // Padding inside the root is zero (invariant 3). It is made on the stack, where the compiler sees which of the zeros are
         // overwritten: most of the time all of them.
         let mut root = MaybeUninit::<T::Archived>::zeroed();

@@ -49,7 +49,7 @@ impl<T: Record> Emitter<'_, T> {
     /// # Panics
     ///
     /// If more records are emitted than were wanted.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, value: &T) {
         assert!(self.emitted < self.wanted, "a reader emitted more records than were wanted");
         let Self { out, generator, greatest, .. } = self;
