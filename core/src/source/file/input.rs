@@ -93,7 +93,7 @@ impl Input {
     ) -> Result<ReadPoll, FileSourceError> {
         loop {
             match self.poll(path, text)? {
-                ReadPoll::Pending => std::thread::yield_now(),
+                ReadPoll::Pending => std::hint::spin_loop(),
                 other => return Ok(other),
             }
         }
