@@ -312,7 +312,8 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
             time: MergedTime::new(ports.lanes()),
             todo: VecDeque::with_capacity(4),
             is_firing: false,
-            is_finished: false,
+            // A gathering sink has no lanes on any worker but the first; no end will come to tell it.
+            is_finished: ports.lanes() == 0,
             fault: None,
             records_in: 0,
             watermark: EventTime::MIN,

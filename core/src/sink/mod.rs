@@ -11,6 +11,7 @@ mod file;
 mod operator;
 
 pub use collect::{Blackhole, Collect, Collected, ForEach};
+pub use file::{FileSinkError, FileWriter};
 
 pub(crate) use operator::SinkOperator;
 

@@ -11,6 +11,10 @@ mod iter;
 mod file;
 
 
+pub use file::{
+    DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
+    OnError,
+};
 pub use iter::Items;
 pub(crate) use task::SourceTask;
 pub use task::Emitter;
