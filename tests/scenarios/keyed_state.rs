@@ -44,7 +44,9 @@ fn run_totals(on: On, splits: &Splits) -> Vec<(u64, Totals)> {
         source(t, "events", &splits)
             .watermarks(patient())
             .key_by(|e| e.name())
-            .filter_map_with_state("totals", |totals: &mut Totals, e| count(totals, e.id(), e.value()))
+            .filter_map_with_state("totals", |totals: &mut Totals, e| {
+                count(totals, e.id(), e.value())
+            })
             .sink("out", handle.sink());
         Ok(())
     })
@@ -59,7 +61,9 @@ fn run_lists(on: On, splits: &Splits) -> Vec<(u64, Vec<i64>)> {
         source(t, "events", &splits)
             .watermarks(patient())
             .key_by_value(|e| (e.group(), Str::from(e.name())))
-            .filter_map_with_state("lists", |values: &mut Vec<i64>, e| list(values, e.id(), e.value()))
+            .filter_map_with_state("lists", |values: &mut Vec<i64>, e| {
+                list(values, e.id(), e.value())
+            })
             .sink("out", handle.sink());
         Ok(())
     })

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use thalweg::prelude::*;
 use thalweg::time::OnlyAtEnd;
 use thalweg_tests::oracle::{self, NEVER_LATE, Outcome, sorted, unordered};
-use thalweg_tests::random::{Splits, bound, on, one_split, ordered_splits, settings, some_splits, span};
+use thalweg_tests::random::{
+    Splits, bound, on, one_split, ordered_splits, settings, some_splits, span,
+};
 use thalweg_tests::records::{Event, Summary, Totals};
 use thalweg_tests::run::{On, source};
 
@@ -27,7 +29,13 @@ struct Found {
 }
 
 /// A window by name over all records, and a second one over its results.
-fn run(on: On, kind: Kind, splits: &Splits, strategy: impl WatermarkStrategy<Event> + Clone + Send + Sync, span: Duration) -> Found {
+fn run(
+    on: On,
+    kind: Kind,
+    splits: &Splits,
+    strategy: impl WatermarkStrategy<Event> + Clone + Send + Sync,
+    span: Duration,
+) -> Found {
     let (on_time, late) = (Collected::<Summary>::new(), Collected::<Event>::new());
     let (again, too_late) = (Collected::<u64>::new(), Collected::<Summary>::new());
     let handles = (on_time.clone(), late.clone(), again.clone(), too_late.clone());
@@ -40,10 +48,18 @@ fn run(on: On, kind: Kind, splits: &Splits, strategy: impl WatermarkStrategy<Eve
                 let add = |totals: &mut Totals, e: &Rec<Event>| totals.add(e.id(), e.value());
                 let windowed = events.window("windows", Tumbling::of(span)).aggregate(add);
                 windowed.late.sink("late", late.sink());
-                let summary = |start, end, name: &str, totals| Summary { start, end, name: name.into(), totals };
+                let summary = |start, end, name: &str, totals| Summary {
+                    start,
+                    end,
+                    name: name.into(),
+                    totals,
+                };
                 windowed
                     .on_time
-                    .map(move |w| { let w = w.to_value(); summary(w.start, w.end, &w.key, w.value) })
+                    .map(move |w| {
+                        let w = w.to_value();
+                        summary(w.start, w.end, &w.key, w.value)
+                    })
                     .boxed()
             }
             Kind::Session => {
@@ -54,7 +70,10 @@ fn run(on: On, kind: Kind, splits: &Splits, strategy: impl WatermarkStrategy<Eve
                 windowed.late.sink("late", late.sink());
                 windowed
                     .on_time
-                    .map(|w| { let w = w.to_value(); Summary { start: w.first, end: w.last, name: w.key, totals: w.value } })
+                    .map(|w| {
+                        let w = w.to_value();
+                        Summary { start: w.first, end: w.last, name: w.key, totals: w.value }
+                    })
                     .boxed()
             }
         };

@@ -186,8 +186,9 @@ pub fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
 
 /// Results without what depends on the order in which records of several splits came.
 pub fn unordered(results: &[Summary]) -> Vec<Summary> {
-    sorted(results.iter().map(|result| Summary {
-        totals: result.totals.unordered(),
-        ..result.clone()
-    }))
+    sorted(
+        results
+            .iter()
+            .map(|result| Summary { totals: result.totals.unordered(), ..result.clone() }),
+    )
 }

@@ -79,9 +79,7 @@ impl On {
     ) -> Result<JobReport, JobError> {
         match *self {
             Self::Sim { seed, workers } => Ok(Sim::new(seed, workers).run(job)?.report),
-            Self::Plain(settings) => {
-                watched(move || settings.engine().build().run("test", job))
-            }
+            Self::Plain(settings) => watched(move || settings.engine().build().run("test", job)),
         }
     }
 }
@@ -101,7 +99,9 @@ pub fn watched<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> 
         .expect("a thread can be started");
     match rx.recv_timeout(PATIENCE) {
         Ok(result) => result,
-        Err(RecvTimeoutError::Timeout) => panic!("the job hangs: it did not end within {PATIENCE:?}"),
+        Err(RecvTimeoutError::Timeout) => {
+            panic!("the job hangs: it did not end within {PATIENCE:?}")
+        }
         Err(RecvTimeoutError::Disconnected) => match thread.join() {
             Err(payload) => resume_unwind(payload),
             Ok(()) => unreachable!("a thread that ended well has sent its result"),
