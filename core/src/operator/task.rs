@@ -327,7 +327,8 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
             time,
             todo: VecDeque::with_capacity(4),
             is_firing: false,
-            is_finished: false,
+            // Where no lane leads, as to a gathering sink on all workers but one, no end will come either.
+            is_finished: ports.lanes() == 0,
             fault: None,
             records_in: 0,
             watermark: EventTime::MIN,
