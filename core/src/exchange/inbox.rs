@@ -93,6 +93,8 @@ struct InLane<T: Record> {
     rx: LaneRx<T>,
     /// Elements of the front page that were read already.
     cursor: usize,
+    /// Its sender has no source to read: nothing will come but the end.
+    is_silent: bool,
 }
 
 /// The lanes into one port.
@@ -103,7 +105,19 @@ pub(crate) struct Inbox<T: Record> {
 
 impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
-        Self { lanes: lanes.into_iter().map(|rx| InLane { rx, cursor: 0 }).collect() }
+        let lane = |rx| InLane { rx, cursor: 0, is_silent: false };
+        Self { lanes: lanes.into_iter().map(lane).collect() }
+    }
+
+    /// The same inbox; no record will come on `lane`, so event time need not wait for it.
+    pub(crate) fn with_silent(mut self, lane: usize) -> Self {
+        self.lanes[lane].is_silent = true;
+        self
+    }
+
+    /// True if no record will come on `lane`.
+    pub(crate) fn is_silent(&self, lane: usize) -> bool {
+        self.lanes[lane].is_silent
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -129,7 +143,7 @@ impl<T: Record> Inbox<T> {
         limit: usize,
         arrivals: &mut impl Arrivals<T>,
     ) -> usize {
-        let InLane { rx, cursor } = &mut self.lanes[lane];
+        let InLane { rx, cursor, .. } = &mut self.lanes[lane];
         let Some(page) = rx.pages.front() else { return 0 };
         let first = *cursor;
         let end = page.len().min(first + limit);
