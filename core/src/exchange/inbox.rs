@@ -137,3 +137,6 @@ impl<T: Record> Inbox<T> {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,3 +250,6 @@ impl<T: Record> Lane<T> {
         self.tx.slots() > 0 || (!self.sealed && self.waiting.back().is_some_and(|p| p.slots() > 0))
     }
 }
+
+#[cfg(test)]
+mod tests;

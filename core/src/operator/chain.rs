@@ -127,3 +127,6 @@ impl<C: Chain, L: Link<C::Out>> Chain for Linked<C, L> {
         names.push(L::NAME);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,12 @@ fn apply<T: Record + Clone>(page: &mut impl Page<T>, op: &Op<T>) -> (bool, Item<
 }
 
 /// Where the page's archives end if `item` goes in, or `None` if it must be refused.
-fn end_with<T: Record>(page_bytes: usize, slots: usize, end: usize, item: &Item<T>) -> Option<usize> {
+fn end_with<T: Record>(
+    page_bytes: usize,
+    slots: usize,
+    end: usize,
+    item: &Item<T>,
+) -> Option<usize> {
     let end = match item {
         Item::Record(value, ..) => {
             end.next_multiple_of(T::ALIGN) + writer::write_archive_large(value).len()
@@ -275,7 +280,12 @@ fn letter() -> impl Strategy<Value = Letter> {
     let stamp = (any::<u8>(), any::<u64>(), vec(any::<u16>(), 0..9))
         .prop_map(|(country, value, colours)| Stamp { country, value, colours });
     (any::<i64>(), text(60), vec(text(12), 0..5), proptest::option::of(stamp)).prop_map(
-        |(at, subject, words, stamp)| Letter { at: EventTime::from_nanos(at), subject, words, stamp },
+        |(at, subject, words, stamp)| Letter {
+            at: EventTime::from_nanos(at),
+            subject,
+            words,
+            stamp,
+        },
     )
 }
 
