@@ -175,3 +175,6 @@ impl<T: Record> Inbox<T> {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -238,3 +238,6 @@ impl<T: Record> Lane<T> {
         !self.tx.is_empty() || (!self.sealed && self.waiting.back().is_some_and(|p| !p.is_empty()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,6 @@ impl<C: Chain, L: Link<C::Out>> Chain for Linked<C, L> {
         names.push(L::NAME);
     }
 }
+
+#[cfg(test)]
+mod tests;

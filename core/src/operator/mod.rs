@@ -16,6 +16,8 @@ pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod join;
+#[cfg(test)]
+pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};

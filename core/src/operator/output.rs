@@ -198,3 +198,42 @@ impl<T: Record> AnyOutput for Output<T> {
         self.stamp(origin_ns);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::rig::{Seen, at, lane, output, receive};
+    use crate::record::Str;
+
+    #[test]
+    fn every_outlet_gets_everything_in_order_also_what_fits_no_page() {
+        let ((a, mut rx_a), (b, mut rx_b)) = (lane::<Str>(50), lane::<Str>(50));
+        let mut out = output(vec![a, b]);
+        let mut expected = Vec::new();
+        for n in 0..60 {
+            let long = if n % 9 == 4 { 500 } else { n };
+            let value = Str::from("x".repeat(long));
+            let time = at(i64::try_from(n).unwrap());
+            match n % 3 {
+                0 => out.value(&value, time),
+                1 => out.timed(&value, |_| time),
+                _ => {
+                    let mut page = PageBuf::for_value(&value);
+                    assert!(page.push(&value, time, KeyHash(0)));
+                    out.record(page.view().record(0), time);
+                }
+            }
+            expected.push(Seen::Record(value, time));
+            if n % 7 == 0 {
+                out.control(Control::Watermark(time));
+                expected.push(Seen::Control(Control::Watermark(time)));
+            }
+        }
+        assert_eq!(out.records(), 60);
+        out.end_step().unwrap();
+        assert!(out.has_open() && out.flush() && !out.has_open());
+        assert!(out.drain() && !out.is_blocked());
+        assert_eq!(receive(&mut rx_a), expected);
+        assert_eq!(receive(&mut rx_b), expected);
+    }
+}

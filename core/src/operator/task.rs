@@ -447,3 +447,6 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         &self.latency
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,25 +46,15 @@ fn update<V: Record, R>(
     default: impl FnOnce() -> V,
     change: impl FnOnce(&mut V) -> R,
 ) -> R {
-    let mut fresh = None;
-    let mut is_whole = true;
-    let (bytes, _) = table.upsert_at(hint, hash.0, key, size_of::<V::Archived>(), |bytes| {
-        let value = default();
-        is_whole = writer::write_archive(&value, bytes, 0) == Some((0, bytes.len()));
-        fresh = Some(value);
-    });
-    let mut value = match fresh {
-        // SAFETY: invariants 1 and 2; the entry was there before this call.
-        None => unsafe { Rec::<V>::from_archive(bytes) }.to_value(),
-        Some(value) => value,
-    };
-    if !is_whole {
-        // A default with out-of-line parts. It is written before `change`, which may panic, is called (invariant 1).
-        table.put(hash.0, key, scratch.archive(&value).archive());
+    let Some(bytes) = table.get_mut_at(hint, hash.0, key) else {
+        // Nothing is in the table before the closures, which may panic, are done (invariant 1).
+        let mut value = default();
         let result = change(&mut value);
         table.put(hash.0, key, scratch.archive(&value).archive());
         return result;
-    }
+    };
+    // SAFETY: invariants 1 and 2.
+    let mut value = unsafe { Rec::<V>::from_archive(bytes) }.to_value();
     let result = change(&mut value);
     let length = bytes.len();
     if writer::write_archive(&value, bytes, 0) != Some((0, length)) {
@@ -229,3 +219,6 @@ impl<T: Record> ListPanes<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

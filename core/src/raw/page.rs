@@ -691,3 +691,6 @@ impl<'a, T: Record> PageView<'a, T> {
 pub const fn largest_archive(page_bytes: usize) -> usize {
     page_bytes - HEADER - SLOT
 }
+
+#[cfg(test)]
+mod tests;
