@@ -11,9 +11,9 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Panes, Table};
+use thalweg_storage::{Hint, Panes, Table};
 
-pub(crate) use thalweg_storage::{Cursor, Hint};
+pub(crate) use thalweg_storage::Cursor;
 
 use super::scratch::Scratch;
 use super::view::Rec;
@@ -36,12 +36,31 @@ impl Hints {
     }
 }
 
+/// Where a key is, by its hash, and by what a prefetch found out if there was one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    hash: KeyHash,
+    hint: Hint,
+}
+
+impl From<KeyHash> for Place {
+    fn from(hash: KeyHash) -> Self {
+        Self { hash, hint: Hint::default() }
+    }
+}
+
+impl From<(KeyHash, Hint)> for Place {
+    fn from((hash, hint): (KeyHash, Hint)) -> Self {
+        Self { hash, hint }
+    }
+}
+
 /// Updates one value of `table`, in place when its archive keeps its length.
 #[inline]
 fn update<V: Record, R>(
     table: &mut Table,
     scratch: &mut Scratch<V>,
-    (hash, hint): (KeyHash, Hint),
+    Place { hash, hint }: Place,
     key: &[u8],
     default: impl FnOnce() -> V,
     change: impl FnOnce(&mut V) -> R,
@@ -97,12 +116,12 @@ impl<V: Record> ArchiveTable<V> {
     #[inline]
     pub(crate) fn update<R>(
         &mut self,
-        (hash, hint): (KeyHash, Hint),
+        place: impl Into<Place>,
         key: &[u8],
         default: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
-        update(&mut self.table, &mut self.scratch, (hash, hint), key, default, change)
+        update(&mut self.table, &mut self.scratch, place.into(), key, default, change)
     }
 
     /// Forgets `key`; true if it was there.
@@ -150,13 +169,13 @@ impl<V: Record> ArchivePanes<V> {
     pub(crate) fn update<R>(
         &mut self,
         pane: EventTime,
-        (hash, hint): (KeyHash, Hint),
+        place: impl Into<Place>,
         key: &[u8],
         default: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
         let table = self.panes.pane(pane.as_nanos());
-        update(table, &mut self.scratch, (hash, hint), key, default, change)
+        update(table, &mut self.scratch, place.into(), key, default, change)
     }
 
     /// The oldest pane.

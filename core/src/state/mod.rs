@@ -8,5 +8,5 @@
 
 pub(crate) use crate::raw::archive_table::PREFETCH;
 pub(crate) use crate::raw::archive_table::{
-    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, Hint, ListPanes,
+    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, ListPanes,
 };

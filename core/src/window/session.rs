@@ -21,7 +21,7 @@ use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyHash, KeyScratch, Record};
-use crate::state::{Hint, PREFETCH, ValueTable};
+use crate::state::{PREFETCH, ValueTable};
 use crate::time::EventTime;
 
 /// What a session gives for one key.
@@ -122,7 +122,7 @@ where
             }
             let (_, hash, key) = timers.pop_first().expect("invariant: a timer is due");
             let mut next = None;
-            sessions.update((hash, Hint::default()), &key, Vec::new, |open: &mut Vec<OpenSession<V>>| {
+            sessions.update(hash, &key, Vec::new, |open: &mut Vec<OpenSession<V>>| {
                 open.retain(|session| {
                     if !Self::is_closed(*gap, session.last, *watermark) {
                         let closes = session.last.saturating_add(*gap);
