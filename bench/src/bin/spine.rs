@@ -134,7 +134,11 @@ fn show(name: &str, latency: &LatencyHistogram) -> Result<(), Box<dyn Error>> {
 }
 
 fn open_loop(load: &OpenLoad, rounds: usize, driver: Driver) -> Result<(), Box<dyn Error>> {
-    writeln!(stdout(), "open loop at {} records/s; p50 p90 p99 p99.9 p99.99 max", load.records_per_s)?;
+    writeln!(
+        stdout(),
+        "open loop at {} records/s; p50 p90 p99 p99.9 p99.99 max",
+        load.records_per_s
+    )?;
     for _ in 0..rounds {
         show("bare path", &bare_path::open_loop(load)?.latency)?;
         show("engine, 2 workers", &spine::open_loop::run(load, 2, driver)?)?;

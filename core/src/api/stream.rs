@@ -130,8 +130,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             }
             let node = build.node(&name, "union", String::new(), &[""]);
             let left = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
-            let right =
-                build.inbox(&other.port, other.chain, Forward, Pattern::Forward, (node, 1));
+            let right = build.inbox(&other.port, other.chain, Forward, Pattern::Forward, (node, 1));
             let (out, port) = build.output(node, 0);
             let ports = TwoPorts(left, right);
             build.task(OperatorTask::new(name.as_str().into(), Union { out }, ports));

@@ -72,7 +72,9 @@ pub struct Topology {
 
 impl std::fmt::Debug for Topology {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Topology").field("graph", &self.build.borrow().graph).finish_non_exhaustive()
+        f.debug_struct("Topology")
+            .field("graph", &self.build.borrow().graph)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,13 +188,15 @@ impl Build {
     ) -> Inbox<C::Out> {
         let senders = self.speaks[from.node].clone();
         for (worker, speaks) in self.speaks[to.0].iter_mut().enumerate() {
-            let reaches = |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
+            let reaches =
+                |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
             *speaks |= senders.iter().enumerate().any(reaches);
         }
         let inbox = Inbox::new(self.connect(from, chain, route, pattern, to));
         let Mode::Worker(parts) = &self.mode else { return inbox };
-        let senders =
-            (0..senders.len()).filter(|&from| pattern.connects(from, parts.worker)).map(|from| senders[from]);
+        let senders = (0..senders.len())
+            .filter(|&from| pattern.connects(from, parts.worker))
+            .map(|from| senders[from]);
         let silent = senders.enumerate().filter(|(_, speaks)| !speaks);
         silent.fold(inbox, |inbox, (lane, _)| inbox.with_silent(lane))
     }
@@ -224,9 +228,10 @@ impl Build {
                 Vec::new()
             }
             Mode::Worker(parts) => {
-                let all = parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
                 let all =
-                    all.expect("a job's function must build the same topology each time it is called");
+                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
+                let all = all
+                    .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
                     speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
                 }

@@ -158,8 +158,10 @@ impl<T: Record> Inbox<T> {
             match page.element(*cursor) {
                 Element::Control(control) => go_on = arrivals.control(lane, control),
                 Element::Large(..) => {
-                    let large =
-                        rx.large.recv().expect("invariant: a large record was sent before its mark");
+                    let large = rx
+                        .large
+                        .recv()
+                        .expect("invariant: a large record was sent before its mark");
                     let page = large.view();
                     go_on = arrivals.records(Records { page, from: 0, to: page.len() });
                 }

@@ -14,10 +14,10 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 
+use crate::raw::doorbell::Ringer;
 use crate::raw::page::{Control, PageBuf, PageRx, PageTx};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
-use crate::raw::doorbell::Ringer;
 use crate::time::EventTime;
 
 /// The receiving end of a lane, as the mesh hands it out.

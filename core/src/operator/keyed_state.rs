@@ -56,8 +56,9 @@ where
             let hints = state.prefetch(chunk.hashes());
             for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let bytes = selector.bytes(record, key);
-                let result = state
-                    .update((hash, hints.get(index)), bytes, V::default, |state| apply(state, record));
+                let result = state.update((hash, hints.get(index)), bytes, V::default, |state| {
+                    apply(state, record)
+                });
                 if let Some(value) = result {
                     out.value(&value, at);
                 }

@@ -21,8 +21,8 @@ pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
-pub use map::{Map, TryMap};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;

@@ -58,7 +58,10 @@ impl<T: Record> Output<T> {
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
             page.stamp(self.page.origin_ns());
-            assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
+            assert!(
+                page.push(value, at, KeyHash(0)),
+                "invariant: a page made for a value holds it"
+            );
             self.send(&page);
         }
     }

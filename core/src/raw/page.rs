@@ -170,7 +170,13 @@ impl Fill {
     }
 
     #[inline(always)]
-    fn push<T: Record>(&mut self, page: &mut [u8], value: &T, at: EventTime, hash: KeyHash) -> bool {
+    fn push<T: Record>(
+        &mut self,
+        page: &mut [u8],
+        value: &T,
+        at: EventTime,
+        hash: KeyHash,
+    ) -> bool {
         let Some((_, end)) = self.serialize(page, value) else { return false };
         self.commit(page, end, Slot { at: at.as_nanos(), hash: hash.0, end: 0, kind: RECORD });
         true
@@ -236,7 +242,10 @@ impl Fill {
         debug_assert!(end + SLOT <= self.free && self.free <= page.len(), "invariant 1");
         self.end = end;
         self.free -= SLOT;
-        #[expect(clippy::cast_possible_truncation, reason = "a page is shorter than 4 GiB, see `check_bytes`")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a page is shorter than 4 GiB, see `check_bytes`"
+        )]
         let slot = Slot { end: end as u32, ..slot };
         // SAFETY: every caller has made sure that the slot fits between `end` and `free` (invariant 1).
         let place = unsafe { page.as_mut_ptr().add(self.free) };

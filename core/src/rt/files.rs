@@ -21,8 +21,7 @@ impl Files for SystemFiles {
         }
         let paths = glob::glob(pattern)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut paths =
-            paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
+        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
         paths.retain(|path| path.is_file());
         paths.sort();
         Ok(paths)

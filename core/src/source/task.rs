@@ -23,9 +23,7 @@ use crate::operator::task::{
 };
 use crate::raw::page::Control;
 use crate::record::Record;
-use crate::time::{
-    AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy,
-};
+use crate::time::{AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy};
 
 /// Takes the records of one poll and writes them into the source's page.
 pub struct Emitter<'a, T: Record> {
@@ -151,10 +149,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         Ok(())
     }
 
-    fn open_split(
-        &self,
-        split: &S::Split,
-    ) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
+    fn open_split(&self, split: &S::Split) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
         let reader = self.source.open(split, &self.context)?;
         let generator = self.strategy.generator();
         Ok(OpenSplit {
@@ -253,10 +248,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             return PollOutcome::Dry;
         }
         let since_ns = *split.dry_since_ns.get_or_insert(now_ns);
-        let is_silent = self
-            .strategy
-            .idle_timeout()
-            .is_some_and(|silence| Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence);
+        let is_silent = self.strategy.idle_timeout().is_some_and(|silence| {
+            Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence
+        });
         let is_idle = match work.replay {
             Some(outcome) => outcome == PollOutcome::Idle,
             None => is_silent,
@@ -383,7 +377,11 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
-        Ok(Done { amount, outcome, counts: amount > 0 || !matches!(outcome, PollOutcome::Dry | PollOutcome::Full) })
+        Ok(Done {
+            amount,
+            outcome,
+            counts: amount > 0 || !matches!(outcome, PollOutcome::Dry | PollOutcome::Full),
+        })
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

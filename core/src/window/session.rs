@@ -67,7 +67,9 @@ pub(crate) struct SessionAggregate<T: Record, S: KeySelector<T>, V: Record, F, M
 
 /// What became of a record.
 enum Added {
-    Late { key_is_empty: bool },
+    Late {
+        key_is_empty: bool,
+    },
     /// The key had no session before: it needs a timer.
     First,
     /// Its session closes no earlier than the key's timer.

@@ -129,7 +129,8 @@ where
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { window, selector, panes, add, late, watermark, key, .. } = self;
         for chunk in run.chunks(PREFETCH) {
-            let hints = panes.prefetch(chunk.keys().map(|(at, hash)| (window.assign(at).start, hash)));
+            let hints =
+                panes.prefetch(chunk.keys().map(|(at, hash)| (window.assign(at).start, hash)));
             for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let pane = window.assign(at);
                 if pane.end <= *watermark {
