@@ -1,0 +1,3 @@
+//! Whole jobs, on every driver, against slow and obviously right oracles.
+
+mod departures;
