@@ -140,8 +140,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         self.open.get(slot).is_none_or(|split| !split.ended)
     }
 
-    fn open_slot(&mut self, slot: usize) -> Result<(), OperatorFault> {
-        while self.open.len() <= slot {
+    /// Opens every split that has a slot, before the first poll of any: one that is not open yet would not hold event
+    /// time back, and its first records would be late.
+    fn open_slots(&mut self) -> Result<(), OperatorFault> {
+        while self.open.len() < self.slots() {
             let split = self.waiting.pop_front().expect("invariant: a slot has a split");
             let opened = self.open_split(&split)?;
             self.open.push(opened);
@@ -355,7 +357,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             self.out.end_step()?;
             return Ok(Done { amount: 0, outcome: PollOutcome::End, counts: true });
         }
-        self.open_slot(slot)?;
+        self.open_slots()?;
         let polled_ns = context.clock.now_ns();
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work)?;
@@ -407,3 +409,6 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         &self.latency
     }
 }
+
+#[cfg(test)]
+mod tests;
