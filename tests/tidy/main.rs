@@ -48,12 +48,13 @@ const TOP_LEVEL: [&str; 9] = [
 ];
 
 /// Which endings a folder may hold; `*` is any. A file is fine if one line allows it.
-const FILE_TYPES: [(&str, &[&str]); 11] = [
+const FILE_TYPES: [(&str, &[&str]); 12] = [
     ("core", &["rs", "toml", "md"]),
     ("storage", &["rs", "toml", "md"]),
     ("bench", &["rs", "toml", "md"]),
     ("tools", &["rs", "toml", "md"]),
     ("tests", &["rs", "toml", "md"]),
+    ("tests/fuzz", &["lock"]),
     ("core/derive/tests", &["stderr"]),
     ("bench/peers", &["*"]),
     ("bench/results", &["jsonl", "csv"]),

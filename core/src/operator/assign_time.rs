@@ -100,7 +100,8 @@ mod tests {
             let (out, mut rx) = self::lane::<u64>(100);
             let read = |record: &Rec<u64>| at(1_000 + i64::try_from(record.to_native()).unwrap());
             let operator = AssignTime::new(read, Monotonic.generator(), output(vec![out]));
-            let mut task = OperatorTask::new("t".into(), operator, OnePort(Inbox::new(vec![input])));
+            let mut task =
+                OperatorTask::new("t".into(), operator, OnePort(Inbox::new(vec![input])));
             let mut sent = Vec::new();
             let mut expected = Vec::new();
             for n in 0..130 {

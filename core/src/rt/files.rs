@@ -21,8 +21,7 @@ impl Files for SystemFiles {
         }
         let paths = glob::glob(pattern)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut paths =
-            paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
+        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
         paths.retain(|path| path.is_file());
         paths.sort();
         Ok(paths)
@@ -113,9 +112,12 @@ mod tests {
         assert!(file.poll_close().unwrap());
         assert_eq!(SystemFiles.len(&path).unwrap(), 600_000);
         // The brackets are the file's own.
-        assert_eq!(SystemFiles.list(path.to_str().unwrap()).unwrap(), [path.clone()]);
+        assert_eq!(SystemFiles.list(path.to_str().unwrap()).unwrap(), std::slice::from_ref(&path));
         let pattern = folder.path().join("*/*.csv");
-        assert_eq!(SystemFiles.list(pattern.to_str().unwrap()).unwrap(), [path.clone()]);
+        assert_eq!(
+            SystemFiles.list(pattern.to_str().unwrap()).unwrap(),
+            std::slice::from_ref(&path)
+        );
         for offset in [0, 599_999, 600_000] {
             let mut file = SystemFiles.open(&path, offset as u64).unwrap();
             let mut bytes = b"before".to_vec();

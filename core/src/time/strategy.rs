@@ -261,9 +261,8 @@ mod tests {
     fn idleness_is_set_without_touching_the_rest() {
         type S<W> = dyn Fn(&W) -> (Option<Duration>, AllIdle);
         let default = Monotonic;
-        let of: &S<Monotonic> = &|s| {
-            (WatermarkStrategy::<u64>::idle_timeout(s), WatermarkStrategy::<u64>::all_idle(s))
-        };
+        let of: &S<Monotonic> =
+            &|s| (WatermarkStrategy::<u64>::idle_timeout(s), WatermarkStrategy::<u64>::all_idle(s));
         assert_eq!(of(&default), (Some(DEFAULT_IDLE_AFTER), AllIdle::AdvanceWithClock));
         let held = WatermarkStrategy::<u64>::when_all_idle(default, AllIdle::Hold);
         let set = WatermarkStrategy::<u64>::idle_after(held, 3.secs());
