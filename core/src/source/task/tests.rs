@@ -172,3 +172,31 @@ fn a_source_without_splits_ends_at_once() {
     assert_eq!(rig.sent(), end());
     assert!(rig.task.is_finished());
 }
+
+#[test]
+fn a_poll_without_records_counts_if_it_makes_a_watermark() {
+    let script = vec![Part::Tick(1), Part::Tick(2), Part::Dry, Part::Dry, Part::Tick(3)];
+    let mut rig = rig(vec![script], Monotonic);
+    assert!(rig.poll(0, 2, 1).counts);
+    let done = rig.poll(0, 2, 1);
+    assert_eq!((done.amount, done.outcome), (0, PollOutcome::Dry));
+    assert_eq!(rig.sent(), [tick(1), tick(2), watermark(2)]);
+    assert!(done.counts, "a replay that leaves it out makes no watermark here");
+    assert!(!rig.poll(0, 2, 1).counts);
+}
+
+#[test]
+fn polls_of_an_idle_split_do_not_count_unless_event_time_follows_the_clock() {
+    const MS: u64 = 1_000_000;
+    let strategy = WatermarkStrategy::<Tick>::idle_after(Monotonic, Duration::from_nanos(10));
+    let script = vec![Part::Tick(5), Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry];
+    let mut rig = rig(vec![script], strategy);
+    rig.poll(0, 10, 0);
+    rig.poll(0, 10, 0);
+    assert!(rig.poll(0, 10, 10).counts);
+    rig.sent();
+    assert!(!rig.poll(0, 10, 11).counts, "a worker could never sleep");
+    assert!(rig.poll(0, 10, 10 + 10 * MS).counts);
+    assert_eq!(rig.sent(), [watermark(5 + 10_000_000)]);
+    assert!(!rig.poll(0, 10, 11 + 10 * MS).counts);
+}
