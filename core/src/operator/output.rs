@@ -58,6 +58,7 @@ impl<T: Record> Output<T> {
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
             assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
+            page.stamp(self.page.origin_ns());
             self.send(&page);
         }
     }
@@ -71,6 +72,7 @@ impl<T: Record> Output<T> {
             if !self.page.push_timed(value, &mut time) {
                 let mut page = PageBuf::for_value(value);
                 assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
+                page.stamp(self.page.origin_ns());
                 self.send(&page);
             }
         }
@@ -92,6 +94,7 @@ impl<T: Record> Output<T> {
             let mut page = PageBuf::for_archive(record.archive().len());
             let pushed = page.push_archived(record, at, KeyHash(0));
             assert!(pushed, "invariant: a page made for a record holds it");
+            page.stamp(self.page.origin_ns());
             self.send(&page);
         }
     }
@@ -227,5 +230,17 @@ mod tests {
         assert!(out.drain() && !out.is_blocked());
         assert_eq!(receive(&mut rx_a), expected);
         assert_eq!(receive(&mut rx_b), expected);
+    }
+
+    #[test]
+    fn a_record_that_fits_no_page_keeps_the_instant_at_which_it_came() {
+        let (a, mut rx) = lane::<Str>(5);
+        let mut out = output(vec![a]);
+        out.stamp(77);
+        out.value(&"x".repeat(500).into(), at(1));
+        out.end_step().unwrap();
+        out.flush();
+        assert_eq!(rx.pages.front().unwrap().origin_ns(), 77);
+        assert_eq!(rx.large.try_recv().unwrap().origin_ns(), 77);
     }
 }
