@@ -57,11 +57,16 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
+<<<<<<< HEAD
             page.stamp(self.page.origin_ns());
             assert!(
                 page.push(value, at, KeyHash(0)),
                 "invariant: a page made for a value holds it"
             );
+=======
+            assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
+            page.stamp(self.page.origin_ns());
+>>>>>>> tests2
             self.send(&page);
         }
     }
@@ -71,6 +76,7 @@ impl<T: Record> Output<T> {
     pub(crate) fn timed(&mut self, value: &T, mut time: impl FnMut(&Rec<T>) -> EventTime) {
         self.records += 1;
         if !self.page.push_timed(value, &mut time) {
+<<<<<<< HEAD
             self.timed_into_next(value, &mut time);
         }
     }
@@ -83,6 +89,15 @@ impl<T: Record> Output<T> {
             page.stamp(self.page.origin_ns());
             assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
             self.send(&page);
+=======
+            self.dispatch();
+            if !self.page.push_timed(value, &mut time) {
+                let mut page = PageBuf::for_value(value);
+                assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
+                page.stamp(self.page.origin_ns());
+                self.send(&page);
+            }
+>>>>>>> tests2
         }
     }
 
@@ -103,6 +118,7 @@ impl<T: Record> Output<T> {
             page.stamp(self.page.origin_ns());
             let pushed = page.push_archived(record, at, KeyHash(0));
             assert!(pushed, "invariant: a page made for a record holds it");
+            page.stamp(self.page.origin_ns());
             self.send(&page);
         }
     }
@@ -238,5 +254,17 @@ mod tests {
         assert!(out.drain() && !out.is_blocked());
         assert_eq!(receive(&mut rx_a), expected);
         assert_eq!(receive(&mut rx_b), expected);
+    }
+
+    #[test]
+    fn a_record_that_fits_no_page_keeps_the_instant_at_which_it_came() {
+        let (a, mut rx) = lane::<Str>(5);
+        let mut out = output(vec![a]);
+        out.stamp(77);
+        out.value(&"x".repeat(500).into(), at(1));
+        out.end_step().unwrap();
+        out.flush();
+        assert_eq!(rx.pages.front().unwrap().origin_ns(), 77);
+        assert_eq!(rx.large.try_recv().unwrap().origin_ns(), 77);
     }
 }

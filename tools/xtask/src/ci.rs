@@ -51,8 +51,9 @@ const STEPS: &[Step] = &[
     Step {
         name: "miri",
         proves: "the unsafe code has no undefined behaviour on the paths its tests take",
-        // Property tests ask for the working directory, which miri's isolation refuses.
-        env: &[("MIRIFLAGS", "-Zmiri-disable-isolation")],
+        // Property tests ask for the working directory, which miri's isolation refuses; relative pointers reach outside
+        // of the reference they are read through, which the older model, stacked borrows, allows no archive.
+        env: &[("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-tree-borrows")],
         command: "cargo +nightly miri test -p thalweg --lib --locked raw::",
         obstacle: miri_is_missing,
     },
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn names_of_steps_are_commands_and_so_differ() {
         for (index, step) in STEPS.iter().enumerate() {
-            assert!(!["ci", "tidy"].contains(&step.name));
+            assert!(!["ci", "tidy", "check-time"].contains(&step.name));
             assert!(STEPS[..index].iter().all(|other| other.name != step.name));
         }
     }
