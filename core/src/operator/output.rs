@@ -57,16 +57,11 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
-<<<<<<< HEAD
             page.stamp(self.page.origin_ns());
             assert!(
                 page.push(value, at, KeyHash(0)),
                 "invariant: a page made for a value holds it"
             );
-=======
-            assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
-            page.stamp(self.page.origin_ns());
->>>>>>> tests2
             self.send(&page);
         }
     }
@@ -76,7 +71,6 @@ impl<T: Record> Output<T> {
     pub(crate) fn timed(&mut self, value: &T, mut time: impl FnMut(&Rec<T>) -> EventTime) {
         self.records += 1;
         if !self.page.push_timed(value, &mut time) {
-<<<<<<< HEAD
             self.timed_into_next(value, &mut time);
         }
     }
@@ -89,15 +83,6 @@ impl<T: Record> Output<T> {
             page.stamp(self.page.origin_ns());
             assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
             self.send(&page);
-=======
-            self.dispatch();
-            if !self.page.push_timed(value, &mut time) {
-                let mut page = PageBuf::for_value(value);
-                assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
-                page.stamp(self.page.origin_ns());
-                self.send(&page);
-            }
->>>>>>> tests2
         }
     }
 

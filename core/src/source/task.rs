@@ -138,13 +138,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         self.open.get(slot).is_none_or(|split| !split.ended)
     }
 
-<<<<<<< HEAD
     /// Opens all splits that are read side by side, before the first of them is polled: one that is not open yet would not hold event
     /// time back, and its records would be late behind its neighbour's (invariant 2).
-=======
-    /// Opens every split that has a slot, before the first poll of any: one that is not open yet would not hold event
-    /// time back, and its first records would be late.
->>>>>>> tests2
     fn open_slots(&mut self) -> Result<(), OperatorFault> {
         while self.open.len() < self.slots() {
             let split = self.waiting.pop_front().expect("invariant: a slot has a split");
@@ -392,16 +387,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
-<<<<<<< HEAD
-        Ok(Done {
-            amount,
-            outcome,
-            counts: amount > 0 || !matches!(outcome, PollOutcome::Dry | PollOutcome::Full),
-        })
-=======
         counts |= matches!(outcome, PollOutcome::Idle | PollOutcome::End);
         Ok(Done { amount, outcome, counts })
->>>>>>> tests2
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
