@@ -7,7 +7,7 @@ pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
 pub use crate::sink::{Blackhole, Collected, ForEach};
-pub use crate::source::Items;
+pub use crate::source::{Files, Items, OnError};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };

@@ -475,3 +475,41 @@ fn a_dropped_pane_is_reused_with_its_memory() {
         assert!(store.bytes() <= held, "pane {pane}: {} of {held} bytes", store.bytes());
     }
 }
+
+#[test]
+fn a_stale_or_foreign_hint_misleads_nobody() {
+    let mut store = Store::default();
+    let mut make =
+        |state: &str| store.table(TableName::new("hints", state), TableConfig::default()).unwrap();
+    let (mut table, mut other) = (make("one"), make("two"));
+    let keys: Vec<[u8; 8]> = (0..100u64).map(u64::to_le_bytes).collect();
+    let hash = |key: &[u8]| hash(Hashing::Good, key);
+    for key in &keys {
+        table.put(hash(key), key, key);
+        other.put(hash(key), key, b"foreign!");
+    }
+    let hints: Vec<_> = keys
+        .iter()
+        .map(|key| (table.prefetch_entry(hash(key)), other.prefetch_entry(hash(key))))
+        .collect();
+    // Half of the entries die; lists, and values that look like entries, take their places.
+    for key in keys.iter().step_by(2) {
+        assert!(table.remove(hash(key), key));
+        table.append(hash(key), key, &[*key; 4].concat());
+    }
+    for (key, (stale, foreign)) in keys.iter().zip(&hints).skip(1).step_by(2) {
+        assert_eq!(table.get_mut_at(*stale, hash(key), key), Some(&mut { *key }[..]));
+        assert_eq!(table.get_mut_at(*foreign, hash(key), key), Some(&mut { *key }[..]));
+    }
+    table.clear();
+    for (key, (stale, foreign)) in keys.iter().zip(&hints) {
+        assert_eq!(table.get_mut_at(*stale, hash(key), key), None);
+        let (value, new) = table
+            .upsert_at(*foreign, hash(key), key, 8, |value| value.copy_from_slice(b"fresh!!!"));
+        assert_eq!((&*value, new), (&b"fresh!!!"[..], true));
+    }
+    for (key, (stale, _)) in keys.iter().zip(&hints) {
+        assert_eq!(table.get_mut_at(*stale, hash(key), key), Some(&mut { *b"fresh!!!" }[..]));
+        assert_eq!(other.get(hash(key), key), Some(&b"foreign!"[..]));
+    }
+}

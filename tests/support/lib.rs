@@ -1,3 +1,6 @@
-//! What the tests share: records, and the slow, obviously right engine.
+//! What the tests share: records, random streams, the slow and obviously right engine, and ways to run a job.
 
 pub mod records;
+pub mod random;
+pub mod oracle;
+pub mod run;

@@ -56,6 +56,7 @@ const FILE_TYPES: [(&str, &[&str]); 12] = [
     ("tests", &["rs", "toml", "md"]),
     ("tests/fuzz", &["lock"]),
     ("core/derive/tests", &["stderr"]),
+    ("core/examples/data", &["gz"]),
     ("bench/peers", &["*"]),
     ("bench/results", &["jsonl", "csv"]),
     ("tools/dashboard", &["html", "css", "js", "svg"]),

@@ -44,7 +44,7 @@ impl<T: Record> Output<T> {
     }
 
     /// Emits a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self, value: &T, at: EventTime) {
         self.records += 1;
         if !self.page.push(value, at, KeyHash(0)) {
@@ -57,29 +57,37 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
-            assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
             page.stamp(self.page.origin_ns());
+            assert!(
+                page.push(value, at, KeyHash(0)),
+                "invariant: a page made for a value holds it"
+            );
             self.send(&page);
         }
     }
 
     /// Emits a value whose event time is read from its archive.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn timed(&mut self, value: &T, mut time: impl FnMut(&Rec<T>) -> EventTime) {
         self.records += 1;
         if !self.page.push_timed(value, &mut time) {
-            self.dispatch();
-            if !self.page.push_timed(value, &mut time) {
-                let mut page = PageBuf::for_value(value);
-                assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
-                page.stamp(self.page.origin_ns());
-                self.send(&page);
-            }
+            self.timed_into_next(value, &mut time);
+        }
+    }
+
+    #[cold]
+    fn timed_into_next(&mut self, value: &T, time: &mut dyn FnMut(&Rec<T>) -> EventTime) {
+        self.dispatch();
+        if !self.page.push_timed(value, &mut *time) {
+            let mut page = PageBuf::for_value(value);
+            page.stamp(self.page.origin_ns());
+            assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
+            self.send(&page);
         }
     }
 
     /// Emits a record by copying it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, record: &Rec<T>, at: EventTime) {
         self.records += 1;
         if !self.page.push_archived(record, at, KeyHash(0)) {
@@ -92,9 +100,9 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push_archived(record, at, KeyHash(0)) {
             let mut page = PageBuf::for_archive(record.archive().len());
+            page.stamp(self.page.origin_ns());
             let pushed = page.push_archived(record, at, KeyHash(0));
             assert!(pushed, "invariant: a page made for a record holds it");
-            page.stamp(self.page.origin_ns());
             self.send(&page);
         }
     }
@@ -110,7 +118,7 @@ impl<T: Record> Output<T> {
 
     /// Hands the page to every outlet and empties it.
     pub(crate) fn dispatch(&mut self) {
-        if self.page.slots() == 0 {
+        if self.page.is_empty() {
             return;
         }
         let origin_ns = self.page.origin_ns();

@@ -51,7 +51,7 @@ pub(crate) fn output<T: Record>(lanes: Vec<Lane<T>>) -> Output<T> {
 pub(crate) fn send<T: Record>(lane: &mut Lane<T>, elements: &[Seen<T>]) {
     for element in elements {
         match element {
-            Seen::Record(value, at) => lane.push_value(value, *at, KeyHash(0), 0),
+            Seen::Record(value, at) => lane.push_value(value, *at, KeyHash(0)),
             Seen::Control(control) => lane.push_control(*control),
         }
     }

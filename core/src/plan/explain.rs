@@ -27,7 +27,8 @@ fn way(edge: &Edge) -> String {
 pub(super) fn text(graph: &Graph) -> String {
     let mut text = String::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        let detail = if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
+        let detail =
+            if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
         writeln!(text, "{} \"{}\"{detail}", node.kind, node.name).expect("invariant: memory");
         for edge in graph.edges.iter().filter(|edge| edge.from == index) {
             let target = &graph.nodes[edge.to];

@@ -32,7 +32,10 @@ impl<T: Record> Rec<T> {
     /// 2. Its first byte lies at an address aligned to `T::ALIGN`.
     #[inline]
     pub(crate) unsafe fn from_archive(archive: &[u8]) -> &Self {
-        debug_assert!(archive.len() >= size_of::<T::Archived>(), "invariant 1: the archive is whole");
+        debug_assert!(
+            archive.len() >= size_of::<T::Archived>(),
+            "invariant 1: the archive is whole"
+        );
         debug_assert_eq!(archive.as_ptr().addr() % T::ALIGN, 0, "invariant 1: aligned");
         let view: *const [u8] = archive;
         // SAFETY: `Rec<T>` is `repr(transparent)` over `[u8]` (the marker has no size), so pointer and

@@ -23,9 +23,7 @@ use crate::operator::task::{
 };
 use crate::raw::page::Control;
 use crate::record::Record;
-use crate::time::{
-    AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy,
-};
+use crate::time::{AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy};
 
 /// Takes the records of one poll and writes them into the source's page.
 pub struct Emitter<'a, T: Record> {
@@ -49,7 +47,7 @@ impl<T: Record> Emitter<'_, T> {
     /// # Panics
     ///
     /// If more records are emitted than were wanted.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, value: &T) {
         assert!(self.emitted < self.wanted, "a reader emitted more records than were wanted");
         let Self { out, generator, greatest, .. } = self;
@@ -140,8 +138,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         self.open.get(slot).is_none_or(|split| !split.ended)
     }
 
-    /// Opens every split that has a slot, before the first poll of any: one that is not open yet would not hold event
-    /// time back, and its first records would be late.
+    /// Opens all splits that are read side by side, before the first of them is polled: one that is not open yet would not hold event
+    /// time back, and its records would be late behind its neighbour's (invariant 2).
     fn open_slots(&mut self) -> Result<(), OperatorFault> {
         while self.open.len() < self.slots() {
             let split = self.waiting.pop_front().expect("invariant: a slot has a split");
@@ -151,10 +149,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         Ok(())
     }
 
-    fn open_split(
-        &self,
-        split: &S::Split,
-    ) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
+    fn open_split(&self, split: &S::Split) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
         let reader = self.source.open(split, &self.context)?;
         let generator = self.strategy.generator();
         Ok(OpenSplit {
@@ -253,10 +248,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             return PollOutcome::Dry;
         }
         let since_ns = *split.dry_since_ns.get_or_insert(now_ns);
-        let is_silent = self
-            .strategy
-            .idle_timeout()
-            .is_some_and(|silence| Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence);
+        let is_silent = self.strategy.idle_timeout().is_some_and(|silence| {
+            Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence
+        });
         let is_idle = match work.replay {
             Some(outcome) => outcome == PollOutcome::Idle,
             None => is_silent,

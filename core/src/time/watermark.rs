@@ -32,6 +32,11 @@ impl MergedTime {
         Self { inputs: vec![input; inputs], watermark: EventTime::MIN, idle: false }
     }
 
+    /// Says that no record will come on `input`: it does not hold event time back, even before its end has come.
+    pub(crate) fn ignore(&mut self, input: usize) {
+        self.inputs[input].idle = true;
+    }
+
     /// The merged watermark.
     #[cfg(test)]
     pub(crate) fn watermark(&self) -> EventTime {

@@ -223,8 +223,9 @@ mod tests {
     /// of 0 like an entry with the empty key.
     #[test]
     fn no_candidate_is_a_free_slot() {
-        for tag in 0..256 {
-            for other in 0..256 {
+        let stride = if cfg!(miri) { 51 } else { 1 };
+        for tag in (0..256).step_by(stride) {
+            for other in (0..256).step_by(stride) {
                 let mut bucket = Bucket::default();
                 fill(&mut bucket, 1, Print::of(hash_with_tag(tag)), Address(16));
                 let found: Vec<_> = candidates(&bucket, Print::of(hash_with_tag(other))).collect();

@@ -47,14 +47,15 @@ fn at(number: usize) -> EventTime {
 }
 
 fn push(lane: &mut Lane<Str>, number: usize, op: &Op) {
-    let (hash, origin_ns) = (KeyHash(number as u64), 1_000_000 - number as u64);
+    let hash = KeyHash(number as u64);
+    lane.stamp(1_000_000 - number as u64);
     match op {
-        Op::Value(bytes) => lane.push_value(&value(number, *bytes), at(number), hash, origin_ns),
+        Op::Value(bytes) => lane.push_value(&value(number, *bytes), at(number), hash),
         Op::Copy(bytes) => {
             let value = value(number, *bytes);
             let mut page = PageBuf::for_value(&value);
             assert!(page.push(&value, EventTime::MIN, KeyHash(0)));
-            lane.push_record(page.view().record(0), at(number), hash, origin_ns);
+            lane.push_record(page.view().record(0), at(number), hash);
         }
         Op::Control(control) => lane.push_control(*control),
         Op::Flush => {

@@ -161,7 +161,8 @@ impl<T: DeserializeOwned> Rows<T> {
             return Ok(Some(Err(wrong_width(&line, plan, cells.len()))));
         }
         let text = std::str::from_utf8(line.bytes).ok();
-        let mut row = Row { line: line.bytes, text, cells, plan, options, scratch, next: 0 };
+        let mut row =
+            Row { line: line.bytes, text, cells, plan, options, scratch, next: 0, failed: None };
         match T::deserialize(&mut row) {
             // An alias is a second name without a second field: everything behind it would shift.
             Ok(_) if row.next != fields.len() => {
@@ -169,7 +170,7 @@ impl<T: DeserializeOwned> Rows<T> {
             }
             Ok(record) => Ok(Some(Ok(record))),
             Err(error) => {
-                let field = row.next.checked_sub(1);
+                let field = row.failed;
                 Ok(Some(Err(bad_cell(&line, plan, cells, field, error.0))))
             }
         }

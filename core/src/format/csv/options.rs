@@ -100,6 +100,11 @@ impl CsvOptions {
         !self.multiline
     }
 
+    /// Whether the first line of a file names its columns.
+    pub(crate) fn names_columns(&self) -> bool {
+        self.has_header
+    }
+
     pub(super) fn line_quotes(&self) -> Option<Quotes> {
         let quote = self.quote.filter(|_| self.multiline)?;
         Some(Quotes { quote, delimiter: self.delimiter })

@@ -22,8 +22,10 @@ pub(super) struct Row<'r> {
     pub(super) plan: &'r Plan,
     pub(super) options: &'r CsvOptions,
     pub(super) scratch: &'r mut Vec<u8>,
-    /// Index of the next field; after an error, one more than that of the field at fault.
+    /// Index of the next field.
     pub(super) next: usize,
+    /// The field that could not be read; `None` if all could, and the record as a whole is wrong.
+    pub(super) failed: Option<usize>,
 }
 
 impl<'de> Deserializer<'de> for &mut Row<'_> {
@@ -65,6 +67,7 @@ impl<'de> SeqAccess<'de> for &mut Row<'_> {
         seed: S,
     ) -> Result<Option<S::Value>, CellError> {
         let Some(&column) = self.plan.columns.get(self.next) else { return Ok(None) };
+        let field = self.next;
         self.next += 1;
         let Some(column) = column else { return seed.deserialize(Absent::new()).map(Some) };
         // Only a flexible row can be too short; see invariant 1 of the module.
@@ -79,7 +82,7 @@ impl<'de> SeqAccess<'de> for &mut Row<'_> {
                 CellDeserializer { cell, text: None }
             }
         };
-        seed.deserialize(content).map(Some)
+        seed.deserialize(content).map(Some).inspect_err(|_| self.failed = Some(field))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -100,6 +100,21 @@ fn a_bad_cell_is_named_with_line_column_and_field() {
 }
 
 #[test]
+fn a_record_that_refuses_itself_blames_no_field() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Delay")]
+    struct Checked;
+    impl TryFrom<Delay> for Checked {
+        type Error = String;
+        fn try_from(delay: Delay) -> Result<Self, String> {
+            if delay.flight > 0 { Ok(Self) } else { Err("flight 0 does not exist".into()) }
+        }
+    }
+    let bad = bad::<Checked>("origin,flight\nJFK,1\nJFK,0\n");
+    assert_eq!(bad.to_string(), "line 3: flight 0 does not exist");
+}
+
+#[test]
 fn a_number_beyond_its_type_is_bad() {
     let bad = bad::<Delay>("origin,flight\nJFK,4294967296\n");
     assert_eq!(&*bad.message, "number too large to fit in target type");

@@ -1,0 +1,105 @@
+//! The bytes of a file, inflated if need be, a bounded piece at a time.
+
+use std::io;
+use std::path::Path;
+
+use super::error::FileSourceError;
+use crate::error::FileError;
+use crate::format::gzip::{Compression, Inflate};
+use crate::io::{Files, ReadFile, ReadPoll};
+
+/// Read at once: enough that a system call costs nothing, little enough to stay in the L2.
+const READ_BYTES: usize = 256 << 10;
+/// Inflated at once: some 200 us of work, so that other tasks of the worker need not wait for long.
+const INFLATE_BYTES: usize = 64 << 10;
+
+/// A file that is read from front to back.
+pub(super) struct Input {
+    file: Box<dyn ReadFile>,
+    gzip: Option<Gzip>,
+}
+
+/// What is read but not inflated.
+struct Gzip {
+    inflate: Inflate,
+    compressed: Vec<u8>,
+    at: usize,
+    /// More may come without more input.
+    is_full: bool,
+    ended: bool,
+}
+
+impl Input {
+    /// Opens `path` at `offset`, which is 0 if it is compressed.
+    pub(super) fn open(
+        files: &dyn Files,
+        path: &Path,
+        compression: Compression,
+        offset: u64,
+    ) -> Result<Self, FileSourceError> {
+        let file = files.open(path, offset).map_err(|error| failed("open", path, error))?;
+        let gzip = (compression == Compression::Gzip).then(|| Gzip {
+            inflate: Inflate::new(),
+            compressed: Vec::new(),
+            at: 0,
+            is_full: false,
+            ended: false,
+        });
+        Ok(Self { file, gzip })
+    }
+
+    /// Appends the next piece to `text`.
+    pub(super) fn poll(
+        &mut self,
+        path: &Path,
+        text: &mut Vec<u8>,
+    ) -> Result<ReadPoll, FileSourceError> {
+        let Self { file, gzip } = self;
+        let Some(gzip) = gzip else {
+            return file.poll_read(text, READ_BYTES).map_err(|error| failed("read", path, error));
+        };
+        let damaged = |source| FileSourceError::Gzip { path: path.to_owned(), source };
+        loop {
+            if gzip.is_full || gzip.at < gzip.compressed.len() {
+                let rest = &gzip.compressed[gzip.at..];
+                let inflated = gzip.inflate.push(rest, text, INFLATE_BYTES).map_err(damaged)?;
+                gzip.at += inflated.consumed;
+                gzip.is_full = inflated.full;
+                if inflated.produced > 0 {
+                    return Ok(ReadPoll::Data(inflated.produced));
+                }
+                continue;
+            }
+            if gzip.ended {
+                gzip.inflate.finish().map_err(damaged)?;
+                return Ok(ReadPoll::End);
+            }
+            gzip.compressed.clear();
+            gzip.at = 0;
+            let read = file.poll_read(&mut gzip.compressed, READ_BYTES);
+            match read.map_err(|error| failed("read", path, error))? {
+                ReadPoll::Data(_) => {}
+                ReadPoll::Pending => return Ok(ReadPoll::Pending),
+                ReadPoll::End => gzip.ended = true,
+            }
+        }
+    }
+
+    /// As [`Self::poll`], but waits; for the time before the job.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        text: &mut Vec<u8>,
+    ) -> Result<ReadPoll, FileSourceError> {
+        loop {
+            match self.poll(path, text)? {
+                ReadPoll::Pending => std::hint::spin_loop(),
+                other => return Ok(other),
+            }
+        }
+    }
+}
+
+pub(super) fn failed(action: &'static str, path: &Path, source: io::Error) -> FileSourceError {
+    FileSourceError::File(FileError { action, path: path.to_owned(), source })
+}

@@ -1,0 +1,1 @@
+//! Files in memory, read and written by whole jobs on the simulator.

@@ -1,0 +1,4 @@
+//! Whole jobs against the slow engine.
+
+mod windows;
+mod keyed_state;
