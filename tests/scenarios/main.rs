@@ -1,4 +1,5 @@
-//! Whole jobs against the slow engine.
+//! Whole jobs, on every driver, against slow and obviously right oracles.
 
 mod windows;
 mod keyed_state;
+mod departures;

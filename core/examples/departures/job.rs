@@ -109,7 +109,7 @@ pub struct WithWeather {
 
 /// What the job reads and writes.
 #[derive(Debug, Clone)]
-pub struct Args {
+pub(crate) struct Args {
     /// Departures, in the order in which they left.
     pub input: PathBuf,
     /// Weather, by hour.
@@ -121,7 +121,7 @@ pub struct Args {
 }
 
 /// Three results from one stream.
-pub fn departures(t: &mut Topology, a: &Args) -> Result<()> {
+pub(crate) fn departures(t: &mut Topology, a: &Args) -> Result<()> {
     let flights = t
         .source("departures", Files::csv::<Departure>(&a.input))
         .watermarks(BoundedOutOfOrderness::of(a.out_of_orderness));

@@ -199,7 +199,9 @@ impl<T: Record, G: FnMut(&Rec<T>, EventTime) + 'static> Sink<T> for Each<G> {
     }
 
     fn open(&self, _: &OpenContext) -> Result<ForEachWriter<G>, OperatorFault> {
-        Ok(ForEachWriter { each: self.0.take().expect("invariant: a sink is opened once a worker") })
+        Ok(ForEachWriter {
+            each: self.0.take().expect("invariant: a sink is opened once a worker"),
+        })
     }
 
     fn describe(&self) -> String {

@@ -189,7 +189,8 @@ fn a_poll_without_records_counts_if_it_makes_a_watermark() {
 fn polls_of_an_idle_split_do_not_count_unless_event_time_follows_the_clock() {
     const MS: u64 = 1_000_000;
     let strategy = WatermarkStrategy::<Tick>::idle_after(Monotonic, Duration::from_nanos(10));
-    let script = vec![Part::Tick(5), Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry];
+    let script =
+        vec![Part::Tick(5), Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry];
     let mut rig = rig(vec![script], strategy);
     rig.poll(0, 10, 0);
     rig.poll(0, 10, 0);
