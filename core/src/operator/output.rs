@@ -103,7 +103,6 @@ impl<T: Record> Output<T> {
             page.stamp(self.page.origin_ns());
             let pushed = page.push_archived(record, at, KeyHash(0));
             assert!(pushed, "invariant: a page made for a record holds it");
-            page.stamp(self.page.origin_ns());
             self.send(&page);
         }
     }

@@ -64,9 +64,10 @@ proptest! {
             (Lane::new(tx, large, None, 256), LaneRx { pages: rx, large: large_rx, sender: None })
         };
         let ((_silent, silent), (mut lane, busy)) = (lane(), lane());
+        lane.stamp(77);
         for element in &sent {
             match element {
-                Seen::Record(value, at, hash) => lane.push_value(value, *at, *hash, 77),
+                Seen::Record(value, at, hash) => lane.push_value(value, *at, *hash),
                 Seen::Control(_, control) => lane.push_control(*control),
             }
         }
@@ -96,14 +97,15 @@ fn a_page_half_read_keeps_its_place_in_the_ring() {
     let (tx, rx) = page_ring::<Vec<u16>>(1, 256);
     let (large, large_rx) = mpsc::channel();
     let mut lane = Lane::new(tx, large, None, 256);
-    (0..3).for_each(|n| lane.push_value(&vec![n], EventTime::MIN, KeyHash(0), 5));
+    lane.stamp(5);
+    (0..3).for_each(|n| lane.push_value(&vec![n], EventTime::MIN, KeyHash(0)));
     lane.flush();
     let mut inbox = Inbox::new(vec![LaneRx { pages: rx, large: large_rx, sender: None }]);
     assert_eq!(inbox.origin_ns(0), 5);
     let mut seen = Vec::new();
     let mut never = || false;
     assert_eq!(inbox.read(0, 2, &mut Keep { seen: &mut seen, stops: &mut never }), 2);
-    lane.push_value(&vec![3], EventTime::MIN, KeyHash(0), 6);
+    lane.push_value(&vec![3], EventTime::MIN, KeyHash(0));
     assert!(lane.is_blocked() && !lane.drain(), "the page is read still");
     assert_eq!(inbox.read(0, 2, &mut Keep { seen: &mut seen, stops: &mut never }), 1);
     assert!(lane.drain());

@@ -47,7 +47,8 @@ fn at(number: usize) -> EventTime {
 }
 
 fn push(lane: &mut Lane<Str>, number: usize, op: &Op) {
-    let (hash) = (KeyHash(number as u64), 1_000_000 - number as u64);
+    let hash = KeyHash(number as u64);
+    lane.stamp(1_000_000 - number as u64);
     match op {
         Op::Value(bytes) => lane.push_value(&value(number, *bytes), at(number), hash),
         Op::Copy(bytes) => {
