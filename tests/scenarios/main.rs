@@ -2,3 +2,10 @@
 
 mod windows;
 mod keyed_state;
+mod stateless;
+mod joins;
+mod idleness;
+mod failures;
+mod builds;
+mod backpressure;
+mod replay;
