@@ -29,7 +29,7 @@ fn all(splits: &Splits) -> impl Iterator<Item = &Event> + Clone {
 /// Longer than any spin, so that senders fill their rings and sleep.
 fn dawdle(turn: &mut u32) {
     *turn += 1;
-    if *turn % 64 == 0 {
+    if turn.is_multiple_of(64) {
         std::thread::sleep(std::time::Duration::from_micros(300));
     }
 }
@@ -55,7 +55,7 @@ proptest! {
                 })
                 .sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let copies = |e: &Event| { let id = e.id; (0..100).map(move |copy| (id, copy)) };
         let expected = all(&splits).flat_map(copies).filter(|(id, _)| id % 8 == 0);
         prop_assert_eq!(sorted(out.take()), sorted(expected));
@@ -87,7 +87,7 @@ proptest! {
             joined.late_right.drop_counted();
             joined.on_time.sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let few = all(&splits).filter(|e| e.value % 4 == 0);
         prop_assert_eq!(sorted(out.take()), oracle::join(all(&splits), few, width));
     }
@@ -106,7 +106,7 @@ proptest! {
                 .key_by(|e| e.name())
                 .filter_map_with_state("counted", |n: &mut u64, e| {
                     *n += 1;
-                    Some((e.id(), *n % 1))
+                    Some((e.id(), n.saturating_sub(*n)))
                 });
             let many = events.flat_map(|e, out| (1..=5_u64).for_each(|copy| out.emit(&(e.id(), copy))));
             let mut turn = 0;
@@ -114,7 +114,7 @@ proptest! {
                 .inspect(move |_, _| if is_plain { dawdle(&mut turn) })
                 .sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let copies = |e: &Event| { let id = e.id; (0..=5).map(move |copy| (id, copy)) };
         prop_assert_eq!(sorted(out.take()), sorted(all(&splits).flat_map(copies)));
     }
@@ -140,7 +140,7 @@ proptest! {
                 })
                 .sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let copies = |e: &Event| { let id = e.id; (0..10).map(move |copy| (id, copy)) };
         prop_assert_eq!(sorted(out.take()), sorted(all(&splits).flat_map(copies)));
     }

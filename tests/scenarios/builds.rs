@@ -8,7 +8,7 @@ use thalweg_tests::records::{Event, Reading};
 
 /// What the engine says to a job.
 fn refusal(job: impl Fn(&mut Topology) -> Result<()> + 'static) -> String {
-    Engine::builder().build().plan(job).unwrap_err().to_string()
+    Engine::builder().build().plan(job).expect_err("the job is refused").to_string()
 }
 
 fn numbers() -> impl Source<Out = u64> {

@@ -28,7 +28,7 @@ fn errors(
     let run = |workers| {
         let engine = Engine::builder().driver(Driver::Plain).workers(workers).build();
         let job = job.clone();
-        watched(move || engine.run("failing", job)).unwrap_err()
+        watched(move || engine.run("failing", job)).expect_err("the job fails")
     };
     (2..=4).map(run).collect()
 }

@@ -146,20 +146,20 @@ impl Job {
 
     fn simulate(&self, seed: u64, workers: usize) -> Outputs {
         let job = self.clone();
-        Sim::new(seed, workers).run(move |t| job.build(t)).unwrap();
+        Sim::new(seed, workers).run(move |t| job.build(t)).expect("the job runs");
         self.take()
     }
 
     fn on_threads(&self, workers: usize) -> Outputs {
         let job = self.clone();
         let engine = Settings::tight(workers).engine().build();
-        watched(move || engine.run("idleness", move |t| job.build(t))).unwrap();
+        watched(move || engine.run("idleness", move |t| job.build(t))).expect("the job runs");
         self.take()
     }
 }
 
 fn event(id: u64, at_ms: i64) -> Event {
-    let name = if id % 2 == 0 { "even" } else { "odd" };
+    let name = if id.is_multiple_of(2) { "even" } else { "odd" };
     Event {
         at: EventTime::from_millis(at_ms),
         id,
@@ -172,7 +172,7 @@ fn event(id: u64, at_ms: i64) -> Event {
 
 /// Twenty records, ten milliseconds apart.
 fn two_windows(from_ms: i64) -> Vec<Event> {
-    (0..20).map(|n| event(n, from_ms + i64::try_from(n).unwrap() * 10)).collect()
+    (0..20).map(|n| event(n, from_ms + i64::try_from(n).expect("few") * 10)).collect()
 }
 
 fn results(outputs: &Outputs) -> usize {
@@ -295,7 +295,7 @@ proptest! {
         let all_idle = if hold { AllIdle::Hold } else { AllIdle::AdvanceWithClock };
         let job = Job::new(scripts, Some(Duration::from_micros(idle_us)), all_idle);
         let running = job.clone();
-        let report = Sim::new(seed, workers).run(move |t| running.build(t)).unwrap();
+        let report = Sim::new(seed, workers).run(move |t| running.build(t)).expect("the job runs");
         let outputs = job.take();
         let running = job.clone();
         let replayed = Sim::replay(&report.journal, MemoryFiles::default(), move |t| running.build(t));

@@ -44,7 +44,7 @@ fn run(on: On, left: &Splits, right: &Splits, bound: Duration, width: Duration) 
         joined.on_time.sink("out", pairs.sink());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     (sorted(pairs.take()), late_left.take(), late_right.take(), late_pairs.take().len())
 }
 
@@ -93,7 +93,7 @@ proptest! {
             joined.late_right.drop_counted();
             joined.on_time.sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let all = || splits.iter().flatten();
         prop_assert_eq!(sorted(out.take()), oracle::join(all(), all(), width));
     }

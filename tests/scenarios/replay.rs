@@ -11,6 +11,7 @@ use thalweg_tests::records::{Event, Totals};
 use thalweg_tests::run::{Settings, source, watched};
 
 type PerWorker<T> = Vec<Vec<(EventTime, T)>>;
+type Outputs = (PerWorker<(u32, u64, i64, u64)>, PerWorker<Event>, PerWorker<(u64, u64)>);
 
 /// Three stages, two exchanges, and every output kept.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ impl Job {
             .key_by(|e| e.name())
             .filter_map_with_state("totals", |totals: &mut Totals, e| {
                 totals.add(e.id(), e.value());
-                (totals.digest % 7 != 0).then(|| e.to_value())
+                (!totals.digest.is_multiple_of(7)).then(|| e.to_value())
             });
         events
             .clone()
@@ -55,7 +56,7 @@ impl Job {
         Ok(())
     }
 
-    fn take(&self) -> (PerWorker<(u32, u64, i64, u64)>, PerWorker<Event>, PerWorker<(u64, u64)>) {
+    fn take(&self) -> Outputs {
         (self.results.take_per_worker(), self.late.take_per_worker(), self.counts.take_per_worker())
     }
 }
@@ -81,10 +82,10 @@ fn record_and_replay(
     let (_, journal) = watched(move || {
         engine.start("recorded", move |t| running.build(t)).and_then(|job| job.join_recorded())
     })
-    .unwrap();
+    .expect("the job runs");
     let outputs = job.take();
     let running = job.clone();
-    Sim::replay(&journal, MemoryFiles::default(), move |t| running.build(t)).unwrap();
+    Sim::replay(&journal, MemoryFiles::default(), move |t| running.build(t)).expect("the job runs");
     assert!(job.take() == outputs, "the replay of a run with {settings:?} gave other outputs");
 }
 
@@ -122,5 +123,5 @@ fn has_glommio() -> bool {
             .sink("nowhere", Blackhole);
         Ok(())
     });
-    report.unwrap().driver == "glommio"
+    report.expect("the job runs").driver == "glommio"
 }

@@ -24,7 +24,7 @@ fn run<U: Record + Ord + Send>(
         job(source(t, "events", &splits).watermarks(Monotonic), handle.clone());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     sorted(out.take())
 }
 
@@ -83,7 +83,7 @@ proptest! {
             let events = source(t, "events", &input).watermarks(Monotonic);
             events.map(|e| e.id()).boxed().filter(|_| true).boxed().boxed().sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let expected: Vec<u64> = splits[0].iter().map(|e| e.id).collect();
         prop_assert_eq!(out.take(), expected);
     }
@@ -137,7 +137,7 @@ proptest! {
                 .sink("out", handles.0.sink());
             windowed.late.map(|e| e.id()).sink("late", handles.1.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let expected = tumbling(&moved, bound, span);
         prop_assert_eq!(sorted(out.take()), expected.on_time);
         prop_assert_eq!(late.take(), expected.late.iter().map(|e| e.id).collect::<Vec<_>>());
@@ -165,7 +165,7 @@ proptest! {
                 })
                 .sink("out", handle.sink());
             Ok(())
-        }).unwrap();
+        }).expect("the job runs");
         let all: Vec<Event> = events(&splits).cloned().collect();
         prop_assert_eq!(unordered(&out.take()), unordered(&tumbling(&all, NEVER_LATE, span).on_time));
     }
