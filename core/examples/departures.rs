@@ -119,12 +119,16 @@ fn run(cli: &Cli) -> Result<JobReport> {
 
 fn print_summary(report: &JobReport, output: &Path) {
     let of = |name: &str| report.operator(name).map(|operator| &operator.totals);
-    let read: u64 = ["departures", "weather"].iter().filter_map(|n| of(n)).map(|o| o.records_in).sum();
+    let read: u64 =
+        ["departures", "weather"].iter().filter_map(|n| of(n)).map(|o| o.records_in).sum();
     let sinks = ["hourly results", "late departures", "rotation results", "weather results"];
     let written: u64 = sinks.iter().filter_map(|n| of(n)).map(|o| o.records_in).sum();
     let per_core = read as f64 / report.elapsed.as_secs_f64() / report.workers as f64;
     print!("{report}");
-    println!("{read} records in, {written} out, {} late, {per_core:.0} in/s per core", report.late());
+    println!(
+        "{read} records in, {written} out, {} late, {per_core:.0} in/s per core",
+        report.late()
+    );
     println!("results are in {}", output.display());
 }
 

@@ -21,12 +21,8 @@ const WEATHER: &str = "weather-2013-01.csv.gz";
 /// The job's output files, each with sorted lines behind its header.
 type Results = BTreeMap<&'static str, Vec<String>>;
 
-const RESULTS: [&str; 4] = [
-    "hourly_by_origin.csv",
-    "sessions_by_tailnum.csv",
-    "departures_with_weather.csv",
-    "late.csv",
-];
+const RESULTS: [&str; 4] =
+    ["hourly_by_origin.csv", "sessions_by_tailnum.csv", "departures_with_weather.csv", "late.csv"];
 
 /// A file of the shipped month, unpacked.
 fn shipped(name: &str) -> String {
@@ -124,14 +120,16 @@ fn with_weather(departures: &[Row], weather: &[Row]) -> Vec<String> {
         let hour = hour(&d["scheduled"]);
         for w in by_hour.get(&(d["origin"].as_str(), hour.as_str())).into_iter().flatten() {
             let d = |name: &str| &d[name];
-            let flight = format!("{},{},{},{}", d("scheduled"), d("origin"), d("carrier"), d("flight"));
+            let flight =
+                format!("{},{},{},{}", d("scheduled"), d("origin"), d("carrier"), d("flight"));
             lines.push(format!("{flight},{},{},{}", d("dep_delay"), w["temp"], w["visib"]));
         }
     }
     with_header("scheduled,origin,carrier,flight,dep_delay,temp,visib", lines)
 }
 
-const LATE_HEADER: &str = "departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay";
+const LATE_HEADER: &str =
+    "departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay";
 
 fn oracle(departures: &str, weather: &str) -> Results {
     let (departures, weather) = (rows(departures), rows(weather));
@@ -206,9 +204,8 @@ fn with_a_bound_of_two_hours_what_is_late_depends_on_the_input_alone() {
 
 #[test]
 fn the_results_are_the_same_in_every_order_of_the_simulator() {
-    let head = |text: &str, lines: usize| -> String {
-        text.split_inclusive('\n').take(lines).collect()
-    };
+    let head =
+        |text: &str, lines: usize| -> String { text.split_inclusive('\n').take(lines).collect() };
     let (departures, weather) = (head(&shipped(DEPARTURES), 2500), head(&shipped(WEATHER), 400));
     let expected = oracle(&departures, &weather);
     for seed in 0..24 {

@@ -125,9 +125,7 @@ pub(crate) fn departures(t: &mut Topology, a: &Args) -> Result<()> {
     let flights = t
         .source("departures", Files::csv::<Departure>(&a.input))
         .watermarks(BoundedOutOfOrderness::of(a.out_of_orderness));
-    let weather = t
-        .source("weather", Files::csv::<Weather>(&a.weather))
-        .watermarks(Monotonic);
+    let weather = t.source("weather", Files::csv::<Weather>(&a.weather)).watermarks(Monotonic);
 
     let Windowed { on_time, late } = flights
         .clone()

@@ -34,7 +34,8 @@ pub(crate) fn show_until_ended(job: &JobHandle, out_of_orderness: Duration) {
         let rate = (read - shown) as f64 / INTERVAL.as_secs_f64();
         shown = read;
         // A terminal that has gone away is no reason to end the job.
-        let _ = write!(terminal, "\r\x1b[K{rate:.0} records/s, {}", times(&snapshot, out_of_orderness));
+        let _ =
+            write!(terminal, "\r\x1b[K{rate:.0} records/s, {}", times(&snapshot, out_of_orderness));
         let _ = terminal.flush();
     }
     let _ = write!(terminal, "\r\x1b[K");

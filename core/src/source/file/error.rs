@@ -50,7 +50,10 @@ impl fmt::Display for FileSourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMatch { pattern } => {
-                write!(f, "no file matches {pattern:?}; check the path and the folder it starts from")
+                write!(
+                    f,
+                    "no file matches {pattern:?}; check the path and the folder it starts from"
+                )
             }
             Self::NotUtf8 { path } => write!(f, "the path {path:?} is not UTF-8; rename the file"),
             Self::File(error) => error.fmt(f),

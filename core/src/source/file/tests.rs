@@ -141,7 +141,10 @@ fn a_sink_without_records_leaves_a_file_with_a_header() {
 #[test]
 fn a_pattern_without_a_file_is_refused_and_named() {
     let error = failure(&MemoryFiles::default(), || Files::csv::<Visit>("in/*.csv"));
-    assert!(error.contains("source \"visits\"") && error.contains("no file matches \"in/*.csv\""), "{error}");
+    assert!(
+        error.contains("source \"visits\"") && error.contains("no file matches \"in/*.csv\""),
+        "{error}"
+    );
 }
 
 #[test]
@@ -152,7 +155,10 @@ fn a_header_without_a_needed_column_is_refused_before_the_job_starts() {
     let error = failure(&files, || Files::csv::<Visit>("in/*"));
     assert!(error.contains("cannot be built"), "{error}");
     assert!(error.contains("\"in/b.csv\" does not have the record's form"), "{error}");
-    assert!(error.contains("the header has no column \"at\"; it has \"page\", \"second\""), "{error}");
+    assert!(
+        error.contains("the header has no column \"at\"; it has \"page\", \"second\""),
+        "{error}"
+    );
 }
 
 /// One bad line in each of the two files, at lines 31 and 62.
@@ -213,8 +219,12 @@ fn dead_letters_lie_in_files_that_do_not_depend_on_the_number_of_workers() {
 fn a_cut_off_gzip_file_is_named() {
     let mut whole = gz(&csv(0..2000));
     whole.truncate(whole.len() / 2);
-    let error = failure(&MemoryFiles::default().with("in/a", whole), || Files::csv::<Visit>("in/a"));
-    assert!(error.contains("\"in/a\" cannot be decompressed: the gzip stream is cut off"), "{error}");
+    let error =
+        failure(&MemoryFiles::default().with("in/a", whole), || Files::csv::<Visit>("in/a"));
+    assert!(
+        error.contains("\"in/a\" cannot be decompressed: the gzip stream is cut off"),
+        "{error}"
+    );
 }
 
 #[test]
