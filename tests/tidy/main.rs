@@ -139,7 +139,9 @@ fn nothing_is_put_off_in_a_comment() {
     let mut broken = Vec::new();
     for file in tree::files() {
         // Data, golden files and peers may be binary; what they hold is not ours to word.
-        if file.is_below(&["core/examples/data", "tests/golden", "bench/peers"]) || file.name.starts_with("LICENSE") {
+        if file.is_below(&["core/examples/data", "tests/golden", "bench/peers"])
+            || file.name.starts_with("LICENSE")
+        {
             continue;
         }
         let text = file.text();
