@@ -2,6 +2,7 @@
 //!
 //! * [`load`]: how a run is driven and reported: clock, pinning, histograms, the machine's own noise.
 //! * [`mod@reference`]: the hand-written loops that say what the hardware allows for the same work.
+//! * [`spine`]: the engine on the same workloads.
 //!
 //! # Not here
 //!
@@ -9,3 +10,4 @@
 
 pub mod load;
 pub mod reference;
+pub mod spine;

@@ -67,7 +67,10 @@ impl fmt::Display for JobError {
             Self::Worker { worker, .. } => write!(f, "worker {worker} could not be started"),
             Self::Cancelled => f.write_str("the job was cancelled"),
             Self::Diverged { worker, operator, message } => {
-                write!(f, "the replay of worker {worker} diverged at operator {operator:?}: {message}")
+                write!(
+                    f,
+                    "the replay of worker {worker} diverged at operator {operator:?}: {message}"
+                )
             }
             Self::Program(_) => f.write_str("the job's function failed"),
         }
@@ -132,7 +135,10 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DuplicateName { name } => {
-                write!(f, "two operators are named {name:?}; names address state, so each must differ")
+                write!(
+                    f,
+                    "two operators are named {name:?}; names address state, so each must differ"
+                )
             }
             Self::EmptyName { kind } => write!(f, "a {kind} has an empty name; give it one"),
             Self::Unused { operator, output } => write!(

@@ -9,7 +9,9 @@ pub struct StoreConfig {
     /// Memory to have ready at start, bytes, in populated huge pages; rounded up to 2 MiB. Default 0.
     ///
     /// A table that grows takes 2 MiB at a time. From here they cost nothing; from the kernel each
-    /// costs its zeroing, about 100 us on the test machine.
+    /// costs its zeroing, and under a hypervisor 5 ms (measured). Indexes do not draw on it: for tables
+    /// that must never pause, set [`TableConfig::expected_keys`] too. With both, the longest of 3 M insertions
+    /// into an empty table took 0.7 ms, without 10 ms.
     pub reserve_bytes: usize,
 }
 

@@ -33,10 +33,12 @@
 //! let mut store = Store::default();
 //! let mut counts = store.table(TableName::new("count by user", "total"), TableConfig::default())?;
 //! let batch = [7u64, 9, 7];
-//! batch.iter().for_each(|user| counts.prefetch_bucket(hash(*user)));
-//! batch.iter().for_each(|user| counts.prefetch_entry(hash(*user)));
 //! for user in batch {
-//!     let (count, _new) = counts.upsert(hash(user), &user.to_le_bytes(), 8, |_zero| {});
+//!     counts.prefetch_bucket(hash(user));
+//! }
+//! let hints = batch.map(|user| counts.prefetch_entry(hash(user)));
+//! for (user, hint) in batch.into_iter().zip(hints) {
+//!     let (count, _new) = counts.upsert_at(hint, hash(user), &user.to_le_bytes(), 8, |_zero| {});
 //!     count[0] += 1;
 //! }
 //! assert_eq!(counts.get(hash(7), &7u64.to_le_bytes()), Some(&2u64.to_le_bytes()[..]));
@@ -69,6 +71,8 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+#[cfg(test)]
+mod model;
 #[expect(
     unsafe_code,
     reason = "memory and prefetch; the only folder of this crate where unsafe compiles"

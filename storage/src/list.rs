@@ -145,6 +145,7 @@ impl Table {
                 return newest;
             }
         }
+        self.release_some_blocks();
         let wanted = (2 * capacity).min(MAX_BLOCK_BYTES).max(entry::HEADER_BYTES + item);
         let class = size_class::of(wanted);
         let block = self.log.allocate(class);

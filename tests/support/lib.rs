@@ -1,1 +1,6 @@
-//! Support.
+//! What the tests share: records, random streams, the slow and obviously right engine, and ways to run a job.
+
+pub mod records;
+pub mod random;
+pub mod oracle;
+pub mod run;

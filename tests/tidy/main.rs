@@ -54,6 +54,7 @@ const FILE_TYPES: [(&str, &[&str]); 12] = [
     ("bench", &["rs", "toml", "md"]),
     ("tools", &["rs", "toml", "md"]),
     ("tests", &["rs", "toml", "md"]),
+    ("tests/fuzz", &["lock"]),
     ("core/derive/tests", &["stderr"]),
     ("core/examples/data", &["gz"]),
     ("bench/peers", &["*"]),

@@ -100,14 +100,17 @@ pub struct SaveError {
     source: io::Error,
 }
 
+/// Beside the benchmarks' source, wherever the program is started.
+const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
+
 /// The options that every benchmark program takes; flatten it into the program's own.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SaveOptions {
     /// Append each result to a file in the results folder
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub save: bool,
-    /// Folder for the results
-    #[arg(long, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
+    /// Folder for the results [default: bench/results in the source]
+    #[arg(long, global = true, value_name = "FOLDER", hide_default_value = true, default_value = RESULTS)]
     pub results: PathBuf,
 }
 

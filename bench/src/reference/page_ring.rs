@@ -3,7 +3,8 @@
 //! The ring's slots are the pages. A page is written where it is read: records grow from the front, their
 //! slots `{time i64, hash u64, end u32, kind u32}` from the back, and the last word says whose the page is.
 //! So the news and the first slots are one cache line: when it arrives, the receiver knows the hash, and
-//! fetches the record and its table cell at the same time. With the state in front that was one after the other.
+//! fetches the record and its table cell at the same time. (The state in front of the page measured the same
+//! at the median of the open loop, 0.24 us, so this is tidiness more than speed.)
 //!
 //! # Invariants
 //!
@@ -115,8 +116,8 @@ impl PageSender {
 
     /// Takes the next page if it is free; whoever waits for a record calls it meanwhile.
     ///
-    /// Then neither the question whether the page is free nor the first record's cache line has to come
-    /// from the other core when the record is there: two transfers less between its instant and its count.
+    /// Then neither the answer whether the page is free nor the first record's cache line has to come from the
+    /// other core once the record is there. Measured: no difference at the median of the open loop.
     #[inline(always)]
     pub fn prepare(&mut self) -> bool {
         if !self.free {

@@ -167,7 +167,7 @@ fn page(bytes: usize) -> AlignedVec<16> {
 }
 
 fn native<T: Record>(archived: &T::Archived) -> T {
-    archived.deserialize(Wrap::<_, Failure>::wrap(&mut ())).unwrap()
+    archived.deserialize(Wrap::<_, Failure>::wrap(&mut ())).expect("nothing can fail but memory")
 }
 
 /// Reads checked, moves and compares `value`'s archive written at `start`.

@@ -9,7 +9,7 @@ use crate::error::{JobError, Result};
 use crate::metrics::{JobReport, Snapshot};
 use crate::plan::Plan;
 use crate::rt::driver::{IdlePolicy, Shared, SharedJob, system_files};
-use crate::rt::{Driver, now_ns, start_workers, WorkerThread};
+use crate::rt::{Driver, WorkerThread, now_ns, start_workers};
 use crate::runtime::Journal;
 
 /// Settings of an engine; made by [`Engine::builder`].
@@ -208,8 +208,7 @@ impl JobHandle {
         }
         let elapsed = Duration::from_nanos(now_ns() - started_ns);
         let mut operators = Vec::with_capacity(ends.len());
-        let mut journal =
-            Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
+        let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
         for end in ends {
             let end = end.expect("invariant: a worker without an error has an end");
             operators.push(end.operators);

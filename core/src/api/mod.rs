@@ -15,4 +15,4 @@ pub use source_stream::SourceStream;
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};
-pub use windowed_stream::{SessionStream, WindowedStream, Windowed};
+pub use windowed_stream::{SessionStream, Windowed, WindowedStream};

@@ -17,7 +17,7 @@ use crate::operator::task::{OnePort, OperatorTask, TwoPorts};
 use crate::operator::union::Union;
 use crate::raw::view::Rec;
 use crate::record::{KeyRef, Record};
-use crate::sink::{Sink, SinkOperator, Writers};
+use crate::sink::{Each, Sink, SinkOperator, Writers};
 use crate::time::{EventTime, WatermarkStrategy};
 
 /// Records of type `T` on their way; `C` is the chain of stateless operators since the last boundary.
@@ -130,8 +130,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             }
             let node = build.node(&name, "union", String::new(), &[""]);
             let left = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
-            let right =
-                build.inbox(&other.port, other.chain, Forward, Pattern::Forward, (node, 1));
+            let right = build.inbox(&other.port, other.chain, Forward, Pattern::Forward, (node, 1));
             let (out, port) = build.output(node, 0);
             let ports = TwoPorts(left, right);
             build.task(OperatorTask::new(name.as_str().into(), Union { out }, ports));
@@ -175,6 +174,14 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         F: Fn(&Rec<T>) -> K + 'static,
     {
         KeyedStream { stream: self, selector: Rc::new(ByValue::new(select)) }
+    }
+
+    /// Calls `each` with every record, in place, on the worker where it is; each worker has a closure of its own.
+    pub fn for_each<F>(self, name: &str, each: F)
+    where
+        F: FnMut(&Rec<T>, EventTime) + 'static,
+    {
+        self.sink(name, Each::new(each));
     }
 
     /// Sends the records to a sink.

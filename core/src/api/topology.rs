@@ -58,6 +58,9 @@ pub(crate) struct Build {
     graph: Graph,
     names: HashSet<String>,
     outputs: Vec<Used>,
+    /// For each node, on which workers it may get records: a worker without a split has nothing to say until keys are exchanged. Which
+    /// records are late must not depend on when its end comes.
+    speaks: Vec<Vec<bool>>,
     errors: Vec<BuildError>,
     tasks: Vec<Box<dyn Task>>,
 }
@@ -69,7 +72,9 @@ pub struct Topology {
 
 impl std::fmt::Debug for Topology {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Topology").field("graph", &self.build.borrow().graph).finish_non_exhaustive()
+        f.debug_struct("Topology")
+            .field("graph", &self.build.borrow().graph)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,6 +123,7 @@ impl Build {
             detail,
             outputs: outputs.to_vec(),
         });
+        self.speaks.push(vec![false; self.config.workers]);
         self.graph.nodes.len() - 1
     }
 
@@ -180,7 +186,19 @@ impl Build {
         pattern: Pattern,
         to: (usize, usize),
     ) -> Inbox<C::Out> {
-        Inbox::new(self.connect(from, chain, route, pattern, to))
+        let senders = self.speaks[from.node].clone();
+        for (worker, speaks) in self.speaks[to.0].iter_mut().enumerate() {
+            let reaches =
+                |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
+            *speaks |= senders.iter().enumerate().any(reaches);
+        }
+        let inbox = Inbox::new(self.connect(from, chain, route, pattern, to));
+        let Mode::Worker(parts) = &self.mode else { return inbox };
+        let senders = (0..senders.len())
+            .filter(|&from| pattern.connects(from, parts.worker))
+            .map(|from| senders[from]);
+        let silent = senders.enumerate().filter(|(_, speaks)| !speaks);
+        silent.fold(inbox, |inbox, (lane, _)| inbox.with_silent(lane))
     }
 
     fn ends<T: Record>(&mut self) -> EdgeEnds<T> {
@@ -210,9 +228,13 @@ impl Build {
                 Vec::new()
             }
             Mode::Worker(parts) => {
-                let all = parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
                 let all =
-                    all.expect("a job's function must build the same topology each time it is called");
+                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
+                let all = all
+                    .expect("a job's function must build the same topology each time it is called");
+                if let Some(speaks) = self.speaks.last_mut() {
+                    speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
+                }
                 all.iter().skip(parts.worker).step_by(workers).cloned().collect()
             }
         }
@@ -318,6 +340,7 @@ fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Res
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),
+        speaks: Vec::new(),
         errors: Vec::new(),
         tasks: Vec::new(),
     }));

@@ -49,10 +49,34 @@ impl<'a, T: Record> Records<'a, T> {
         self.page.origin_ns()
     }
 
+    /// The same records in runs of up to `length`.
+    pub(crate) fn chunks(self, length: usize) -> impl Iterator<Item = Records<'a, T>> {
+        let Self { page, from, to } = self;
+        (from..to).step_by(length).map(move |from| Self { page, from, to: to.min(from + length) })
+    }
+
+    /// The key hashes.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = KeyHash> + Clone + use<'a, T> {
+        let Self { page, from, to } = *self;
+        (from..to).map(move |index| page.hash(index))
+    }
+
+    /// Event times and key hashes.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (EventTime, KeyHash)> + Clone + use<'a, T> {
+        let Self { page, from, to } = *self;
+        (from..to).map(move |index| (page.event_time(index), page.hash(index)))
+    }
+
+    /// The records with their event times and key hashes.
+    pub(crate) fn keyed(
+        &self,
+    ) -> impl Iterator<Item = (&'a Rec<T>, EventTime, KeyHash)> + use<'a, T> {
+        self.page.keyed_records(self.from, self.to)
+    }
+
     /// The records with their event times.
     pub fn iter(&self) -> impl Iterator<Item = (&'a Rec<T>, EventTime)> + use<'a, T> {
-        let Self { page, from, to } = *self;
-        (from..to).map(move |index| (page.record(index), page.event_time(index)))
+        self.page.records(self.from, self.to)
     }
 }
 
@@ -69,6 +93,8 @@ struct InLane<T: Record> {
     rx: LaneRx<T>,
     /// Elements of the front page that were read already.
     cursor: usize,
+    /// Its sender has no source to read: nothing will come but the end.
+    is_silent: bool,
 }
 
 /// The lanes into one port.
@@ -79,7 +105,19 @@ pub(crate) struct Inbox<T: Record> {
 
 impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
-        Self { lanes: lanes.into_iter().map(|rx| InLane { rx, cursor: 0 }).collect() }
+        let lane = |rx| InLane { rx, cursor: 0, is_silent: false };
+        Self { lanes: lanes.into_iter().map(lane).collect() }
+    }
+
+    /// The same inbox; no record will come on `lane`, so event time need not wait for it.
+    pub(crate) fn with_silent(mut self, lane: usize) -> Self {
+        self.lanes[lane].is_silent = true;
+        self
+    }
+
+    /// True if no record will come on `lane`.
+    pub(crate) fn is_silent(&self, lane: usize) -> bool {
+        self.lanes[lane].is_silent
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -105,7 +143,7 @@ impl<T: Record> Inbox<T> {
         limit: usize,
         arrivals: &mut impl Arrivals<T>,
     ) -> usize {
-        let InLane { rx, cursor } = &mut self.lanes[lane];
+        let InLane { rx, cursor, .. } = &mut self.lanes[lane];
         let Some(page) = rx.pages.front() else { return 0 };
         let first = *cursor;
         let end = page.len().min(first + limit);
@@ -120,8 +158,10 @@ impl<T: Record> Inbox<T> {
             match page.element(*cursor) {
                 Element::Control(control) => go_on = arrivals.control(lane, control),
                 Element::Large(..) => {
-                    let large =
-                        rx.large.recv().expect("invariant: a large record was sent before its mark");
+                    let large = rx
+                        .large
+                        .recv()
+                        .expect("invariant: a large record was sent before its mark");
                     let page = large.view();
                     go_on = arrivals.records(Records { page, from: 0, to: page.len() });
                 }
@@ -137,3 +177,6 @@ impl<T: Record> Inbox<T> {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,10 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 
+use crate::raw::doorbell::Ringer;
 use crate::raw::page::{Control, PageBuf, PageRx, PageTx};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
-use crate::raw::doorbell::Ringer;
 use crate::time::EventTime;
 
 /// The receiving end of a lane, as the mesh hands it out.
@@ -51,6 +51,8 @@ pub(crate) struct Lane<T: Record> {
     /// The last waiting page was flushed: what comes next starts a new one.
     sealed: bool,
     spare: Vec<PageBuf<T>>,
+    /// When what is pushed now entered the engine.
+    origin_ns: u64,
 }
 
 impl<T: Record> Lane<T> {
@@ -62,45 +64,42 @@ impl<T: Record> Lane<T> {
     ) -> Self {
         let waiting = VecDeque::with_capacity(4);
         let spare = Vec::with_capacity(4);
-        Self { tx, large, receiver, page_bytes, waiting, sealed: false, spare }
+        Self { tx, large, receiver, page_bytes, waiting, sealed: false, spare, origin_ns: 0 }
+    }
+
+    /// Says when what is pushed from now on entered the engine.
+    pub(crate) fn stamp(&mut self, origin_ns: u64) {
+        self.origin_ns = origin_ns;
+        match self.waiting.back_mut().filter(|_| !self.sealed) {
+            Some(page) => page.stamp(origin_ns),
+            None => self.tx.stamp(origin_ns),
+        }
     }
 
     /// Copies a record into the lane.
-    #[inline]
-    pub(crate) fn push_record(
-        &mut self,
-        record: &Rec<T>,
-        at: EventTime,
-        hash: KeyHash,
-        origin_ns: u64,
-    ) {
+    #[inline(always)]
+    pub(crate) fn push_record(&mut self, record: &Rec<T>, at: EventTime, hash: KeyHash) {
         if self.waiting.is_empty() && self.tx.push_archived(record, at, hash) {
-            self.tx.stamp(origin_ns);
             return;
         }
         self.push_slow(
-            origin_ns,
             &|page| page.push_archived(record, at, hash),
             &|page| page.push_archived(record, at, hash),
-            &|page| page.push_large(at, hash),
-            &|page| page.push_large(at, hash),
+            (at, hash),
             &|| PageBuf::for_archive(record.archive().len()),
         );
     }
 
     /// Serialises a value into the lane.
-    #[inline]
-    pub(crate) fn push_value(&mut self, value: &T, at: EventTime, hash: KeyHash, origin_ns: u64) {
+    #[inline(always)]
+    pub(crate) fn push_value(&mut self, value: &T, at: EventTime, hash: KeyHash) {
         if self.waiting.is_empty() && self.tx.push(value, at, hash) {
-            self.tx.stamp(origin_ns);
             return;
         }
         self.push_slow(
-            origin_ns,
             &|page| page.push(value, at, hash),
             &|page| page.push(value, at, hash),
-            &|page| page.push_large(at, hash),
-            &|page| page.push_large(at, hash),
+            (at, hash),
             &|| PageBuf::for_value(value),
         );
     }
@@ -110,54 +109,48 @@ impl<T: Record> Lane<T> {
         if self.waiting.is_empty() && self.tx.push_control(control) {
             return;
         }
-        let fits = self
-            .try_push(0, &|page| page.push_control(control), &|page| page.push_control(control));
+        let fits =
+            self.try_push(&|page| page.push_control(control), &|page| page.push_control(control));
         assert!(fits, "invariant: an empty page has room for a control element");
     }
 
     #[cold]
     fn push_slow(
         &mut self,
-        origin_ns: u64,
         to_ring: &dyn Fn(&mut PageTx<T>) -> bool,
         to_page: &dyn Fn(&mut PageBuf<T>) -> bool,
-        mark_ring: &dyn Fn(&mut PageTx<T>) -> bool,
-        mark_page: &dyn Fn(&mut PageBuf<T>) -> bool,
+        (at, hash): (EventTime, KeyHash),
         own_page: &dyn Fn() -> PageBuf<T>,
     ) {
-        if self.try_push(origin_ns, to_ring, to_page) {
+        if self.try_push(to_ring, to_page) {
             return;
         }
         let mut page = own_page();
+        page.stamp(self.origin_ns);
         assert!(to_page(&mut page), "invariant: a page made for a record holds it");
-        page.stamp(origin_ns);
         // A receiver that is gone is noticed where all receivers are: the job is being stopped.
         drop(self.large.send(page));
-        let marked = self.try_push(origin_ns, mark_ring, mark_page);
+        let marked =
+            self.try_push(&|page| page.push_large(at, hash), &|page| page.push_large(at, hash));
         assert!(marked, "invariant: an empty page has room for a mark");
     }
 
     /// Pushes into the page that is open, or the next one; false if the element fits no page.
     fn try_push(
         &mut self,
-        origin_ns: u64,
         to_ring: &dyn Fn(&mut PageTx<T>) -> bool,
         to_page: &dyn Fn(&mut PageBuf<T>) -> bool,
     ) -> bool {
         if self.waiting.is_empty() {
             if self.tx.has_page() {
                 if to_ring(&mut self.tx) {
-                    self.tx.stamp(origin_ns);
                     return true;
                 }
                 self.publish();
             }
             if self.tx.has_page() {
-                let pushed = to_ring(&mut self.tx);
-                if pushed {
-                    self.tx.stamp(origin_ns);
-                }
-                return pushed;
+                self.tx.stamp(self.origin_ns);
+                return to_ring(&mut self.tx);
             }
             self.wait_in_new_page();
         }
@@ -166,23 +159,18 @@ impl<T: Record> Lane<T> {
         }
         let last = self.waiting.back_mut().expect("invariant: a page waits");
         if to_page(last) {
-            last.stamp(origin_ns);
             return true;
         }
-        if last.slots() == 0 {
+        if last.is_empty() {
             return false;
         }
         self.wait_in_new_page();
-        let last = self.waiting.back_mut().expect("invariant: a page waits");
-        let pushed = to_page(last);
-        if pushed {
-            last.stamp(origin_ns);
-        }
-        pushed
+        to_page(self.waiting.back_mut().expect("invariant: a page waits"))
     }
 
     fn wait_in_new_page(&mut self) {
-        let page = self.spare.pop().unwrap_or_else(|| PageBuf::new(self.page_bytes));
+        let mut page = self.spare.pop().unwrap_or_else(|| PageBuf::new(self.page_bytes));
+        page.stamp(self.origin_ns);
         self.waiting.push_back(page);
         self.sealed = false;
     }
@@ -202,7 +190,7 @@ impl<T: Record> Lane<T> {
         match self.waiting.back() {
             None => self.publish(),
             Some(last) => {
-                self.sealed |= last.slots() > 0;
+                self.sealed |= !last.is_empty();
                 false
             }
         }
@@ -241,12 +229,15 @@ impl<T: Record> Lane<T> {
     /// True if elements are in the open page, and the receiver has nothing else to read.
     #[inline]
     pub(crate) fn is_hungry(&mut self) -> bool {
-        self.tx.slots() > 0 && self.tx.is_drained()
+        !self.tx.is_empty() && self.tx.is_drained()
     }
 
     /// True if the open page holds elements.
     #[inline]
     pub(crate) fn has_open(&self) -> bool {
-        self.tx.slots() > 0 || (!self.sealed && self.waiting.back().is_some_and(|p| p.slots() > 0))
+        !self.tx.is_empty() || (!self.sealed && self.waiting.back().is_some_and(|p| !p.is_empty()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// Whether `from` sends to `to`.
-    fn connects(self, from: usize, to: usize) -> bool {
+    pub(crate) fn connects(self, from: usize, to: usize) -> bool {
         match self {
             Pattern::Forward => from == to,
             Pattern::Exchange => true,

@@ -49,14 +49,13 @@ struct IntoLanes<'a, T: Record, R> {
     route: &'a R,
     lanes: &'a mut [Lane<T>],
     scratch: &'a mut Scratch<T>,
-    origin_ns: u64,
 }
 
 impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
     #[inline]
     fn record(&mut self, record: &Rec<T>, at: EventTime) {
         let (hash, lane) = self.route.route(record);
-        self.lanes[lane].push_record(record, at, hash, self.origin_ns);
+        self.lanes[lane].push_record(record, at, hash);
     }
 
     #[inline]
@@ -64,9 +63,9 @@ impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
         if R::READS_RECORD {
             let record = self.scratch.archive(value);
             let (hash, lane) = self.route.route(record);
-            self.lanes[lane].push_record(record, at, hash, self.origin_ns);
+            self.lanes[lane].push_record(record, at, hash);
         } else {
-            self.lanes[0].push_value(value, at, crate::record::KeyHash(0), self.origin_ns);
+            self.lanes[0].push_value(value, at, crate::record::KeyHash(0));
         }
     }
 }
@@ -74,12 +73,13 @@ impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
 impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
     fn page(&mut self, page: PageView<'_, C::In>) -> Result<(), OperatorFault> {
         let Self { chain, route, lanes, scratch } = self;
-        let mut emit = IntoLanes { route, lanes, scratch, origin_ns: page.origin_ns() };
+        lanes.iter_mut().for_each(|lane| lane.stamp(page.origin_ns()));
+        let mut emit = IntoLanes { route, lanes, scratch };
         let mut index = 0;
         while index < page.len() {
             let end = page.run_end(index);
-            for record in index..end {
-                chain.push(page.record(record), page.event_time(record), &mut emit);
+            for (record, at) in page.records(index, end) {
+                chain.push(record, at, &mut emit);
             }
             index = end;
             if index < page.len() {

@@ -213,10 +213,7 @@ mod tests {
             "line 17, column 5 (field \"dep_delay\"): invalid digit found in string"
         );
         let unnumbered = BadLine { line: None, column: None, field: None, ..bad };
-        assert_eq!(
-            unnumbered.to_string(),
-            "line at byte 900: invalid digit found in string"
-        );
+        assert_eq!(unnumbered.to_string(), "line at byte 900: invalid digit found in string");
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub trait Encoder<T> {
 #[non_exhaustive]
 pub enum EncodeError {
     /// A CSV cell holds one value, this field several. Flatten the record, or write it as NDJSON.
-    #[error("field \"{field}\" is {what}, and a CSV cell holds one value; flatten it or use NDJSON")]
+    #[error(
+        "field \"{field}\" is {what}, and a CSV cell holds one value; flatten it or use NDJSON"
+    )]
     Nested {
         /// The field.
         field: &'static str,

@@ -144,12 +144,17 @@ impl Inflate {
     ///
     /// [`GzipError`]; what was appended before is good as far as its member's data goes, but not
     /// covered by a checksum yet. Every later call fails the same way.
+    ///
+    /// # Panics
+    ///
+    /// If `max_output` is 0: no number of calls would get anywhere.
     pub fn push(
         &mut self,
         input: &[u8],
         output: &mut Vec<u8>,
         max_output: usize,
     ) -> Result<Inflated, GzipError> {
+        assert!(max_output > 0, "inflating needs room for its output");
         if let Some(error) = self.failed {
             return Err(error);
         }

@@ -1,9 +1,11 @@
 //! NDJSON: one JSON object a line, both directions.
 //!
 //! sonic-rs reads straight into the record's type; fields that the record does not have are
-//! stepped over. Measured on one core with small events: serde_json 2.6, simd-json 3.5, jiter 4.0,
-//! sonic-rs 4.1 million a second. Only its checked functions are used, and serde_json is the oracle
-//! that the tests hold it against.
+//! stepped over. Only its checked functions are used, and serde_json is the oracle that the tests
+//! hold it against. Measured by `bench/src/bin/decode.rs` with owned strings, in millions of records
+//! a second on one core: 91-byte events 4.6 (serde_json 4.4), 160-byte departures 2.5 (2.2); with
+//! thin link-time optimisation 6.1 and 3.3; without it a profile shows a tiny function of sonic-rs'
+//! reader that is called, not inlined.
 //!
 //! # Not here
 //!

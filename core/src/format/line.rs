@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `carry` holds bytes of the current line only, and never more than `max_line_bytes`.
+//! 1. `carry` holds bytes of the current line only, and at most one more than `max_line_bytes`.
 //! 2. `next.byte + pending` is the file offset of the first byte that was not consumed.
 //! 3. `next` moves only when a line is handed out or skipped for good, so it is always a place to
 //!    resume from.
@@ -103,6 +103,7 @@ impl LineSplitter {
     /// its first line break beyond the limit. So an unclosed quote costs that much, not the file.
     ///
     /// [`is_done`]: Self::is_done
+    #[inline]
     pub fn next_line<'a, 'c: 'a>(
         &'a mut self,
         input: &mut &'c [u8],
@@ -139,6 +140,7 @@ impl LineSplitter {
         self.next
     }
 
+    #[inline]
     fn clear_spent(&mut self) {
         if self.spent {
             self.spent = false;
@@ -149,6 +151,7 @@ impl LineSplitter {
         }
     }
 
+    #[inline]
     fn advance<'a>(&mut self, input: &mut &'a [u8]) -> Option<Found<'a>> {
         loop {
             match self.state {
@@ -171,8 +174,9 @@ impl LineSplitter {
     }
 
     /// Looks for the end of the line in at most as many bytes as the line may have.
+    #[inline]
     fn scan_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Found<'a>> {
-        let room = self.max_line_bytes + 1 - self.carry.len();
+        let room = self.max_line_bytes.saturating_add(1) - self.carry.len();
         let window = &input[..input.len().min(room)];
         let end = match &mut self.quotes {
             None => memchr::memchr(b'\n', window),
@@ -239,12 +243,14 @@ impl LineSplitter {
         Some(())
     }
 
+    #[inline]
     fn hand_out<'a, 'c: 'a>(&'a mut self, found: Found<'c>) -> Result<Line<'a>, BadLine> {
         let (found, position) = self.hand_out_state(found);
         self.build(found, position)
     }
 
     /// Moves on to the next line and returns where the found one started.
+    #[inline]
     fn hand_out_state<'a>(&mut self, found: Found<'a>) -> (Found<'a>, Position) {
         let position = self.next;
         let breaks = match (&found, self.state, &self.quotes) {
@@ -258,13 +264,19 @@ impl LineSplitter {
         (found, position)
     }
 
+    #[inline]
     fn start_next(&mut self, line: Option<u64>) {
         self.next = Position { byte: self.next.byte + self.pending, line };
         self.pending = 0;
         self.state = State::Between;
     }
 
-    fn build<'a, 'c: 'a>(&'a self, found: Found<'c>, position: Position) -> Result<Line<'a>, BadLine> {
+    #[inline]
+    fn build<'a, 'c: 'a>(
+        &'a self,
+        found: Found<'c>,
+        position: Position,
+    ) -> Result<Line<'a>, BadLine> {
         let bytes = match found {
             Found::InChunk(bytes) => bytes,
             Found::InCarry => &self.carry,

@@ -1,6 +1,6 @@
 //! Turns bytes into records and records into bytes; pure code, without I/O.
 //!
-//! A file is read in chunks of any size. [`gzip`] inflates them where needed, [`line`] cuts them
+//! A file is read in chunks of any size. [`gzip`] inflates them where needed, [`mod@line`] cuts them
 //! into lines, [`split`] decides which reader owns which line, and [`csv`] or [`json`] makes a
 //! record of each line. On the way out the same two formats write into a buffer of the caller.
 //!

@@ -131,3 +131,33 @@ impl Snapshot {
         self.operators.iter().find(|operator| operator.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_sums_the_workers_and_takes_the_least_watermark() {
+        let metrics = Metrics::new(["a", "b"].map(str::to_owned).into_iter(), 2);
+        assert_eq!(metrics.snapshot().operator("a").unwrap().watermark, None);
+        for (worker, watermark_ns) in [(0, 30), (1, 20)] {
+            let counters =
+                TaskCounters { records_in: 5, records_out: 4, late: 3, rejected: 2, watermark_ns };
+            metrics.worker(worker).tasks[1].publish(&counters);
+        }
+        let snapshot = metrics.snapshot();
+        let b = snapshot.operator("b").unwrap();
+        assert_eq!((b.records_in, b.records_out, b.late, b.rejected), (10, 8, 6, 4));
+        assert_eq!(b.watermark, Some(EventTime::from_nanos(20)));
+        assert_eq!(snapshot.operator("a").unwrap().records_in, 0);
+        assert!(snapshot.operator("c").is_none());
+    }
+
+    #[test]
+    fn a_worker_before_its_first_watermark_holds_the_operators_back() {
+        let metrics = Metrics::new(["a".to_owned()].into_iter(), 2);
+        let counters = TaskCounters { watermark_ns: 5, ..TaskCounters::default() };
+        metrics.worker(0).tasks[0].publish(&counters);
+        assert_eq!(metrics.snapshot().operator("a").unwrap().watermark, None);
+    }
+}

@@ -6,7 +6,7 @@
 mod cells;
 mod report;
 
-pub use cells::{OperatorSnapshot, Snapshot};
 pub(crate) use cells::{Metrics, WorkerCells};
-pub use report::{JobReport, OperatorReport};
+pub use cells::{OperatorSnapshot, Snapshot};
 pub(crate) use report::OperatorTotals;
+pub use report::{JobReport, OperatorReport};

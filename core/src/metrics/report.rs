@@ -86,7 +86,11 @@ fn micros(nanos: u64) -> String {
 impl fmt::Display for JobReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, driver, workers, elapsed, operators } = self;
-        writeln!(f, "job {name:?}: {:.3} s, {workers} worker(s), driver {driver}", elapsed.as_secs_f64())?;
+        writeln!(
+            f,
+            "job {name:?}: {:.3} s, {workers} worker(s), driver {driver}",
+            elapsed.as_secs_f64()
+        )?;
         writeln!(
             f,
             "{:<24} {:>12} {:>12} {:>9} {:>9} {:>14} {:>10} {:>10} {:>10}",

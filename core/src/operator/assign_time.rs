@@ -84,3 +84,40 @@ impl<T: Record, F: FnMut(&Rec<T>) -> EventTime + 'static> Input<T, 0> for Assign
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::inbox::Inbox;
+    use crate::operator::rig::{Seen, at, lane, output, receive, run, send, watermark};
+    use crate::operator::task::{OnePort, OperatorTask};
+    use crate::time::{Monotonic, WatermarkStrategy};
+
+    #[test]
+    fn watermarks_are_made_from_the_new_time_alone_after_every_stride() {
+        for limit in [1, 7, 1000] {
+            let (mut lane, input) = self::lane::<u64>(100);
+            let (out, mut rx) = self::lane::<u64>(100);
+            let read = |record: &Rec<u64>| at(1_000 + i64::try_from(record.to_native()).unwrap());
+            let operator = AssignTime::new(read, Monotonic.generator(), output(vec![out]));
+            let mut task =
+                OperatorTask::new("t".into(), operator, OnePort(Inbox::new(vec![input])));
+            let mut sent = Vec::new();
+            let mut expected = Vec::new();
+            for n in 0..130 {
+                sent.extend([Seen::Record(n, at(5)), watermark(5 + i64::try_from(n).unwrap())]);
+                let new = 1_000 + i64::try_from(n).unwrap();
+                expected.push(Seen::Record(n, at(new)));
+                if (n + 1) % WATERMARK_STRIDE == 0 {
+                    expected.push(watermark(new));
+                }
+            }
+            sent.push(Seen::Control(Control::End));
+            expected.push(Seen::Control(Control::Watermark(EventTime::MAX)));
+            expected.push(Seen::Control(Control::End));
+            send(&mut lane, &sent);
+            run(&mut task, limit);
+            assert_eq!(receive(&mut rx), expected);
+        }
+    }
+}

@@ -85,7 +85,8 @@ pub struct Linked<C: Chain, L> {
 }
 
 impl<C: Chain, L: Link<C::Out>> Linked<C, L> {
-    pub(crate) fn new(before: C, link: L) -> Self {
+    /// The operator, for a chain by hand; streams make it by the method of its name.
+    pub fn new(before: C, link: L) -> Self {
         Self { before, link, scratch: crate::raw::scratch::Scratch::default() }
     }
 }
@@ -127,3 +128,6 @@ impl<C: Chain, L: Link<C::Out>> Chain for Linked<C, L> {
         names.push(L::NAME);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ pub struct Filter<P> {
 super::opaque_debug!(Filter<P>);
 
 impl<P> Filter<P> {
-    pub(crate) fn new(keep: P) -> Self {
+    /// The operator, for a chain by hand; streams make it by the method of its name.
+    pub fn new(keep: P) -> Self {
         Self { keep }
     }
 }
@@ -38,7 +39,8 @@ pub struct Inspect<F> {
 super::opaque_debug!(Inspect<F>);
 
 impl<F> Inspect<F> {
-    pub(crate) fn new(look: F) -> Self {
+    /// The operator, for a chain by hand; streams make it by the method of its name.
+    pub fn new(look: F) -> Self {
         Self { look }
     }
 }

@@ -52,16 +52,15 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { selector, state, apply, out, key, .. } = self;
-        for from in (0..run.len()).step_by(PREFETCH) {
-            let chunk = from..(from + PREFETCH).min(run.len());
-            state.prefetch(chunk.clone().map(|index| run.hash(index)));
-            for index in chunk {
-                let record = run.record(index);
+        for chunk in run.chunks(PREFETCH) {
+            let hints = state.prefetch(chunk.hashes());
+            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let bytes = selector.bytes(record, key);
-                let result =
-                    state.update(run.hash(index), bytes, V::default, |state| apply(state, record));
+                let result = state.update((hash, hints.get(index)), bytes, V::default, |state| {
+                    apply(state, record)
+                });
                 if let Some(value) = result {
-                    out.value(&value, run.event_time(index));
+                    out.value(&value, at);
                 }
             }
         }

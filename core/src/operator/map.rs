@@ -17,7 +17,8 @@ pub struct Map<F, U> {
 super::opaque_debug!(Map<F, U>);
 
 impl<F, U> Map<F, U> {
-    pub(crate) fn new(apply: F) -> Self {
+    /// The operator, for a chain by hand; streams make it by the method of its name.
+    pub fn new(apply: F) -> Self {
         Self { apply, marker: PhantomData }
     }
 }
@@ -47,7 +48,8 @@ pub struct TryMap<F, U> {
 super::opaque_debug!(TryMap<F, U>);
 
 impl<F, U> TryMap<F, U> {
-    pub(crate) fn new(apply: F) -> Self {
+    /// The operator, for a chain by hand; streams make it by the method of its name.
+    pub fn new(apply: F) -> Self {
         Self { apply, fault: None, marker: PhantomData }
     }
 }

@@ -44,7 +44,7 @@ impl<T: Record> Output<T> {
     }
 
     /// Emits a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self, value: &T, at: EventTime) {
         self.records += 1;
         if !self.page.push(value, at, KeyHash(0)) {
@@ -57,27 +57,37 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
-            assert!(page.push(value, at, KeyHash(0)), "invariant: a page made for a value holds it");
+            page.stamp(self.page.origin_ns());
+            assert!(
+                page.push(value, at, KeyHash(0)),
+                "invariant: a page made for a value holds it"
+            );
             self.send(&page);
         }
     }
 
     /// Emits a value whose event time is read from its archive.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn timed(&mut self, value: &T, mut time: impl FnMut(&Rec<T>) -> EventTime) {
         self.records += 1;
         if !self.page.push_timed(value, &mut time) {
-            self.dispatch();
-            if !self.page.push_timed(value, &mut time) {
-                let mut page = PageBuf::for_value(value);
-                assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
-                self.send(&page);
-            }
+            self.timed_into_next(value, &mut time);
+        }
+    }
+
+    #[cold]
+    fn timed_into_next(&mut self, value: &T, time: &mut dyn FnMut(&Rec<T>) -> EventTime) {
+        self.dispatch();
+        if !self.page.push_timed(value, &mut *time) {
+            let mut page = PageBuf::for_value(value);
+            page.stamp(self.page.origin_ns());
+            assert!(page.push_timed(value, time), "invariant: a page made for a value holds it");
+            self.send(&page);
         }
     }
 
     /// Emits a record by copying it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&mut self, record: &Rec<T>, at: EventTime) {
         self.records += 1;
         if !self.page.push_archived(record, at, KeyHash(0)) {
@@ -90,6 +100,7 @@ impl<T: Record> Output<T> {
         self.dispatch();
         if !self.page.push_archived(record, at, KeyHash(0)) {
             let mut page = PageBuf::for_archive(record.archive().len());
+            page.stamp(self.page.origin_ns());
             let pushed = page.push_archived(record, at, KeyHash(0));
             assert!(pushed, "invariant: a page made for a record holds it");
             self.send(&page);
@@ -107,7 +118,7 @@ impl<T: Record> Output<T> {
 
     /// Hands the page to every outlet and empties it.
     pub(crate) fn dispatch(&mut self) {
-        if self.page.slots() == 0 {
+        if self.page.is_empty() {
             return;
         }
         let origin_ns = self.page.origin_ns();
@@ -188,5 +199,56 @@ impl<T: Record> AnyOutput for Output<T> {
 
     fn stamp_origin(&mut self, origin_ns: u64) {
         self.stamp(origin_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::rig::{Seen, at, lane, output, receive};
+    use crate::record::Str;
+
+    #[test]
+    fn every_outlet_gets_everything_in_order_also_what_fits_no_page() {
+        let ((a, mut rx_a), (b, mut rx_b)) = (lane::<Str>(50), lane::<Str>(50));
+        let mut out = output(vec![a, b]);
+        let mut expected = Vec::new();
+        for n in 0..60 {
+            let long = if n % 9 == 4 { 500 } else { n };
+            let value = Str::from("x".repeat(long));
+            let time = at(i64::try_from(n).unwrap());
+            match n % 3 {
+                0 => out.value(&value, time),
+                1 => out.timed(&value, |_| time),
+                _ => {
+                    let mut page = PageBuf::for_value(&value);
+                    assert!(page.push(&value, time, KeyHash(0)));
+                    out.record(page.view().record(0), time);
+                }
+            }
+            expected.push(Seen::Record(value, time));
+            if n % 7 == 0 {
+                out.control(Control::Watermark(time));
+                expected.push(Seen::Control(Control::Watermark(time)));
+            }
+        }
+        assert_eq!(out.records(), 60);
+        out.end_step().unwrap();
+        assert!(out.has_open() && out.flush() && !out.has_open());
+        assert!(out.drain() && !out.is_blocked());
+        assert_eq!(receive(&mut rx_a), expected);
+        assert_eq!(receive(&mut rx_b), expected);
+    }
+
+    #[test]
+    fn a_record_that_fits_no_page_keeps_the_instant_at_which_it_came() {
+        let (a, mut rx) = lane::<Str>(5);
+        let mut out = output(vec![a]);
+        out.stamp(77);
+        out.value(&"x".repeat(500).into(), at(1));
+        out.end_step().unwrap();
+        out.flush();
+        assert_eq!(rx.pages.front().unwrap().origin_ns(), 77);
+        assert_eq!(rx.large.try_recv().unwrap().origin_ns(), 77);
     }
 }

@@ -151,6 +151,8 @@ pub(crate) fn latency_histogram() -> Histogram<u64> {
 /// The inboxes of a task, one for each port of `O`.
 pub(crate) trait Ports<O> {
     fn lanes(&self) -> usize;
+    /// True if no record can ever come on `lane`.
+    fn is_silent(&self, lane: usize) -> bool;
     fn is_ready(&mut self, lane: usize) -> bool;
     fn origin_ns(&mut self, lane: usize) -> u64;
     fn read(&mut self, lane: usize, limit: usize, core: &mut Core<O>) -> usize;
@@ -169,6 +171,10 @@ impl<T: Record, O: Input<T, 0>> Ports<O> for OnePort<T> {
         self.0.len()
     }
 
+    fn is_silent(&self, lane: usize) -> bool {
+        self.0.is_silent(lane)
+    }
+
     fn is_ready(&mut self, lane: usize) -> bool {
         self.0.is_ready(lane)
     }
@@ -185,6 +191,13 @@ impl<T: Record, O: Input<T, 0>> Ports<O> for OnePort<T> {
 impl<A: Record, B: Record, O: Input<A, 0> + Input<B, 1>> Ports<O> for TwoPorts<A, B> {
     fn lanes(&self) -> usize {
         self.0.len() + self.1.len()
+    }
+
+    fn is_silent(&self, lane: usize) -> bool {
+        match lane.checked_sub(self.0.len()) {
+            None => self.0.is_silent(lane),
+            Some(lane) => self.1.is_silent(lane),
+        }
     }
 
     fn is_ready(&mut self, lane: usize) -> bool {
@@ -307,12 +320,14 @@ pub(crate) struct OperatorTask<O, P> {
 
 impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
     pub(crate) fn new(name: Rc<str>, operator: O, ports: P) -> Self {
+        let mut time = MergedTime::new(ports.lanes());
+        (0..ports.lanes()).filter(|&lane| ports.is_silent(lane)).for_each(|lane| time.ignore(lane));
         let core = Core {
             operator,
-            time: MergedTime::new(ports.lanes()),
+            time,
             todo: VecDeque::with_capacity(4),
             is_firing: false,
-            // A gathering sink has no lanes on any worker but the first; no end will come to tell it.
+            // Where no lane leads, as to a gathering sink on all workers but one, no end will come either.
             is_finished: ports.lanes() == 0,
             fault: None,
             records_in: 0,
@@ -432,3 +447,6 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         &self.latency
     }
 }
+
+#[cfg(test)]
+mod tests;

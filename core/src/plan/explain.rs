@@ -27,7 +27,8 @@ fn way(edge: &Edge) -> String {
 pub(super) fn text(graph: &Graph) -> String {
     let mut text = String::new();
     for (index, node) in graph.nodes.iter().enumerate() {
-        let detail = if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
+        let detail =
+            if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
         writeln!(text, "{} \"{}\"{detail}", node.kind, node.name).expect("invariant: memory");
         for edge in graph.edges.iter().filter(|edge| edge.from == index) {
             let target = &graph.nodes[edge.to];
@@ -67,4 +68,61 @@ pub(super) fn dot(graph: &Graph) -> String {
     }
     dot.push_str("}\n");
     dot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Node;
+
+    fn graph() -> Graph {
+        let node = |name: &str, kind, detail: &str, outputs: &[&'static str]| Node {
+            name: name.into(),
+            kind,
+            detail: detail.into(),
+            outputs: outputs.to_vec(),
+        };
+        let edge = |from, output, to, pattern, chain: &[&'static str]| Edge {
+            from,
+            output,
+            to,
+            port: 0,
+            pattern,
+            chain: chain.to_vec(),
+            record: "Bid",
+        };
+        Graph {
+            nodes: vec![
+                node("a \"b\"", "source", "two files", &[""]),
+                node("w", "window", "", &["on_time", "late"]),
+                node("out", "sink", "", &[]),
+            ],
+            edges: vec![
+                edge(0, 0, 1, Pattern::Exchange, &["filter", "map"]),
+                edge(1, 0, 2, Pattern::Forward, &[]),
+                edge(1, 1, 2, Pattern::Gather, &[]),
+            ],
+        }
+    }
+
+    #[test]
+    fn text_names_every_operator_and_where_its_outputs_go() {
+        let expected = "\
+source \"a \"b\"\": two files
+  └ [Bid] filter → map → by key ⇒ window \"w\"
+window \"w\"
+  └ on_time [Bid] same worker ⇒ sink \"out\"
+  └ late [Bid] to worker 0 ⇒ sink \"out\"
+sink \"out\"
+";
+        assert_eq!(text(&graph()), expected);
+    }
+
+    #[test]
+    fn dot_quotes_names_and_draws_exchanges_bold() {
+        let dot = dot(&graph());
+        assert!(dot.contains(r#"n0 [label="a \"b\"\nsource"];"#), "{dot}");
+        assert!(dot.contains(r#"n0 -> n1 [label="filter → map → by key", style=bold];"#), "{dot}");
+        assert!(dot.contains(r#"n1 -> n2 [label="on_time same worker", style=solid];"#), "{dot}");
+    }
 }

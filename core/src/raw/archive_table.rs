@@ -11,7 +11,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Panes, Table};
+use thalweg_storage::{Hint, Panes, Table};
 
 pub(crate) use thalweg_storage::Cursor;
 
@@ -24,34 +24,56 @@ use crate::time::EventTime;
 /// Records whose state is prefetched together: enough to overlap the misses, few enough for the load buffers.
 pub(crate) const PREFETCH: usize = 32;
 
+/// What a prefetch found out about up to [`PREFETCH`] keys, in their order; stale hints are harmless.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hints([Hint; PREFETCH]);
+
+impl Hints {
+    /// The hint of the n-th key.
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Hint {
+        self.0[index]
+    }
+}
+
+/// Where a key is, by its hash, and by what a prefetch found out if there was one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    hash: KeyHash,
+    hint: Hint,
+}
+
+impl From<KeyHash> for Place {
+    fn from(hash: KeyHash) -> Self {
+        Self { hash, hint: Hint::default() }
+    }
+}
+
+impl From<(KeyHash, Hint)> for Place {
+    fn from((hash, hint): (KeyHash, Hint)) -> Self {
+        Self { hash, hint }
+    }
+}
+
 /// Updates one value of `table`, in place when its archive keeps its length.
+#[inline]
 fn update<V: Record, R>(
     table: &mut Table,
     scratch: &mut Scratch<V>,
-    hash: KeyHash,
+    Place { hash, hint }: Place,
     key: &[u8],
     default: impl FnOnce() -> V,
     change: impl FnOnce(&mut V) -> R,
 ) -> R {
-    let mut fresh = None;
-    let mut is_whole = true;
-    let (bytes, _) = table.upsert(hash.0, key, size_of::<V::Archived>(), |bytes| {
-        let value = default();
-        is_whole = writer::write_archive(&value, bytes, 0) == Some((0, bytes.len()));
-        fresh = Some(value);
-    });
-    let mut value = match fresh {
-        // SAFETY: invariants 1 and 2; the entry was there before this call.
-        None => unsafe { Rec::<V>::from_archive(bytes) }.to_value(),
-        Some(value) => value,
-    };
-    if !is_whole {
-        // A default with out-of-line parts. It is written before `change`, which may panic, is called (invariant 1).
-        table.put(hash.0, key, scratch.archive(&value).archive());
+    let Some(bytes) = table.get_mut_at(hint, hash.0, key) else {
+        // Nothing is in the table before the closures, which may panic, are done (invariant 1).
+        let mut value = default();
         let result = change(&mut value);
         table.put(hash.0, key, scratch.archive(&value).archive());
         return result;
-    }
+    };
+    // SAFETY: invariants 1 and 2.
+    let mut value = unsafe { Rec::<V>::from_archive(bytes) }.to_value();
     let result = change(&mut value);
     let length = bytes.len();
     if writer::write_archive(&value, bytes, 0) != Some((0, length)) {
@@ -75,15 +97,17 @@ impl<V: Record> ArchiveTable<V> {
         Self { table, scratch: Scratch::default() }
     }
 
-    /// Asks for the memory of the keys to come; up to [`PREFETCH`] of them.
+    /// Asks for the memory of the keys to come; what it found out makes the updates cheaper.
     #[inline]
-    pub(crate) fn prefetch(&self, hashes: impl Iterator<Item = KeyHash> + Clone) {
+    pub(crate) fn prefetch(&self, hashes: impl Iterator<Item = KeyHash> + Clone) -> Hints {
+        let mut hints = Hints::default();
         for hash in hashes.clone() {
             self.table.prefetch_bucket(hash.0);
         }
-        for hash in hashes {
-            self.table.prefetch_entry(hash.0);
+        for (hint, hash) in hints.0.iter_mut().zip(hashes) {
+            *hint = self.table.prefetch_entry(hash.0);
         }
+        hints
     }
 
     /// Changes the value of `key`, which is `default()` if there is none.
@@ -92,12 +116,12 @@ impl<V: Record> ArchiveTable<V> {
     #[inline]
     pub(crate) fn update<R>(
         &mut self,
-        hash: KeyHash,
+        place: impl Into<Place>,
         key: &[u8],
         default: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
-        update(&mut self.table, &mut self.scratch, hash, key, default, change)
+        update(&mut self.table, &mut self.scratch, place.into(), key, default, change)
     }
 
     /// Forgets `key`; true if it was there.
@@ -122,17 +146,22 @@ impl<V: Record> ArchivePanes<V> {
 
     /// Asks for the memory of the (pane, key) pairs to come.
     #[inline]
-    pub(crate) fn prefetch(&self, keys: impl Iterator<Item = (EventTime, KeyHash)> + Clone) {
+    pub(crate) fn prefetch(
+        &self,
+        keys: impl Iterator<Item = (EventTime, KeyHash)> + Clone,
+    ) -> Hints {
+        let mut hints = Hints::default();
         for (pane, hash) in keys.clone() {
             if let Some(table) = self.panes.get(pane.as_nanos()) {
                 table.prefetch_bucket(hash.0);
             }
         }
-        for (pane, hash) in keys {
+        for (hint, (pane, hash)) in hints.0.iter_mut().zip(keys) {
             if let Some(table) = self.panes.get(pane.as_nanos()) {
-                table.prefetch_entry(hash.0);
+                *hint = table.prefetch_entry(hash.0);
             }
         }
+        hints
     }
 
     /// Changes the value of `key` in `pane`, which is `default()` if there is none.
@@ -140,13 +169,13 @@ impl<V: Record> ArchivePanes<V> {
     pub(crate) fn update<R>(
         &mut self,
         pane: EventTime,
-        hash: KeyHash,
+        place: impl Into<Place>,
         key: &[u8],
         default: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
         let table = self.panes.pane(pane.as_nanos());
-        update(table, &mut self.scratch, hash, key, default, change)
+        update(table, &mut self.scratch, place.into(), key, default, change)
     }
 
     /// The oldest pane.
@@ -209,3 +238,6 @@ impl<T: Record> ListPanes<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,8 @@ pub(crate) fn pin_to(core: usize) -> io::Result<()> {
     // SAFETY: `core` is below the size of the set.
     unsafe { libc::CPU_SET(core, &mut set) };
     // SAFETY: the set is whole and lives during the call; 0 is the calling thread.
-    let result = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    let result =
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
     match result {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

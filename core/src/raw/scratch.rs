@@ -33,3 +33,17 @@ impl<T: Record> Scratch<T> {
         page.view().record(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_larger_than_the_page_gets_a_larger_page_and_smaller_ones_follow() {
+        let mut scratch = Scratch::<Vec<u16>>::default();
+        for length in [0, 3, 5_000, 1, 20_000, 0] {
+            let value = vec![7u16; length];
+            assert_eq!(scratch.archive(&value).to_value(), value);
+        }
+    }
+}

@@ -32,7 +32,10 @@ impl<T: Record> Rec<T> {
     /// 2. Its first byte lies at an address aligned to `T::ALIGN`.
     #[inline]
     pub(crate) unsafe fn from_archive(archive: &[u8]) -> &Self {
-        debug_assert!(archive.len() >= size_of::<T::Archived>(), "invariant 1: the archive is whole");
+        debug_assert!(
+            archive.len() >= size_of::<T::Archived>(),
+            "invariant 1: the archive is whole"
+        );
         debug_assert_eq!(archive.as_ptr().addr() % T::ALIGN, 0, "invariant 1: aligned");
         let view: *const [u8] = archive;
         // SAFETY: `Rec<T>` is `repr(transparent)` over `[u8]` (the marker has no size), so pointer and
@@ -74,5 +77,25 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_value().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::raw::page::PageBuf;
+    use crate::record::{KeyHash, Str};
+    use crate::time::EventTime;
+
+    #[test]
+    fn a_copy_of_an_archive_is_the_same_record_on_any_page() {
+        let value: (Str, Vec<u32>) = ("longer than eight bytes".into(), vec![1, 2, 3]);
+        let mut first = PageBuf::new(1024);
+        assert!(first.push(&value, EventTime::MIN, KeyHash(1)));
+        let mut second = PageBuf::new(512);
+        assert!(second.push(&("x".into(), vec![]), EventTime::MIN, KeyHash(2)));
+        assert!(second.push_archived(first.view().record(0), EventTime::MAX, KeyHash(3)));
+        drop(first);
+        assert_eq!(second.view().record(1).to_value(), value);
+        assert_eq!(format!("{:?}", second.view().record(1)), format!("{value:?}"));
     }
 }

@@ -19,7 +19,7 @@
 //! No shared pointers (`Rc`): each archive is self-contained and can be moved by `memcpy`.
 
 use std::alloc::Layout;
-use std::mem::{align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::ptr::NonNull;
 
 use rkyv::rancor::{Failure, Strategy};
@@ -59,12 +59,30 @@ pub fn write_archive<T: Record>(
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
+    assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
+    if start > page.len() {
+        return None;
+    }
+    // SAFETY: both were just checked.
+    unsafe { write_aligned(value, page, start) }
+}
+
+/// As [`write_archive`], for callers that know their page.
+///
+/// # Safety
+///
+/// `page` is aligned to `T::ALIGN`, and `start <= page.len()`.
+#[inline(always)]
+pub(super) unsafe fn write_aligned<T: Record>(
+    value: &T,
+    page: &mut [u8],
+    start: usize,
+) -> Option<(usize, usize)> {
     const {
         assert!(T::ALIGN.is_power_of_two() && T::ALIGN <= 8, "records are aligned to 8 at most");
         assert!(align_of::<T::Archived>() <= T::ALIGN, "a record is aligned as its parts need it");
     }
-    assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
-    let mut writer = ArchiveWriter::new(page, start)?;
+    let mut writer = ArchiveWriter::new(page, start);
     writer.align(T::ALIGN)?;
     let first = writer.position;
     let resolver = value.serialize(Strategy::<_, Failure>::wrap(&mut writer)).ok()?;
@@ -97,11 +115,12 @@ pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
 }
 
 impl ArchiveWriter {
-    /// `None` if `start` lies behind the page.
-    fn new(page: &mut [u8], start: usize) -> Option<Self> {
+    /// A writer that starts at `start`, which lies in the page or at its end.
+    #[inline(always)]
+    fn new(page: &mut [u8], start: usize) -> Self {
         let capacity = page.len();
-        let base = NonNull::from(page).cast();
-        (start <= capacity).then_some(Self { base, position: start, capacity })
+        debug_assert!(start <= capacity, "invariant 1");
+        Self { base: NonNull::from(page).cast(), position: start, capacity }
     }
 
     /// The next `count` bytes, or `None` if the page has fewer.
@@ -121,6 +140,10 @@ impl ArchiveWriter {
     #[inline]
     fn align(&mut self, align: usize) -> Option<()> {
         let gap = self.position.wrapping_neg() & (align - 1);
+        // Mostly there is none, and a call of `memset` for nothing costs as much as a small record.
+        if gap == 0 {
+            return Some(());
+        }
         let at = self.take(gap)?;
         // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
         unsafe { at.write_bytes(0, gap) };
@@ -132,13 +155,16 @@ impl ArchiveWriter {
     fn resolve<T: Archive>(&mut self, value: &T, resolver: T::Resolver) -> Option<()> {
         let position = self.position;
         let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
-        assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
-        // Padding inside the root stays as it is here (invariant 3).
-        // SAFETY: `take` gave as many bytes as a `T::Archived` has, and they are aligned for it.
-        unsafe { at.write_bytes(0, 1) };
-        // SAFETY: aligned and in the page, as above, and every byte was initialised just now.
-        let place = unsafe { Place::new_unchecked(position, at.as_ptr()) };
+        debug_assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
+        // Padding inside the root is zero (invariant 3). It is made on the stack, where the compiler sees which of the zeros are
+        // overwritten: most of the time all of them.
+        let mut root = MaybeUninit::<T::Archived>::zeroed();
+        // SAFETY: aligned, and every byte was initialised just now; relative pointers follow `position`, not the address.
+        let place = unsafe { Place::new_unchecked(position, root.as_mut_ptr()) };
         value.resolve(resolver, place);
+        let bytes = NonNull::from(&root).cast::<MaybeUninit<u8>>();
+        // SAFETY: `take` gave as many bytes as a `T::Archived` has; copied as bytes, with their padding.
+        unsafe { at.cast().copy_from_nonoverlapping(bytes, size_of::<T::Archived>()) };
         Some(())
     }
 }

@@ -27,6 +27,7 @@ impl KeyHash {
     /// The key group: the top 12 bits.
     #[inline]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "12 bits are left")]
     pub const fn group(self) -> KeyGroup {
         // Tables index with the low bits; groups take the others, so the two are independent.
         KeyGroup((self.0 >> (u64::BITS - KEY_GROUPS.ilog2())) as u16)
@@ -162,6 +163,7 @@ impl KeyScratch {
 
     /// Appends a length: seven bits in a byte, low bits first, as LEB128.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
     pub fn push_length(&mut self, mut length: usize) {
         while length >= 0x80 {
             self.push(&[(length & 0x7f) as u8 | 0x80]);

@@ -1,7 +1,7 @@
 //! What flows: records, their fields and their keys.
 //!
 //! A record is a struct or an enum with the [`record`](macro@crate::record) attribute. The attribute gives it an
-//! archive ([rkyv](crate::rkyv)), which is the form in which it travels and is stored, a [`Schema`], and on the archived
+//! archive ([`rkyv`]), which is the form in which it travels and is stored, a [`Schema`], and on the archived
 //! form one method per field that reads it:
 //!
 //! ```

@@ -80,8 +80,8 @@ impl Shared {
     ) -> (Self, Vec<Seat>) {
         let workers = config.workers;
         let patterns = plan.graph.edges.iter().map(|edge| edge.pattern);
-        let config = config
-            .with_ring_sizes(patterns.map(|pattern| pattern.rings_into_one(workers)).sum());
+        let config =
+            config.with_ring_sizes(patterns.map(|pattern| pattern.rings_into_one(workers)).sum());
         let doorbells: Vec<Doorbell> = (0..workers)
             .map(|_| match idle.spin_only {
                 true => Doorbell::spinning(),
@@ -117,8 +117,7 @@ impl Shared {
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
         let splits = self.plan.splits.iter().cloned().collect();
-        let parts =
-            crate::api::WorkerParts { worker, ends, splits, clock: Rc::clone(&clock) };
+        let parts = crate::api::WorkerParts { worker, ends, splits, clock: Rc::clone(&clock) };
         let tasks = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
         Ok(Worker::new(worker, tasks, clock, &self.config, cells, self.record))

@@ -21,8 +21,7 @@ impl Files for SystemFiles {
         }
         let paths = glob::glob(pattern)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut paths =
-            paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
+        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(io::Error::from)?;
         paths.retain(|path| path.is_file());
         paths.sort();
         Ok(paths)
@@ -96,5 +95,43 @@ impl WriteFile for SystemWrite {
     fn poll_close(&mut self) -> io::Result<bool> {
         self.write_out()?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_found_and_read_back_from_any_offset() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/folder [1].csv");
+        let mut file = SystemFiles.create(&path).unwrap();
+        let contents: Vec<u8> = (0..=255).cycle().take(600_000).collect();
+        contents.chunks(70_001).for_each(|chunk| file.write(chunk).unwrap());
+        assert!(file.poll_close().unwrap());
+        assert_eq!(SystemFiles.len(&path).unwrap(), 600_000);
+        // The brackets are the file's own.
+        assert_eq!(SystemFiles.list(path.to_str().unwrap()).unwrap(), std::slice::from_ref(&path));
+        let pattern = folder.path().join("*/*.csv");
+        assert_eq!(
+            SystemFiles.list(pattern.to_str().unwrap()).unwrap(),
+            std::slice::from_ref(&path)
+        );
+        for offset in [0, 599_999, 600_000] {
+            let mut file = SystemFiles.open(&path, offset as u64).unwrap();
+            let mut bytes = b"before".to_vec();
+            while file.poll_read(&mut bytes, 65_536).unwrap() != ReadPoll::End {}
+            assert_eq!(bytes[6..], contents[offset..]);
+        }
+    }
+
+    #[test]
+    fn no_match_is_no_error_but_no_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let pattern = folder.path().join("*.csv");
+        assert!(SystemFiles.list(pattern.to_str().unwrap()).unwrap().is_empty());
+        assert!(SystemFiles.len(&folder.path().join("a")).is_err());
+        assert!(SystemFiles.open(&folder.path().join("a"), 0).is_err());
     }
 }

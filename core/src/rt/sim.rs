@@ -171,7 +171,10 @@ impl Sim {
                     progress = true;
                 }
             }
-            assert!(progress, "the recorded decisions wait for each other: the journal is not whole");
+            assert!(
+                progress,
+                "the recorded decisions wait for each other: the journal is not whole"
+            );
         }
         Ok(finish(workers, &shared, clock.now_ns()))
     }
@@ -187,12 +190,7 @@ fn make_workers(
     let idle = IdlePolicy { spin_only: true, ..IdlePolicy::default() };
     let (shared, seats) = Shared::new(plan, config, job, idle, true);
     let workers = seats.into_iter().map(|seat| {
-        shared.worker(
-            seat.worker,
-            seat.ends,
-            Rc::clone(clock) as Rc<dyn Clock>,
-            Rc::clone(files),
-        )
+        shared.worker(seat.worker, seat.ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });
     let workers = workers.collect::<Result<Vec<_>>>()?;
     Ok((shared, workers))

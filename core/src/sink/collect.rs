@@ -181,3 +181,30 @@ impl<T: Record, G: FnMut(&Rec<T>, EventTime) + 'static> SinkWriter<T> for ForEac
         Ok(())
     }
 }
+
+/// The sink behind `Stream::for_each`: its one closure becomes the worker's writer.
+pub(crate) struct Each<G>(std::cell::Cell<Option<G>>);
+
+impl<G> Each<G> {
+    pub(crate) fn new(each: G) -> Self {
+        Self(std::cell::Cell::new(Some(each)))
+    }
+}
+
+impl<T: Record, G: FnMut(&Rec<T>, EventTime) + 'static> Sink<T> for Each<G> {
+    type Writer = ForEachWriter<G>;
+
+    fn writers(&self) -> Writers {
+        Writers::PerWorker
+    }
+
+    fn open(&self, _: &OpenContext) -> Result<ForEachWriter<G>, OperatorFault> {
+        Ok(ForEachWriter {
+            each: self.0.take().expect("invariant: a sink is opened once a worker"),
+        })
+    }
+
+    fn describe(&self) -> String {
+        "for each".into()
+    }
+}

@@ -10,6 +10,7 @@ mod collect;
 mod file;
 mod operator;
 
+pub(crate) use collect::Each;
 pub use collect::{Blackhole, Collect, Collected, ForEach};
 pub use file::{FileSinkError, FileWriter};
 

@@ -10,14 +10,13 @@ mod task;
 mod iter;
 mod file;
 
-
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
     OnError,
 };
 pub use iter::Items;
-pub(crate) use task::SourceTask;
 pub use task::Emitter;
+pub(crate) use task::SourceTask;
 
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -86,8 +85,11 @@ pub trait Source: 'static {
     /// # Errors
     ///
     /// If the split cannot be opened; the job ends with this error.
-    fn open(&self, split: &Self::Split, context: &OpenContext)
-    -> Result<Self::Reader, OperatorFault>;
+    fn open(
+        &self,
+        split: &Self::Split,
+        context: &OpenContext,
+    ) -> Result<Self::Reader, OperatorFault>;
 
     /// How many splits of one worker are read side by side; the others wait their turn and do not hold event
     /// time back.

@@ -23,9 +23,7 @@ use crate::operator::task::{
 };
 use crate::raw::page::Control;
 use crate::record::Record;
-use crate::time::{
-    AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy,
-};
+use crate::time::{AllIdle, EventTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy};
 
 /// Takes the records of one poll and writes them into the source's page.
 pub struct Emitter<'a, T: Record> {
@@ -49,7 +47,7 @@ impl<T: Record> Emitter<'_, T> {
     /// # Panics
     ///
     /// If more records are emitted than were wanted.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, value: &T) {
         assert!(self.emitted < self.wanted, "a reader emitted more records than were wanted");
         let Self { out, generator, greatest, .. } = self;
@@ -140,8 +138,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         self.open.get(slot).is_none_or(|split| !split.ended)
     }
 
-    fn open_slot(&mut self, slot: usize) -> Result<(), OperatorFault> {
-        while self.open.len() <= slot {
+    /// Opens all splits that are read side by side, before the first of them is polled: one that is not open yet would not hold event
+    /// time back, and its records would be late behind its neighbour's (invariant 2).
+    fn open_slots(&mut self) -> Result<(), OperatorFault> {
+        while self.open.len() < self.slots() {
             let split = self.waiting.pop_front().expect("invariant: a slot has a split");
             let opened = self.open_split(&split)?;
             self.open.push(opened);
@@ -149,10 +149,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         Ok(())
     }
 
-    fn open_split(
-        &self,
-        split: &S::Split,
-    ) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
+    fn open_split(&self, split: &S::Split) -> Result<OpenSplit<S::Out, S::Reader>, OperatorFault> {
         let reader = self.source.open(split, &self.context)?;
         let generator = self.strategy.generator();
         Ok(OpenSplit {
@@ -251,10 +248,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             return PollOutcome::Dry;
         }
         let since_ns = *split.dry_since_ns.get_or_insert(now_ns);
-        let is_silent = self
-            .strategy
-            .idle_timeout()
-            .is_some_and(|silence| Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence);
+        let is_silent = self.strategy.idle_timeout().is_some_and(|silence| {
+            Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= silence
+        });
         let is_idle = match work.replay {
             Some(outcome) => outcome == PollOutcome::Idle,
             None => is_silent,
@@ -262,20 +258,22 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         if !is_idle {
             return PollOutcome::Dry;
         }
-        split.idle = true;
+        let was_idle = std::mem::replace(&mut split.idle, true);
         self.settle();
-        self.settle_idle(now_ns);
-        PollOutcome::Idle
+        // Nothing new is nothing done: a worker may sleep beside an idle split.
+        if self.settle_idle(now_ns) || !was_idle { PollOutcome::Idle } else { PollOutcome::Dry }
     }
 
-    /// If every split is idle: says so once, and lets event time follow the clock if the strategy wants it.
-    fn settle_idle(&mut self, now_ns: u64) {
+    /// If every split is idle: says so once, and lets event time follow the clock if the strategy wants it; true if the
+    /// receivers were told anything.
+    fn settle_idle(&mut self, now_ns: u64) -> bool {
         let mut open = self.open.iter().filter(|split| !split.ended);
         if !open.all(|split| split.idle) {
-            return;
+            return false;
         }
         let farthest = self.open.iter().filter(|s| !s.ended).map(|s| s.watermark).max();
-        if !self.all_idle {
+        let is_new = !self.all_idle;
+        if is_new {
             self.advance(farthest.unwrap_or(EventTime::MIN));
             self.out.control(Control::Idle);
             self.all_idle = true;
@@ -283,10 +281,12 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         }
         let passed = Duration::from_nanos(now_ns.saturating_sub(self.idle_clock_ns));
         let follows = self.strategy.all_idle() == AllIdle::AdvanceWithClock;
-        if follows && passed >= IDLE_STEP && self.watermark > EventTime::MIN {
+        let is_due = follows && passed >= IDLE_STEP && self.watermark > EventTime::MIN;
+        if is_due {
             self.idle_clock_ns = now_ns;
             self.advance(self.watermark.saturating_add(passed));
         }
+        is_new || is_due
     }
 
     fn on_end(&mut self, slot: usize) -> Result<(), OperatorFault> {
@@ -355,7 +355,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             self.out.end_step()?;
             return Ok(Done { amount: 0, outcome: PollOutcome::End, counts: true });
         }
-        self.open_slot(slot)?;
+        self.open_slots()?;
         let polled_ns = context.clock.now_ns();
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work)?;
@@ -363,12 +363,18 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if let Some(origin_ns) = self.open[slot].reader.origin_ns() {
             self.out.stamp(origin_ns);
         }
+        // A watermark that is made because the split has run dry changes what follows, also without a record.
+        let is_due = self.open[slot].since_watermark > 0;
+        let mut counts = amount > 0;
         let outcome = match polled {
             Polled::End => {
                 self.on_end(slot)?;
                 PollOutcome::End
             }
-            Polled::Dry => self.on_dry(slot, amount, work, context.now_ns),
+            Polled::Dry => {
+                counts |= is_due;
+                self.on_dry(slot, amount, work, context.now_ns)
+            }
             Polled::More | Polled::Pending => match work.replay {
                 Some(PollOutcome::Dry | PollOutcome::Idle) => {
                     self.on_dry(slot, amount, work, context.now_ns)
@@ -381,7 +387,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
-        Ok(Done { amount, outcome, counts: amount > 0 || !matches!(outcome, PollOutcome::Dry | PollOutcome::Full) })
+        counts |= matches!(outcome, PollOutcome::Idle | PollOutcome::End);
+        Ok(Done { amount, outcome, counts })
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
@@ -407,3 +414,6 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         &self.latency
     }
 }
+
+#[cfg(test)]
+mod tests;

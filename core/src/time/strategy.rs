@@ -221,3 +221,55 @@ where
         Box::new(PunctuatedGenerator { read: self.read.clone(), watermark: EventTime::MIN })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::scratch::Scratch;
+    use crate::time::Durations as _;
+
+    fn at(nanos: i64) -> EventTime {
+        EventTime::from_nanos(nanos)
+    }
+
+    #[test]
+    fn bounded_disorder_stays_behind_and_does_not_wrap() {
+        let strategy = BoundedOutOfOrderness::of(Duration::from_nanos(10));
+        let mut generator = WatermarkStrategy::<u64>::generator(&strategy);
+        assert_eq!(generator.watermark(at(100)), at(90));
+        assert_eq!(generator.watermark(EventTime::MIN), EventTime::MIN);
+        assert!(!generator.reads_records());
+    }
+
+    #[test]
+    fn punctuated_watermarks_are_those_of_the_records_and_never_go_back() {
+        let strategy = Punctuated::by(|record: &Rec<i64>| {
+            let nanos = record.to_native();
+            (nanos % 2 == 0).then(|| EventTime::from_nanos(nanos))
+        });
+        let (mut one, mut other) = (strategy.generator(), strategy.generator());
+        let mut scratch = Scratch::<i64>::default();
+        assert!(one.reads_records());
+        for (nanos, expected) in [(4, 4), (5, 4), (2, 4), (6, 6)] {
+            one.on_record(scratch.archive(&nanos), at(99));
+            assert_eq!(one.watermark(at(99)), at(expected));
+        }
+        assert_eq!(other.watermark(at(99)), EventTime::MIN, "each split has its own");
+    }
+
+    #[test]
+    fn idleness_is_set_without_touching_the_rest() {
+        type S<W> = dyn Fn(&W) -> (Option<Duration>, AllIdle);
+        let default = Monotonic;
+        let of: &S<Monotonic> =
+            &|s| (WatermarkStrategy::<u64>::idle_timeout(s), WatermarkStrategy::<u64>::all_idle(s));
+        assert_eq!(of(&default), (Some(DEFAULT_IDLE_AFTER), AllIdle::AdvanceWithClock));
+        let held = WatermarkStrategy::<u64>::when_all_idle(default, AllIdle::Hold);
+        let set = WatermarkStrategy::<u64>::idle_after(held, 3.secs());
+        assert_eq!(WatermarkStrategy::<u64>::idle_timeout(&set), Some(Duration::from_secs(3)));
+        assert_eq!(WatermarkStrategy::<u64>::all_idle(&set), AllIdle::Hold);
+        let never = WatermarkStrategy::<u64>::never_idle(set);
+        assert_eq!(WatermarkStrategy::<u64>::idle_timeout(&never), None);
+        assert_eq!(WatermarkStrategy::<u64>::idle_timeout(&OnlyAtEnd), None);
+    }
+}

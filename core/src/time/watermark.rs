@@ -16,6 +16,13 @@ struct Input {
     ended: bool,
 }
 
+impl Input {
+    /// No record will come any more.
+    fn is_through(&self) -> bool {
+        self.ended || self.watermark == EventTime::MAX
+    }
+}
+
 /// The merged event time of a fixed number of inputs.
 ///
 /// Cost: O(inputs) for each control element, O(1) for each record.
@@ -30,6 +37,11 @@ impl MergedTime {
     pub(crate) fn new(inputs: usize) -> Self {
         let input = Input { watermark: EventTime::MIN, idle: false, ended: false };
         Self { inputs: vec![input; inputs], watermark: EventTime::MIN, idle: false }
+    }
+
+    /// Says that no record will come on `input`: it does not hold event time back, even before its end has come.
+    pub(crate) fn ignore(&mut self, input: usize) {
+        self.inputs[input].idle = true;
     }
 
     /// The merged watermark.
@@ -61,14 +73,15 @@ impl MergedTime {
             then(Control::End);
             return;
         }
-        let busy = || self.inputs.iter().filter(|input| !input.ended && !input.idle);
+        // An input at the end of time is as good as ended: it is not the one that says how far the others are. (It says so before its
+        // end comes; were it the only one that is not idle, event time would end with it.)
+        let open = || self.inputs.iter().filter(|input| !input.is_through());
+        let busy = || open().filter(|input| !input.idle);
         let idle = busy().next().is_none();
         let least = busy().map(|input| input.watermark).min();
         // When all are idle, time still follows the farthest of the idle inputs: each of them has promised that much,
         // and none of them holds the others back.
-        let least = least.or_else(|| {
-            self.inputs.iter().filter(|input| !input.ended).map(|input| input.watermark).max()
-        });
+        let least = least.or_else(|| open().map(|input| input.watermark).max());
         if self.idle && !idle {
             self.idle = false;
             then(Control::Active);

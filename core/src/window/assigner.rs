@@ -73,3 +73,42 @@ impl Session {
         self.gap
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_record_lies_in_its_window(
+            nanos in -1_000_000_000_000i64..1_000_000_000_000,
+            width in 1..1_000_000_000u64,
+        ) {
+            let (at, window) = (EventTime::from_nanos(nanos), Tumbling::of(Duration::from_nanos(width)));
+            let TimeWindow { start, end } = window.assign(at);
+            prop_assert!(start <= at && at < end);
+            prop_assert_eq!(start.saturating_add(window.width()), end);
+            prop_assert_eq!(window.assign(start), window.assign(end.saturating_sub(Duration::from_nanos(1))));
+        }
+
+        #[test]
+        fn the_last_closed_window_ends_at_or_before_the_watermark_and_the_next_one_after(
+            nanos in -1_000_000i64..1_000_000,
+            width in 1..1_000u64,
+        ) {
+            let (at, window) = (EventTime::from_nanos(nanos), Tumbling::of(Duration::from_nanos(width)));
+            let last = window.assign(window.last_closed(at).unwrap());
+            prop_assert!(last.end <= at);
+            prop_assert!(window.assign(last.end).end > at);
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_closes_every_window_and_its_beginning_none() {
+        let window = Tumbling::of(Duration::from_secs(60));
+        assert_eq!(window.last_closed(EventTime::MAX), Some(EventTime::MAX));
+        assert_eq!(window.last_closed(EventTime::MIN), None);
+    }
+}

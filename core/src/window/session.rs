@@ -67,7 +67,9 @@ pub(crate) struct SessionAggregate<T: Record, S: KeySelector<T>, V: Record, F, M
 
 /// What became of a record.
 enum Added {
-    Late { key_is_empty: bool },
+    Late {
+        key_is_empty: bool,
+    },
     /// The key had no session before: it needs a timer.
     First,
     /// Its session closes no earlier than the key's timer.
@@ -226,14 +228,12 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { gap, selector, sessions, timers, add, merge, late, watermark, key, .. } = self;
-        for from in (0..run.len()).step_by(PREFETCH) {
-            let chunk = from..(from + PREFETCH).min(run.len());
-            sessions.prefetch(chunk.clone().map(|index| run.hash(index)));
-            for index in chunk {
-                let (record, at, hash) =
-                    (run.record(index), run.event_time(index), run.hash(index));
+        for chunk in run.chunks(PREFETCH) {
+            let hints = sessions.prefetch(chunk.hashes());
+            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let bytes = selector.bytes(record, key);
-                let added = sessions.update(hash, bytes, Vec::new, |open| {
+                let place = (hash, hints.get(index));
+                let added = sessions.update(place, bytes, Vec::new, |open| {
                     add_record(open, at, *gap, *watermark, |v| add(v, record), &mut *merge)
                 });
                 match added {

@@ -128,20 +128,18 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { window, selector, panes, add, late, watermark, key, .. } = self;
-        for from in (0..run.len()).step_by(PREFETCH) {
-            let chunk = from..(from + PREFETCH).min(run.len());
-            panes.prefetch(
-                chunk.clone().map(|i| (window.assign(run.event_time(i)).start, run.hash(i))),
-            );
-            for index in chunk {
-                let (record, at) = (run.record(index), run.event_time(index));
+        for chunk in run.chunks(PREFETCH) {
+            let hints =
+                panes.prefetch(chunk.keys().map(|(at, hash)| (window.assign(at).start, hash)));
+            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
                 let pane = window.assign(at);
                 if pane.end <= *watermark {
                     late.record(record, at);
                     continue;
                 }
                 let bytes = selector.bytes(record, key);
-                panes.update(pane.start, run.hash(index), bytes, V::default, |v| add(v, record));
+                let hint = hints.get(index);
+                panes.update(pane.start, (hash, hint), bytes, V::default, |v| add(v, record));
             }
         }
         Ok(())

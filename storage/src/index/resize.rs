@@ -24,7 +24,7 @@
 //! Moving needs one more bit of each hash. From 2^16 buckets on (350 thousand keys) the slot has it, unless the entry may be
 //! displaced, which is known from the bucket before; below, and for those, the entry is read from
 //! the log, prefetched one insertion ahead. The bound for hashes that are well mixed: an insertion moves about
-//! four buckets and obtains at most one huge page. Many equal hashes are a run of full buckets of that length, moved at once,
+//! four buckets and obtains at most one huge page, two when growth begins. Many equal hashes are a run of full buckets of that length, moved at once,
 //! as every lookup in it has that length too.
 
 use super::bucket::{self, Print};

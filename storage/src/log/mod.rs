@@ -36,6 +36,9 @@ pub(crate) const CHUNK_BYTES: usize = crate::raw::HUGE_PAGE_BYTES;
 /// The first chunk grows up to that by doubling, from this: a table of three keys stays that small.
 const FIRST_CHUNK_BYTES: usize = 256;
 
+/// Beyond this it becomes a whole chunk at once if the core's pool has one ready.
+const LARGE_FIRST_CHUNK_BYTES: usize = 256 << 10;
+
 /// Where the first entry lies: address 0 means none, and a cache line is the unit of alignment.
 const FIRST_ADDRESS: u64 = 64;
 
@@ -129,7 +132,7 @@ impl Log {
     /// Space for `class`: a released entry if there is one, else at the tail. The caller writes the
     /// whole header; what lies behind it is not zero.
     ///
-    /// Cost: O(1); at most one chunk is obtained (a huge page is zeroed, about 100 us), and a young log is
+    /// Cost: O(1); at most one chunk is obtained (a huge page, if the core's pool is empty; see [`Region::populate`]), and a young log is
     /// copied when it doubles, at most 1 MiB at once.
     pub(crate) fn allocate(&mut self, class: u8) -> Address {
         match self.free.get(usize::from(class)) {
@@ -186,6 +189,7 @@ impl Log {
             first.used = Address(FIRST_ADDRESS).offset();
         }
         self.free.clear();
+        self.mutable_from = Address::NONE;
     }
 
     /// Space at the tail.
@@ -218,6 +222,10 @@ impl Log {
         let mut size = self.chunks[0].memory.len();
         while size < CHUNK_BYTES && size - used < bytes {
             size *= 2;
+        }
+        // A whole chunk that is ready costs less than fresh memory of half its size.
+        if size > LARGE_FIRST_CHUNK_BYTES && self.memory.spare() > 0 {
+            size = CHUNK_BYTES;
         }
         if size > self.chunks[0].memory.len() {
             let mut memory = self.obtain(size);

@@ -2,9 +2,9 @@
 //!
 //! | file | what it does | the promise to its callers | proof |
 //! | --- | --- | --- | --- |
-//! | [`region`] | owned zeroed memory, huge pages when large | every byte is initialised, aligned to a cache line, and freed once | miri (allocator path), tests on the mapped path |
-//! | [`words`] | a region seen as plain words | only for types that are valid whatever their bits | miri |
-//! | [`prefetch`](mod@prefetch) | a hint to the cache | never reads, never faults | by the instruction's definition |
+//! | `region.rs`: [`Region`] | owned zeroed memory, huge pages when large | every byte is initialised, aligned to a cache line, and freed once | miri (allocator path), tests on the mapped path |
+//! | `words.rs`: [`HugeSlice`] | a region seen as plain words | only for types that are valid whatever their bits | miri |
+//! | `prefetch.rs`: [`prefetch()`], [`prefetch_at`] | a hint to the cache | never reads, never faults | by the instruction's definition |
 //!
 //! # Not here
 //!

@@ -63,7 +63,8 @@ impl Region {
     /// Has the kernel give the pages of `range` now, so that the first touch does not fault.
     ///
     /// A hint: nothing changes that a reader could see, and a small region has nothing to do. A huge
-    /// page costs its zeroing, about 100 us on the test machine: callers that must not stall ask for one at a time.
+    /// page costs its zeroing, 0.1 to 0.2 ms, and under a hypervisor much more if the host has no memory behind
+    /// it yet: 5 ms measured. So callers that must not stall ask for one at a time, or at start.
     ///
     /// # Panics
     ///

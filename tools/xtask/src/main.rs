@@ -12,6 +12,7 @@ use std::process::ExitCode;
 mod ci;
 mod step;
 mod tidy;
+mod check_time;
 // The scanner is the tests'; the figures printed here must mean the same lines as their rules.
 #[path = "../../../tests/tidy/source.rs"]
 mod source;
@@ -20,7 +21,8 @@ const USAGE: &str = "\
 cargo xtask ci           run every step; stop at the first that fails
 cargo xtask ci --list    print the steps, what each proves and its command
 cargo xtask <step>       run one step, for example `cargo xtask loom`
-cargo xtask tidy         print the longest files and functions";
+cargo xtask tidy         print the longest files and functions
+cargo xtask check-time   print how long a job of a hundred operators takes to check";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["ci", "--list"] => ci::list(),
         ["tidy"] => tidy::print(),
+        ["check-time"] => check_time::print(),
         [name] if ci::step(name).is_some() => ci::run_one(name),
         _ => {
             say(USAGE);

@@ -6,12 +6,11 @@ use std::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 
 use super::cells::Cells;
-use super::header::{Header, Plan, bad_header, fields_of};
+use super::header::{Header, Plan, bad_header};
 use super::options::CsvOptions;
+use super::probe::fields_of;
 use super::row::Row;
-use crate::format::decode::{
-    BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress,
-};
+use crate::format::decode::{BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress};
 use crate::format::line::{Line, LineSplitter};
 use crate::format::split::Extent;
 
@@ -24,6 +23,8 @@ use crate::format::split::Extent;
 pub struct CsvDecoder<T> {
     lines: LineSplitter,
     rows: Rows<T>,
+    /// Kept, or the line behind a bad header would be taken for the header.
+    failed: Option<DecodeError>,
 }
 
 /// Everything but the lines, so that a line may be borrowed while a row is made of it.
@@ -93,7 +94,7 @@ impl<T: DeserializeOwned> CsvDecoder<T> {
             scratch: Vec::new(),
             marker: PhantomData,
         };
-        Ok(Self { lines, rows })
+        Ok(Self { lines, rows, failed: None })
     }
 
     /// The file's header, once it is read.
@@ -107,9 +108,14 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
     where
         E: FnMut(Decoded<T>) -> ControlFlow<()>,
     {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         let mut rest = bytes;
         while let Some(line) = self.lines.next_line(&mut rest) {
-            let Some(decoded) = self.rows.on_line(line)? else { continue };
+            let decoded = self.rows.on_line(line);
+            let decoded = decoded.inspect_err(|error| self.failed = Some(error.clone()))?;
+            let Some(decoded) = decoded else { continue };
             if emit(decoded).is_break() {
                 return Ok(Progress { consumed: bytes.len() - rest.len(), pace: Pace::Paused });
             }
@@ -119,9 +125,10 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
     }
 
     fn finish(&mut self) -> Result<Option<Decoded<T>>, DecodeError> {
-        match self.lines.finish() {
-            Some(line) => self.rows.on_line(line),
-            None => Ok(None),
+        match (&self.failed, self.lines.finish()) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Some(line)) => self.rows.on_line(line),
+            (None, None) => Ok(None),
         }
     }
 
@@ -132,6 +139,7 @@ impl<T: DeserializeOwned> Decoder<T> for CsvDecoder<T> {
 
 impl<T: DeserializeOwned> Rows<T> {
     /// `None` for the header and for empty lines.
+    #[inline]
     fn on_line(
         &mut self,
         line: Result<Line<'_>, BadLine>,
@@ -152,7 +160,9 @@ impl<T: DeserializeOwned> Rows<T> {
         if !options.flexible && !has_width(plan, cells.len()) {
             return Ok(Some(Err(wrong_width(&line, plan, cells.len()))));
         }
-        let mut row = Row { line: line.bytes, cells, plan, options, scratch, next: 0 };
+        let text = std::str::from_utf8(line.bytes).ok();
+        let mut row =
+            Row { line: line.bytes, text, cells, plan, options, scratch, next: 0, failed: None };
         match T::deserialize(&mut row) {
             // An alias is a second name without a second field: everything behind it would shift.
             Ok(_) if row.next != fields.len() => {
@@ -160,7 +170,7 @@ impl<T: DeserializeOwned> Rows<T> {
             }
             Ok(record) => Ok(Some(Ok(record))),
             Err(error) => {
-                let field = row.next.checked_sub(1);
+                let field = row.failed;
                 Ok(Some(Err(bad_cell(&line, plan, cells, field, error.0))))
             }
         }
@@ -199,9 +209,9 @@ fn bad_cell(
     field: Option<usize>,
     message: Box<str>,
 ) -> BadLine {
-    let column = field.and_then(|field| plan.columns[field]).filter(|&i| i < cells.len());
+    let start = field.and_then(|field| plan.columns[field]).and_then(|i| cells.start(i));
     BadLine {
-        column: column.map(|column| cells.start(column) as u64 + 1),
+        column: start.map(|start| start as u64 + 1),
         field: field.map(|field| plan.fields[field].into()),
         ..BadLine::new(line, message)
     }

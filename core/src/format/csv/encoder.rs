@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 
 use super::options::CsvOptions;
-use super::serializer::{RowWriter, write_text};
+use super::serializer::RowWriter;
+use super::style::{Style, write_cell};
 use crate::format::encode::{EncodeError, Encoder};
 
 /// Encodes records of type `T` as CSV.
@@ -21,7 +22,8 @@ use crate::format::encode::{EncodeError, Encoder};
 ///   as they are.
 #[derive(Debug)]
 pub struct CsvEncoder<T> {
-    options: CsvOptions,
+    style: Style,
+    has_header: bool,
     /// Whether the file still needs its header.
     fresh: bool,
     /// Number of columns, once known.
@@ -32,7 +34,8 @@ pub struct CsvEncoder<T> {
 impl<T: Serialize> CsvEncoder<T> {
     /// An encoder at the start of a file.
     pub fn new(options: CsvOptions) -> Self {
-        Self { options, fresh: options.has_header, columns: None, marker: PhantomData }
+        let (style, has_header) = (Style::new(&options), options.has_header);
+        Self { style, has_header, fresh: has_header, columns: None, marker: PhantomData }
     }
 
     /// An encoder that appends to a file which has its header already.
@@ -44,9 +47,9 @@ impl<T: Serialize> CsvEncoder<T> {
     pub fn write_header(&mut self, names: &[&str], out: &mut Vec<u8>) {
         for (i, name) in names.iter().enumerate() {
             if i > 0 {
-                out.push(self.options.delimiter);
+                out.push(self.style.delimiter);
             }
-            write_text(name, &self.options, out);
+            write_cell(name.as_bytes(), &self.style, out);
         }
         out.push(b'\n');
         self.columns = Some(names.len());
@@ -55,9 +58,9 @@ impl<T: Serialize> CsvEncoder<T> {
 
     fn write(&mut self, record: &T, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         if self.fresh {
-            record.serialize(RowWriter::names(&self.options, out))?;
+            record.serialize(RowWriter::names(&self.style, out))?;
         }
-        record.serialize(RowWriter::values(&self.options, out))
+        record.serialize(RowWriter::values(&self.style, out))
     }
 }
 
@@ -84,7 +87,7 @@ impl<T: Serialize> Encoder<T> for CsvEncoder<T> {
     }
 
     fn start_file(&mut self) {
-        self.fresh = self.options.has_header;
+        self.fresh = self.has_header;
         self.columns = None;
     }
 }

@@ -4,6 +4,32 @@
 //! and from then on each row is visited as a sequence of the needed cells: no names are compared,
 //! and cells that no field asks for are stepped over.
 //!
+//! ```
+//! use std::ops::ControlFlow;
+//! use thalweg::format::csv::{CsvDecoder, CsvOptions};
+//! use thalweg::format::{Decoder, Pace};
+//!
+//! #[derive(Debug, PartialEq, serde::Deserialize)]
+//! struct Departure {
+//!     origin: String,
+//!     delay: Option<i32>,
+//! }
+//!
+//! let file = b"delay,gate,origin\n-4,B22,EWR\nlate,C1,JFK\n,A7,LGA\n";
+//! let mut decoder = CsvDecoder::<Departure>::new(CsvOptions::new())?;
+//! let mut seen = Vec::new();
+//! let progress = decoder.decode(file, &mut |line| {
+//!     seen.push(line.map_err(|bad| bad.to_string()));
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!(progress.pace, Pace::NeedInput);
+//! assert_eq!(seen[0], Ok(Departure { origin: "EWR".into(), delay: Some(-4) }));
+//! let bad = r#"line 3, column 1 (field "delay"): invalid digit found in string"#;
+//! assert_eq!(seen[1], Err(bad.into()));
+//! assert_eq!(seen[2], Ok(Departure { origin: "LGA".into(), delay: None }));
+//! # Ok::<(), thalweg::format::DecodeError>(())
+//! ```
+//!
 //! # Invariants
 //!
 //! 1. Cell `i` of a row never fills a field of another column: a row with another number of cells
@@ -22,8 +48,10 @@ mod error;
 mod header;
 mod number;
 mod options;
+mod probe;
 mod row;
 mod serializer;
+mod style;
 
 pub use decoder::CsvDecoder;
 pub use encoder::CsvEncoder;

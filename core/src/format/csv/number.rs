@@ -10,6 +10,7 @@ use std::str::FromStr;
 const SAFE_DIGITS: usize = 18;
 
 /// An unsigned integer of up to 18 digits; `None` sends the caller to [`parse`].
+#[inline]
 pub(super) fn unsigned(cell: &[u8]) -> Option<u64> {
     if cell.is_empty() || cell.len() > SAFE_DIGITS {
         return None;
@@ -26,6 +27,7 @@ pub(super) fn unsigned(cell: &[u8]) -> Option<u64> {
 }
 
 /// A signed integer of up to 18 digits; `None` sends the caller to [`parse`].
+#[inline]
 pub(super) fn signed(cell: &[u8]) -> Option<i64> {
     match cell {
         [b'-', digits @ ..] => unsigned(digits).and_then(|value| 0_i64.checked_sub_unsigned(value)),

@@ -6,21 +6,26 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::cells::Cells;
+use super::cells::{self, Cells, Content};
 use super::error::CellError;
-use super::header::{Absent, Plan};
+use super::header::Plan;
 use super::number;
 use super::options::CsvOptions;
+use super::probe::Absent;
 
 /// A row whose cells are found.
 pub(super) struct Row<'r> {
     pub(super) line: &'r [u8],
+    /// The line as text, checked once for all its cells; `None` if it is not UTF-8 as a whole.
+    pub(super) text: Option<&'r str>,
     pub(super) cells: &'r Cells,
     pub(super) plan: &'r Plan,
     pub(super) options: &'r CsvOptions,
     pub(super) scratch: &'r mut Vec<u8>,
-    /// Index of the next field; after an error, one more than that of the field at fault.
+    /// Index of the next field.
     pub(super) next: usize,
+    /// The field that could not be read; `None` if all could, and the record as a whole is wrong.
+    pub(super) failed: Option<usize>,
 }
 
 impl<'de> Deserializer<'de> for &mut Row<'_> {
@@ -56,20 +61,28 @@ impl<'de> Deserializer<'de> for &mut Row<'_> {
 impl<'de> SeqAccess<'de> for &mut Row<'_> {
     type Error = CellError;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, CellError> {
         let Some(&column) = self.plan.columns.get(self.next) else { return Ok(None) };
+        let field = self.next;
         self.next += 1;
         let Some(column) = column else { return seed.deserialize(Absent::new()).map(Some) };
-        let cell = if column < self.cells.len() {
-            self.cells.content(column, self.line, self.options, self.scratch)
-        } else {
-            // Only a flexible row gets here; see invariant 1 of the module.
-            &[]
+        // Only a flexible row can be too short; see invariant 1 of the module.
+        let content = match self.cells.content(column, self.line, self.options) {
+            None => CellDeserializer { cell: &[], text: Some("") },
+            Some(Content::InLine(range)) => CellDeserializer {
+                cell: &self.line[range.clone()],
+                text: self.text.and_then(|text| text.get(range)),
+            },
+            Some(Content::Doubled(inner, quote)) => {
+                let cell = cells::undouble(&self.line[inner], quote, self.scratch);
+                CellDeserializer { cell, text: None }
+            }
         };
-        seed.deserialize(CellDeserializer { cell }).map(Some)
+        seed.deserialize(content).map(Some).inspect_err(|_| self.failed = Some(field))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -80,11 +93,17 @@ impl<'de> SeqAccess<'de> for &mut Row<'_> {
 /// The content of one cell.
 struct CellDeserializer<'c> {
     cell: &'c [u8],
+    /// The same as text, if that is known already.
+    text: Option<&'c str>,
 }
 
 impl CellDeserializer<'_> {
+    #[inline]
     fn text(&self) -> Result<&str, CellError> {
-        str::from_utf8(self.cell).map_err(|error| CellError::new(error.to_string()))
+        match self.text {
+            Some(text) => Ok(text),
+            None => str::from_utf8(self.cell).map_err(|error| CellError::new(error.to_string())),
+        }
     }
 }
 

@@ -3,35 +3,12 @@
 use serde::Serialize;
 use serde::ser::{Impossible, SerializeStruct, Serializer};
 
-use super::options::CsvOptions;
+use super::style::{Style, write_cell};
 use crate::format::encode::EncodeError;
-
-/// Appends `text` as a cell, quoted if it has to be.
-pub(super) fn write_text(text: &str, options: &CsvOptions, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let Some(quote) = options.quote else {
-        out.extend_from_slice(bytes);
-        return;
-    };
-    let special = |&b: &u8| b == options.delimiter || b == quote || b == b'\n' || b == b'\r';
-    if !bytes.iter().any(special) {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    out.push(quote);
-    let mut rest = bytes;
-    while let Some(i) = memchr::memchr(quote, rest) {
-        out.extend_from_slice(&rest[..=i]);
-        out.push(quote);
-        rest = &rest[i + 1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(quote);
-}
 
 /// Where the cells of one row go.
 struct Sheet<'o> {
-    options: &'o CsvOptions,
+    style: &'o Style,
     out: &'o mut Vec<u8>,
     /// Length of `out` at the start of the row.
     start: usize,
@@ -39,14 +16,15 @@ struct Sheet<'o> {
 }
 
 impl<'o> Sheet<'o> {
-    fn new(options: &'o CsvOptions, out: &'o mut Vec<u8>) -> Self {
+    fn new(style: &'o Style, out: &'o mut Vec<u8>) -> Self {
         let start = out.len();
-        Self { options, out, start, cells: 0 }
+        Self { style, out, start, cells: 0 }
     }
 
+    #[inline]
     fn next_cell(&mut self) {
         if self.cells > 0 {
-            self.out.push(self.options.delimiter);
+            self.out.push(self.style.delimiter);
         }
         self.cells += 1;
     }
@@ -54,7 +32,7 @@ impl<'o> Sheet<'o> {
     /// Ends the row. A row of one empty cell would be an empty line, which readers skip.
     fn end(self) -> usize {
         if self.out.len() == self.start
-            && let Some(quote) = self.options.quote
+            && let Some(quote) = self.style.quote
         {
             self.out.extend_from_slice(&[quote, quote]);
         }
@@ -78,13 +56,13 @@ pub(super) struct RowWriter<'o> {
 
 impl<'o> RowWriter<'o> {
     /// Writes the record's field names.
-    pub(super) fn names(options: &'o CsvOptions, out: &'o mut Vec<u8>) -> Self {
-        Self { sheet: Sheet::new(options, out), part: Part::Names }
+    pub(super) fn names(style: &'o Style, out: &'o mut Vec<u8>) -> Self {
+        Self { sheet: Sheet::new(style, out), part: Part::Names }
     }
 
     /// Writes the record's values.
-    pub(super) fn values(options: &'o CsvOptions, out: &'o mut Vec<u8>) -> Self {
-        Self { sheet: Sheet::new(options, out), part: Part::Values }
+    pub(super) fn values(style: &'o Style, out: &'o mut Vec<u8>) -> Self {
+        Self { sheet: Sheet::new(style, out), part: Part::Values }
     }
 
     #[cold]
@@ -106,7 +84,7 @@ impl SerializeStruct for RowWriter<'_> {
         match self.part {
             Part::Values => value.serialize(CellWriter { sheet: &mut self.sheet, field }),
             Part::Names => {
-                write_text(field, self.sheet.options, self.sheet.out);
+                write_cell(field.as_bytes(), self.sheet.style, self.sheet.out);
                 Ok(())
             }
         }
@@ -209,18 +187,10 @@ struct CellWriter<'s, 'o> {
 }
 
 impl CellWriter<'_, '_> {
+    /// Numbers come here, too: the delimiter may be any byte, even a digit.
+    #[inline]
     fn text(self, text: &str) {
-        write_text(text, self.sheet.options, self.sheet.out);
-    }
-
-    /// For numbers and such, which contain no quote and no line break; but the delimiter may be
-    /// any byte, even a digit, so a cell that contains it is quoted.
-    fn plain(self, text: &str) {
-        if memchr::memchr(self.sheet.options.delimiter, text.as_bytes()).is_some() {
-            self.text(text);
-        } else {
-            self.sheet.out.extend_from_slice(text.as_bytes());
-        }
+        write_cell(text.as_bytes(), self.sheet.style, self.sheet.out);
     }
 
     #[cold]
@@ -232,8 +202,9 @@ impl CellWriter<'_, '_> {
 /// Methods that write a number through a buffer on the stack.
 macro_rules! numbers {
     ($($method:ident($ty:ty) $buffer:ty;)*) => {$(
+        #[inline]
         fn $method(self, value: $ty) -> Result<(), EncodeError> {
-            self.plain(<$buffer>::new().format(value));
+            self.text(<$buffer>::new().format(value));
             Ok(())
         }
     )*};
@@ -266,7 +237,7 @@ impl Serializer for CellWriter<'_, '_> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), EncodeError> {
-        self.plain(if value { "true" } else { "false" });
+        self.text(if value { "true" } else { "false" });
         Ok(())
     }
 
@@ -275,6 +246,7 @@ impl Serializer for CellWriter<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Result<(), EncodeError> {
         self.text(value);
         Ok(())

@@ -100,6 +100,21 @@ fn a_bad_cell_is_named_with_line_column_and_field() {
 }
 
 #[test]
+fn a_record_that_refuses_itself_blames_no_field() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "Delay")]
+    struct Checked;
+    impl TryFrom<Delay> for Checked {
+        type Error = String;
+        fn try_from(delay: Delay) -> Result<Self, String> {
+            if delay.flight > 0 { Ok(Self) } else { Err("flight 0 does not exist".into()) }
+        }
+    }
+    let bad = bad::<Checked>("origin,flight\nJFK,1\nJFK,0\n");
+    assert_eq!(bad.to_string(), "line 3: flight 0 does not exist");
+}
+
+#[test]
 fn a_number_beyond_its_type_is_bad() {
     let bad = bad::<Delay>("origin,flight\nJFK,4294967296\n");
     assert_eq!(&*bad.message, "number too large to fit in target type");
@@ -143,6 +158,15 @@ fn a_header_without_rows_and_an_empty_file_give_nothing() {
     assert_eq!(good::<Delay>("origin,flight"), []);
     assert_eq!(good::<Delay>(""), []);
     assert_eq!(good::<Delay>("\u{feff}origin,flight\n"), []);
+}
+
+#[test]
+fn a_decoder_that_failed_keeps_failing() {
+    let mut decoder = CsvDecoder::<Delay>::new(CsvOptions::new()).unwrap();
+    let mut emit = |_| ControlFlow::Continue(());
+    let first = decoder.decode(b"wrong\norigin,flight\n", &mut emit).unwrap_err();
+    assert_eq!(decoder.decode(b"origin,flight\n", &mut emit).unwrap_err(), first);
+    assert_eq!(decoder.finish().unwrap_err(), first);
 }
 
 #[test]
@@ -252,9 +276,16 @@ fn floats_are_written_shortest_with_a_digit_behind_the_point() {
         String::from_utf8(out).unwrap()
     };
     let cases = [
-        (10.0, "10.0\n"), (39.02, "39.02\n"), (10.357_019_999_999_999, "10.357019999999999\n"),
-        (-0.0, "-0.0\n"), (1e15, "1000000000000000.0\n"), (1e16, "1e16\n"), (1e21, "1e21\n"),
-        (1.25e-7, "1.25e-7\n"), (f64::NAN, "NaN\n"), (f64::NEG_INFINITY, "-inf\n"),
+        (10.0, "10.0\n"),
+        (39.02, "39.02\n"),
+        (10.357_019_999_999_999, "10.357019999999999\n"),
+        (-0.0, "-0.0\n"),
+        (1e15, "1000000000000000.0\n"),
+        (1e16, "1e16\n"),
+        (1e21, "1e21\n"),
+        (1.25e-7, "1.25e-7\n"),
+        (f64::NAN, "NaN\n"),
+        (f64::NEG_INFINITY, "-inf\n"),
     ];
     for (value, expected) in cases {
         assert_eq!(write(value), expected);
@@ -340,7 +371,14 @@ fn wide() -> impl Strategy<Value = Wide> {
     let maybe = prop::option::of(text().prop_filter("not empty", |text| !text.is_empty()));
     (text(), maybe, any::<i8>(), any::<u64>(), any::<i64>(), float, single, any::<bool>()).prop_map(
         |(text, maybe, small, large, signed, float, single, flag)| Wide {
-            text, maybe, small, large, signed, float, single, flag,
+            text,
+            maybe,
+            small,
+            large,
+            signed,
+            float,
+            single,
+            flag,
         },
     )
 }

@@ -8,14 +8,18 @@
 pub(super) const MAX_DEPTH: usize = 128;
 
 /// Whether `line` has more than [`MAX_DEPTH`] brackets open at once, strings aside.
+#[inline]
 pub(super) fn is_too_deep(line: &[u8]) -> bool {
     line.len() > MAX_DEPTH && openings(line) > MAX_DEPTH && depth(line) > MAX_DEPTH
 }
 
-/// Opening brackets, those in strings included; branch free, so that it compiles to SIMD.
+/// Opening brackets, those in strings included.
+///
+/// Without branches, and counted in a byte for up to 128 bytes at once: so it compiles to SIMD.
 fn openings(line: &[u8]) -> usize {
     // `[` and `{` differ in bit 5 alone.
-    line.iter().filter(|&&byte| byte | 0x20 == b'{').count()
+    let count = |part: &[u8]| part.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
+    line.chunks(128).map(|part| usize::from(count(part))).sum()
 }
 
 /// Exact for JSON, and for what is not up to the byte at which a parser gives up.

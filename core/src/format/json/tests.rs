@@ -118,22 +118,59 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// Text that is JSON, or nearly so: an object with one byte changed, or pieces in any order.
 fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
-    let changed = (event(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(event, at, byte)| {
-        let mut text = serde_json::to_vec(&event).unwrap();
-        let at = at.index(text.len());
-        text[at] = byte;
-        text
-    });
+    let changed =
+        (event(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(event, at, byte)| {
+            let mut text = serde_json::to_vec(&event).unwrap();
+            let at = at.index(text.len());
+            text[at] = byte;
+            text
+        });
     let piece = prop::sample::select(vec![
-        "{", "}", "[", "]", ",", ":", "\"id\"", "\"name\"", "\"price\"", "\"tags\"", "\"x\"", "\"\\ud800\"",
-        "1", "-1", "1.5", "1e5", "01", "1.", "null", "true", "18446744073709551616", " ", "\"", "\\", "1e999",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"id\"",
+        "\"name\"",
+        "\"price\"",
+        "\"tags\"",
+        "\"x\"",
+        "\"\\ud800\"",
+        "1",
+        "-1",
+        "1.5",
+        "1e5",
+        "01",
+        "1.",
+        "null",
+        "true",
+        "18446744073709551616",
+        " ",
+        "\"",
+        "\\",
+        "1e999",
     ]);
-    let pieces = prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat().into_bytes());
+    let pieces =
+        prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat().into_bytes());
     let fields = prop::collection::vec(
         prop::sample::select(vec![
-            "\"id\":1", "\"id\":-1", "\"id\":1.0", "\"name\":\"a\"", "\"name\":null", "\"price\":1",
-            "\"price\":1e999", "\"price\":null", "\"price\":\"1\"", "\"tags\":[]", "\"tags\":[1]", "\"x\":{}",
-            "\"x\":[1,{\"y\":2}]", "\"x\":\"\\n\"", "\"na\\u006de\":\"b\"",
+            "\"id\":1",
+            "\"id\":-1",
+            "\"id\":1.0",
+            "\"name\":\"a\"",
+            "\"name\":null",
+            "\"price\":1",
+            "\"price\":1e999",
+            "\"price\":null",
+            "\"price\":\"1\"",
+            "\"tags\":[]",
+            "\"tags\":[1]",
+            "\"x\":{}",
+            "\"x\":[1,{\"y\":2}]",
+            "\"x\":\"\\n\"",
+            "\"na\\u006de\":\"b\"",
         ]),
         0..6,
     )
@@ -166,8 +203,7 @@ proptest! {
         match (serde_json::from_slice::<Event>(&text), ours) {
             (Ok(expected), Ok(found)) => prop_assert_eq!(expected, found),
             (Ok(_), Err(bad)) => prop_assert!(false, "refused: {bad}"),
-            // sonic-rs checks less in what it steps over; what it reads it must have read fully.
-            (Err(error), Ok(_)) => prop_assert!(text.windows(3).any(|w| w == b"\"x\""), "{error}"),
+            (Err(error), Ok(_)) => prop_assert!(false, "accepted although: {error}"),
             (Err(_), Err(_)) => {}
         }
     }

@@ -11,11 +11,9 @@ fn split(content: &[u8], chunks: &[usize], limit: usize, quotes: Option<Quotes>)
     let mut splitter = LineSplitter::new(&Extent::whole(), limit, quotes);
     let mut seen = Vec::new();
     let mut see = |line: Result<Line<'_>, BadLine>| match line {
-        Ok(line) => seen.push((
-            line.position.line.unwrap(),
-            line.position.byte,
-            Some(line.bytes.to_vec()),
-        )),
+        Ok(line) => {
+            seen.push((line.position.line.unwrap(), line.position.byte, Some(line.bytes.to_vec())))
+        }
         Err(bad) => seen.push((bad.line.unwrap(), bad.offset, None)),
     };
     let mut rest = content;
@@ -44,8 +42,8 @@ fn slow(content: &[u8], limit: usize, quotes: Option<Quotes>) -> Vec<Seen> {
         let end = slow_end(body, limit, quotes);
         let line = &body[..end.min(body.len())];
         if end < body.len() || !line.is_empty() {
-            let kept = (line.len() <= limit)
-                .then(|| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+            let kept =
+                (line.len() <= limit).then(|| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
             seen.push((number, start as u64, kept));
         }
         number += 1 + line.iter().take(limit + 1).filter(|&&b| b == b'\n').count() as u64;
@@ -149,8 +147,5 @@ fn quoted_line_breaks_count_towards_the_line_numbers() {
 #[test]
 fn an_unclosed_quote_costs_the_limit_and_not_the_file() {
     let seen = split(b"\"oops\nx\ny\nz\n", &[5], 6, Some(CSV));
-    assert_eq!(
-        seen,
-        [(1, 0, None), (3, 8, Some(b"y".to_vec())), (4, 10, Some(b"z".to_vec()))]
-    );
+    assert_eq!(seen, [(1, 0, None), (3, 8, Some(b"y".to_vec())), (4, 10, Some(b"z".to_vec()))]);
 }

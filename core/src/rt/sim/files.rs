@@ -98,3 +98,45 @@ impl WriteFile for MemoryWrite {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &MemoryFiles, path: &str, offset: u64, max: usize) -> Vec<u8> {
+        let mut file = files.open(Path::new(path), offset).unwrap();
+        let mut bytes = Vec::new();
+        loop {
+            let before = bytes.len();
+            match file.poll_read(&mut bytes, max).unwrap() {
+                ReadPoll::Data(count) => assert_eq!(bytes.len() - before, count),
+                ReadPoll::Pending => assert_eq!(bytes.len(), before),
+                ReadPoll::End => return bytes,
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_whole_whatever_its_reads_give() {
+        let contents: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+        let files = MemoryFiles::default().with("a/b", contents.clone());
+        for (offset, max) in [(0, 1), (7, 4096), (9_999, 10), (10_000, 10), (20_000, 10)] {
+            let expected = contents.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
+            assert_eq!(read(&files, "a/b", offset, max), expected);
+        }
+    }
+
+    #[test]
+    fn clones_share_what_is_written_and_patterns_find_it() {
+        let files = MemoryFiles::default().with("in/2.csv", "x").with("in/1.csv", "y");
+        let mut file = files.clone().create(Path::new("out/1.csv")).unwrap();
+        file.write(b"one ").unwrap();
+        file.write(b"two").unwrap();
+        assert!(file.poll_close().unwrap());
+        assert_eq!(files.read("out/1.csv").unwrap(), b"one two");
+        assert_eq!(files.len(Path::new("out/1.csv")).unwrap(), 7);
+        let found = files.list("in/*.csv").unwrap();
+        assert_eq!(found, [PathBuf::from("in/1.csv"), PathBuf::from("in/2.csv")]);
+        assert!(files.open(Path::new("nowhere"), 0).is_err());
+    }
+}

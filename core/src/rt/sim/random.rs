@@ -41,3 +41,29 @@ impl Random {
         self.next() % times == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sequence_is_that_of_the_paper() {
+        // The first outputs for seed 1234567, as other implementations give them.
+        let mut random = Random::new(1_234_567);
+        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973];
+        assert_eq!([random.next(), random.next()], expected);
+    }
+
+    #[test]
+    fn numbers_stay_below_their_bounds_and_reach_them() {
+        let mut random = Random::new(7);
+        for bound in [1, 2, 3, 300] {
+            let thrown: Vec<u32> = (0..20_000).map(|_| random.small(bound)).collect();
+            assert_eq!(thrown.iter().min(), Some(&0));
+            assert_eq!(thrown.iter().max(), Some(&(bound - 1)));
+        }
+        assert!((0..1_000).all(|_| random.below(5) < 5));
+        let often = (0..16_000).filter(|_| random.one_in(16)).count();
+        assert!((800..1_200).contains(&often), "{often}");
+    }
+}
