@@ -150,7 +150,7 @@ fn read<T: Record>(view: PageView<'_, T>) -> Vec<Item<T>> {
 /// The bytes of a page that mean something.
 fn meaning<T: Record>(view: PageView<'_, T>) -> (Vec<u8>, Vec<u8>) {
     let slots = view.bytes.len() - SLOT * view.len();
-    (view.bytes[HEADER..view.fill.end as usize].to_vec(), view.bytes[slots..].to_vec())
+    (view.bytes[HEADER..view.fill.end].to_vec(), view.bytes[slots..].to_vec())
 }
 
 /// Two pages, one of them dirty, take and refuse the same elements as arithmetic says, and are equal bit for bit.
