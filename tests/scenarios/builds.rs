@@ -156,7 +156,7 @@ fn settings_out_of_bounds_are_refused() {
         t.source("numbers", numbers()).without_event_time().sink("out", Blackhole);
         Ok(())
     };
-    let said = |engine: thalweg::api::EngineBuilder| {
+    let said = |engine: thalweg::control::EngineBuilder| {
         engine.driver(Driver::Plain).build().run("refused", job).unwrap_err().to_string()
     };
     let workers = "the job cannot be built\n  setting of \"workers\": a job has 1 to 256 workers";

@@ -17,9 +17,10 @@ use hdrhistogram::Histogram;
 
 use super::{OpenContext, Polled, Source, SplitReader};
 use crate::error::OperatorFault;
+use crate::metrics::TaskCounters;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::task::{
-    Choice, Done, PollOutcome, StepContext, Task, TaskCounters, Work, latency_histogram,
+    Choice, Done, PollOutcome, StepContext, Task, Work, latency_histogram,
 };
 use crate::raw::page::Control;
 use crate::record::Record;
