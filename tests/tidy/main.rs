@@ -48,7 +48,7 @@ const TOP_LEVEL: [&str; 9] = [
 ];
 
 /// Which endings a folder may hold; `*` is any. A file is fine if one line allows it.
-const FILE_TYPES: [(&str, &[&str]); 12] = [
+const FILE_TYPES: [(&str, &[&str]); 13] = [
     ("core", &["rs", "toml", "md"]),
     ("storage", &["rs", "toml", "md"]),
     ("bench", &["rs", "toml", "md"]),
