@@ -3,4 +3,11 @@
 
 mod windows;
 mod keyed_state;
+mod stateless;
+mod joins;
+mod idleness;
+mod failures;
+mod builds;
+mod backpressure;
+mod replay;
 mod departures;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shares};
 
-use super::driver::{Loop, Next, Seat, Shared, system_files};
+use super::driver::{Loop, Next, Seat, Shared, guarded, system_files};
 use crate::error::{JobError, Result};
 use crate::runtime::worker::WorkerEnd;
 
@@ -92,9 +92,10 @@ async fn turn_in_own_queue(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
 }
 
 async fn turn_until_end(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
-    let mut turning = Loop::new(seat, shared, system_files())?;
+    let worker = seat.worker;
+    let mut turning = guarded(worker, || Loop::new(seat, shared, system_files()))?;
     let mut turns = 0;
-    while turning.turn(true)? == Next::Again {
+    while guarded(worker, || turning.turn(true))? == Next::Again {
         turns += 1;
         if turns == TURNS_BETWEEN_YIELDS {
             turns = 0;

@@ -150,7 +150,7 @@ fn read<T: Record>(view: PageView<'_, T>) -> Vec<Item<T>> {
 /// The bytes of a page that mean something.
 fn meaning<T: Record>(view: PageView<'_, T>) -> (Vec<u8>, Vec<u8>) {
     let slots = view.bytes.len() - SLOT * view.len();
-    (view.bytes[HEADER..view.fill.end as usize].to_vec(), view.bytes[slots..].to_vec())
+    (view.bytes[HEADER..view.fill.end].to_vec(), view.bytes[slots..].to_vec())
 }
 
 /// Two pages, one of them dirty, take and refuse the same elements as arithmetic says, and are equal bit for bit.
@@ -361,18 +361,19 @@ fn a_page_made_for_a_value_holds_it() {
 }
 
 #[test]
-fn the_oldest_origin_of_a_page_counts_and_zero_is_none() {
+fn a_page_keeps_the_origin_of_its_oldest_element() {
     let mut page = PageBuf::<u64>::new(256);
-    page.stamp(0);
-    assert_eq!(page.origin_ns(), 0);
-    page.stamp(7);
-    page.stamp(9);
-    page.stamp(0);
-    assert_eq!(page.view().origin_ns(), 7);
-    page.stamp(5);
-    assert_eq!(page.view().origin_ns(), 5);
-    let (mut tx, mut rx) = page_ring(1, 256);
+    // Nothing is in the page yet: the last word counts.
+    for origin_ns in [3, 0, 9, 7] {
+        page.stamp(origin_ns);
+        assert_eq!(page.origin_ns(), origin_ns);
+    }
     assert!(page.push(&1, EventTime::MIN, KeyHash(0)));
+    for (origin_ns, oldest) in [(9, 7), (0, 7), (5, 5)] {
+        page.stamp(origin_ns);
+        assert_eq!(page.view().origin_ns(), oldest);
+    }
+    let (mut tx, mut rx) = page_ring(1, 256);
     assert!(tx.adopt(&page) && tx.publish());
     assert_eq!(rx.front().unwrap().origin_ns(), 5);
 }
