@@ -39,6 +39,10 @@ impl<T: Record> LaneRx<T> {
     }
 }
 
+/// Pages that a lane has from the start for what waits, so that a ring which is full for the first time after hours costs no
+/// allocation: a step reads at most a page, and its output is seldom more than two for one receiver.
+const WAITING_PAGES: usize = 2;
+
 /// The sending end of a lane.
 #[derive(Debug)]
 pub(crate) struct Lane<T: Record> {
@@ -63,7 +67,8 @@ impl<T: Record> Lane<T> {
         page_bytes: usize,
     ) -> Self {
         let waiting = VecDeque::with_capacity(4);
-        let spare = Vec::with_capacity(4);
+        let mut spare = Vec::with_capacity(4);
+        spare.resize_with(WAITING_PAGES, || PageBuf::new(page_bytes));
         Self { tx, large, receiver, page_bytes, waiting, sealed: false, spare, origin_ns: 0 }
     }
 
