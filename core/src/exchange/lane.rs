@@ -182,10 +182,8 @@ impl<T: Record> Lane<T> {
 
     fn publish(&mut self) -> bool {
         let published = self.tx.publish();
-        if published {
-            if let Some(receiver) = &self.receiver {
-                receiver.ring();
-            }
+        if let Some(receiver) = self.receiver.as_ref().filter(|_| published) {
+            receiver.ring();
         }
         published
     }

@@ -61,7 +61,7 @@ pub(super) fn dot(graph: &Graph) -> String {
     }
     for edge in &graph.edges {
         let output = graph.nodes[edge.from].outputs[edge.output];
-        let label = quoted(&[output, &way(edge)].join(" ").trim().to_owned());
+        let label = quoted([output, &way(edge)].join(" ").trim());
         let style = if edge.pattern == Pattern::Forward { "solid" } else { "bold" };
         writeln!(dot, "  n{} -> n{} [label={label}, style={style}];", edge.from, edge.to)
             .expect("invariant: memory");

@@ -133,11 +133,15 @@ unsafe fn copy(from: &[u8], to: *mut u8) {
         // SAFETY: the caller has at least `N` bytes on both sides.
         let first = unsafe { from.cast::<[u8; N]>().read() };
         // SAFETY: as above.
-        let last = unsafe { from.add(len - N).cast::<[u8; N]>().read() };
+        let from_last = unsafe { from.add(len - N) };
+        // SAFETY: as above.
+        let last = unsafe { from_last.cast::<[u8; N]>().read() };
+        // SAFETY: as above.
+        let to_last = unsafe { to.add(len - N) };
         // SAFETY: as above.
         unsafe { to.cast::<[u8; N]>().write(first) };
         // SAFETY: as above.
-        unsafe { to.add(len - N).cast::<[u8; N]>().write(last) };
+        unsafe { to_last.cast::<[u8; N]>().write(last) };
     }
     let from = from.as_ptr();
     match len {
@@ -190,9 +194,10 @@ impl Fill {
         time: impl FnOnce(&Rec<T>) -> EventTime,
     ) -> bool {
         let Some((start, end)) = self.serialize(page, value) else { return false };
-        // SAFETY: `serialize` has just written the whole archive of a `T` to these bytes, inside the page and at an
-        // offset aligned to `T::ALIGN` in a page aligned to 64.
-        let at = time(unsafe { Rec::from_archive(page.get_unchecked(start..end)) });
+        // SAFETY: `serialize` has just written to these bytes, so they are inside the page.
+        let archive = unsafe { page.get_unchecked(start..end) };
+        // SAFETY: they are the whole archive of a `T`, at an offset aligned to `T::ALIGN` in a page aligned to 64.
+        let at = time(unsafe { Rec::from_archive(archive) });
         self.commit(page, end, Slot { at: at.as_nanos(), hash: 0, end: 0, kind: RECORD });
         true
     }

@@ -12,11 +12,14 @@ use crate::record::Record;
 use crate::source::OpenContext;
 use crate::time::EventTime;
 
+/// What one worker has received, with event times.
+type Timed<T> = Vec<(EventTime, T)>;
+
 /// The handle to what a [`Collect`] sink has received.
 #[derive(Debug)]
 pub struct Collected<T> {
     /// One list for each worker. The lock is taken once a batch, by the worker and after the job by the reader.
-    values: Arc<Mutex<Vec<Vec<(EventTime, T)>>>>,
+    values: Arc<Mutex<Vec<Timed<T>>>>,
 }
 
 impl<T> Clone for Collected<T> {

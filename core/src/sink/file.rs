@@ -146,6 +146,7 @@ impl<T: Record + Serialize> SinkWriter<T> for FileWriter<T> {
 }
 
 /// The encoder of the file's format.
+#[expect(clippy::large_enum_variant, reason = "one for each file, and never moved")]
 enum AnyEncoder<T> {
     Csv(CsvEncoder<T>),
     Json(JsonEncoder<T>),

@@ -178,9 +178,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             let split = &mut self.open[slot];
             let due = usize::try_from(WATERMARK_STRIDE - split.since_watermark).unwrap_or(limit);
             let wanted = due.min(limit - total);
-            let generator = split
-                .reads_records
-                .then(|| &mut *split.generator as &mut dyn WatermarkGenerator<S::Out>);
+            let generator = match split.reads_records {
+                true => Some(&mut *split.generator as &mut dyn WatermarkGenerator<S::Out>),
+                false => None,
+            };
             let mut emitter = Emitter {
                 out: &mut self.out,
                 generator,

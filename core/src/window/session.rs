@@ -86,7 +86,6 @@ where
     F: FnMut(&mut V, &Rec<T>) + 'static,
     M: FnMut(&mut V, V) + 'static,
 {
-    #[expect(clippy::too_many_arguments, reason = "the fields, each of its own type")]
     pub(crate) fn new(
         session: Session,
         selector: Rc<S>,

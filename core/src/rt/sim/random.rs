@@ -38,7 +38,7 @@ impl Random {
 
     /// True once in `times` on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
-        self.next() % times == 0
+        self.next().is_multiple_of(times)
     }
 }
 
