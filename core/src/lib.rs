@@ -105,11 +105,13 @@ pub mod sink;
 #[cfg(not(loom))]
 pub mod plan;
 #[cfg(not(loom))]
+pub mod api;
+#[cfg(not(loom))]
 pub mod runtime;
 #[cfg(not(loom))]
 pub mod rt;
 #[cfg(not(loom))]
-pub mod api;
+pub mod control;
 #[cfg(not(loom))]
 pub mod prelude;
 

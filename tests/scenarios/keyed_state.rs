@@ -25,7 +25,7 @@ fn list(values: &mut Vec<i64>, id: u64, value: i64) -> Option<(u64, Vec<i64>)> {
     if value % 32 == 0 {
         values.clear();
     }
-    (id % 3 == 0).then(|| (id, values.clone()))
+    id.is_multiple_of(3).then(|| (id, values.clone()))
 }
 
 /// All texts so far.
@@ -50,7 +50,7 @@ fn run_totals(on: On, splits: &Splits) -> Vec<(u64, Totals)> {
             .sink("out", handle.sink());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     sorted(out.take())
 }
 
@@ -67,7 +67,7 @@ fn run_lists(on: On, splits: &Splits) -> Vec<(u64, Vec<i64>)> {
             .sink("out", handle.sink());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     sorted(out.take())
 }
 
@@ -82,7 +82,7 @@ fn run_notes(on: On, splits: &Splits) -> Vec<(u64, String)> {
             .sink("out", handle.sink());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     sorted(out.take())
 }
 

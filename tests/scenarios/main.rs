@@ -1,5 +1,13 @@
 //! Whole jobs, on every driver, against slow and obviously right oracles.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
 mod keyed_state;
+mod stateless;
+mod joins;
+mod idleness;
+mod failures;
+mod builds;
+mod backpressure;
+mod replay;
 mod departures;

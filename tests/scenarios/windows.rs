@@ -87,7 +87,7 @@ fn run(
         results.sink("results", on_time.sink());
         Ok(())
     })
-    .unwrap();
+    .expect("the job runs");
     Found {
         outcome: Outcome { on_time: sorted(on_time.take()), late: sorted(late.take()) },
         again: (again.take().iter().sum(), too_late.take().len()),

@@ -6,7 +6,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use thalweg::api::{EngineBuilder, SourceStream};
+use thalweg::api::SourceStream;
+use thalweg::control::EngineBuilder;
 use thalweg::error::JobError;
 use thalweg::metrics::JobReport;
 use thalweg::prelude::*;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::thread::sleep;
 use std::time::Duration;
 
-use thalweg::api::JobHandle;
+use thalweg::control::JobHandle;
 use thalweg::metrics::Snapshot;
 use thalweg::time::EventTime;
 

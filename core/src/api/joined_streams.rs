@@ -8,12 +8,12 @@ use crate::error::BuildError;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
 use crate::operator::chain::Chain;
-use crate::operator::join::{JoinOutputs, WindowJoin};
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::state::ListPanes;
 use crate::window::Tumbling;
+use crate::window::join::{JoinOutputs, WindowJoin};
 
 /// What a join gives: pairs, and on each side the records that came too late for their window.
 #[derive(Debug)]

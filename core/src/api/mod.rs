@@ -1,4 +1,4 @@
-//! How a job is written: a [`Topology`], streams of records, and the [`Engine`] that runs it.
+//! How a job is written: a [`Topology`] and the streams that start in it.
 
 mod topology;
 mod source_stream;
@@ -6,9 +6,7 @@ mod stream;
 mod keyed_stream;
 mod windowed_stream;
 mod joined_streams;
-mod engine;
 
-pub use engine::{Engine, EngineBuilder, JobHandle};
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use source_stream::SourceStream;

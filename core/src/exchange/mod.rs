@@ -19,7 +19,6 @@
 //! No linger timers: a page leaves when it is full, when its receiver has nothing else to read, or when the sender runs dry.
 
 pub(crate) mod partition;
-pub(crate) mod outlet;
 pub(crate) mod lane;
 pub(crate) mod inbox;
 pub(crate) mod mesh;

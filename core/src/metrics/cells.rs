@@ -5,8 +5,22 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-use crate::operator::task::TaskCounters;
 use crate::time::EventTime;
+
+/// Counts of one task, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TaskCounters {
+    /// Records read or polled.
+    pub records_in: u64,
+    /// Records emitted, over all outputs.
+    pub records_out: u64,
+    /// Records that came after their window had closed.
+    pub late: u64,
+    /// Records that could not be decoded.
+    pub rejected: u64,
+    /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
+    pub watermark_ns: i64,
+}
 
 /// The counters of one task, as its worker last published them.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 mod cells;
 mod report;
 
-pub(crate) use cells::{Metrics, WorkerCells};
+pub(crate) use cells::{Metrics, TaskCounters, WorkerCells};
 pub use cells::{OperatorSnapshot, Snapshot};
 pub(crate) use report::OperatorTotals;
 pub use report::{JobReport, OperatorReport};

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::cells::OperatorSnapshot;
-use crate::operator::task::TaskCounters;
+use super::cells::{OperatorSnapshot, TaskCounters};
 
 /// One task's totals.
 #[derive(Debug)]

@@ -9,13 +9,13 @@
 pub(crate) mod task;
 pub(crate) mod chain;
 pub(crate) mod output;
+pub(crate) mod outlet;
 pub(crate) mod map;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
-pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::error::OperatorFault;
-use crate::exchange::outlet::Outlet;
+use crate::operator::outlet::Outlet;
 use crate::raw::page::{Control, PageBuf};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};

@@ -19,6 +19,7 @@ use super::{Input, Operator, Progress};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::exchange::inbox::{Arrivals, Inbox};
+use crate::metrics::TaskCounters;
 use crate::raw::page::Control;
 use crate::record::Record;
 use crate::time::watermark::MergedTime;
@@ -76,21 +77,6 @@ pub(crate) struct StepContext<'a> {
     pub(crate) now_ns: u64,
     /// The clock as it is; for measuring only.
     pub(crate) clock: &'a dyn Clock,
-}
-
-/// Counts of one task, for metrics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TaskCounters {
-    /// Records read or polled.
-    pub records_in: u64,
-    /// Records emitted, over all outputs.
-    pub records_out: u64,
-    /// Records that came after their window had closed.
-    pub late: u64,
-    /// Records that could not be decoded.
-    pub rejected: u64,
-    /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
-    pub watermark_ns: i64,
 }
 
 /// A task, whatever its types: dyn per batch.

@@ -1,6 +1,7 @@
 //! What all drivers share: build the workers' parts, and the loop that turns one worker.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::raw::doorbell::{Doorbell, Ringer};
 use crate::runtime::Decision;
-use crate::runtime::worker::{Turn, Worker, WorkerEnd};
+use crate::runtime::worker::{Turn, Worker, WorkerEnd, panic_message};
 use crate::time::Clock;
 
 /// A job's function, shared by the threads that build workers from it.
@@ -260,6 +261,14 @@ impl Loop {
 
 /// A sleeping worker looks around this often even if nobody rings: pages of its own that wait for room are not rung for.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+
+/// Calls `run`; a panic in it, of the job's function or of the engine, is an error like another, so that the other workers stop too.
+pub(crate) fn guarded<R>(worker: usize, run: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let operator = format!("worker {worker}");
+        Err(JobError::Panic { operator, message: panic_message(&*payload) })
+    })
+}
 
 /// Access to files for a driver that has nothing better.
 pub(crate) fn system_files() -> Rc<dyn Files> {

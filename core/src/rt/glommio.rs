@@ -5,13 +5,14 @@
 //!
 //! # Not here
 //!
-//! None of glommio's channels (a record takes 7 us and more through them) and none of its timers.
+//! None of glommio's channels (a record takes 7 us and more through them) and none of its timers, but for one that keeps it awake.
 
 use std::io;
+use std::time::Duration;
 
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shares};
 
-use super::driver::{Loop, Next, Seat, Shared, system_files};
+use super::driver::{Loop, Next, Seat, Shared, guarded, system_files};
 use crate::error::{JobError, Result};
 use crate::runtime::worker::WorkerEnd;
 
@@ -20,6 +21,14 @@ const IO_MEMORY_BYTES: usize = 1 << 20;
 const RING_DEPTH: usize = 64;
 /// Turns between two looks of the executor at its own queues.
 const TURNS_BETWEEN_YIELDS: u32 = 256;
+
+/// How long the worker may run before the reactor is due.
+const PREEMPT: Duration = Duration::from_millis(1);
+/// glommio 0.9 takes "preempted before any task ran" for "no task can run", and then sleeps for as long as no I/O ends (`run_task_queues` in its
+/// executor). A thread that the system puts off for the length of the preempt timer at that point meets it, about once in 10,000 yields on a
+/// busy machine. A timer that always runs bounds that sleep; until it does, at the start, the preempt timer is too long to be met.
+const HEARTBEAT: Duration = Duration::from_millis(2);
+const PREEMPT_AT_START: Duration = Duration::from_secs(10);
 
 /// An executor's thread.
 pub(crate) struct Thread {
@@ -56,9 +65,10 @@ pub(crate) fn start(shared: &Shared, seat: Seat, core: Option<usize>) -> io::Res
         .name(&format!("thalweg-{}", seat.worker))
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(RING_DEPTH)
-        .preempt_timer(std::time::Duration::from_millis(1))
+        .preempt_timer(PREEMPT_AT_START)
         .spawn(move || async move {
-            let end = turn_until_end(seat, &shared).await;
+            glommio::spawn_local(beat()).detach();
+            let end = turn_in_own_queue(seat, shared.clone()).await;
             flag.store(true, std::sync::atomic::Ordering::Release);
             end.map_err(|error: JobError| shared.fail(error)).ok()
         })
@@ -66,10 +76,26 @@ pub(crate) fn start(shared: &Shared, seat: Seat, core: Option<usize>) -> io::Res
     Ok(Thread { handle, ended })
 }
 
-async fn turn_until_end(seat: Seat, shared: &Shared) -> Result<WorkerEnd> {
-    let mut turning = Loop::new(seat, shared.clone(), system_files())?;
+async fn beat() {
+    loop {
+        glommio::timer::sleep(HEARTBEAT).await;
+    }
+}
+
+/// Turns the worker in a queue that is preempted after [`PREEMPT`].
+async fn turn_in_own_queue(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
+    let latency = Latency::Matters(PREEMPT);
+    let queue = glommio::executor().create_task_queue(Shares::default(), latency, "worker");
+    glommio::spawn_local_into(turn_until_end(seat, shared), queue)
+        .expect("invariant: the queue was made above")
+        .await
+}
+
+async fn turn_until_end(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
+    let worker = seat.worker;
+    let mut turning = guarded(worker, || Loop::new(seat, shared, system_files()))?;
     let mut turns = 0;
-    while turning.turn(true)? == Next::Again {
+    while guarded(worker, || turning.turn(true))? == Next::Again {
         turns += 1;
         if turns == TURNS_BETWEEN_YIELDS {
             turns = 0;

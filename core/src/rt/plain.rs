@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use super::driver::{Loop, Next, Seat, Shared, system_files};
+use super::driver::{Loop, Next, Seat, Shared, guarded, system_files};
 use crate::error::{JobError, Result};
 use crate::runtime::worker::WorkerEnd;
 
@@ -25,7 +25,7 @@ fn run(seat: Seat, shared: &Shared, core: Option<usize>) -> Option<WorkerEnd> {
         shared.fail(JobError::Worker { worker, source });
         return None;
     }
-    turn_until_end(seat, shared).map_err(|error| shared.fail(error)).ok()
+    guarded(worker, || turn_until_end(seat, shared)).map_err(|error| shared.fail(error)).ok()
 }
 
 fn turn_until_end(seat: Seat, shared: &Shared) -> Result<WorkerEnd> {

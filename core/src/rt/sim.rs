@@ -161,6 +161,8 @@ impl Sim {
             journal.workers.iter().map(|decisions| decisions.iter().copied().collect()).collect();
         while left.iter().any(|decisions| !decisions.is_empty()) {
             let mut progress = false;
+            // Also those that have nothing left to decide: others wait for their last pages.
+            workers.iter_mut().for_each(Worker::drain);
             for (worker, decisions) in workers.iter_mut().zip(&mut left) {
                 while let Some(decision) = decisions.front().copied() {
                     if !worker.can_replay(decision) {
@@ -171,9 +173,10 @@ impl Sim {
                     progress = true;
                 }
             }
+            let waiting: Vec<_> = left.iter().map(|decisions| decisions.front()).collect();
             assert!(
                 progress,
-                "the recorded decisions wait for each other: the journal is not whole"
+                "the recorded decisions wait for each other: the journal is not whole: {waiting:?}"
             );
         }
         Ok(finish(workers, &shared, clock.now_ns()))

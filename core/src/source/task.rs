@@ -17,9 +17,10 @@ use hdrhistogram::Histogram;
 
 use super::{OpenContext, Polled, Source, SplitReader};
 use crate::error::OperatorFault;
+use crate::metrics::TaskCounters;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::task::{
-    Choice, Done, PollOutcome, StepContext, Task, TaskCounters, Work, latency_histogram,
+    Choice, Done, PollOutcome, StepContext, Task, Work, latency_histogram,
 };
 use crate::raw::page::Control;
 use crate::record::Record;
@@ -168,6 +169,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     /// Polls slot `slot` for `limit` records, in pieces that end where a watermark is due.
     fn poll(&mut self, slot: usize, work: Work) -> Result<(u32, Polled), OperatorFault> {
         let limit = work.limit as usize;
+        if limit == 0 {
+            // A replay of a poll that found nothing: the reader is not asked, it may have something by now.
+            return Ok((0, Polled::Dry));
+        }
         let mut total = 0;
         loop {
             let split = &mut self.open[slot];
@@ -356,6 +361,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             return Ok(Done { amount: 0, outcome: PollOutcome::End, counts: true });
         }
         self.open_slots()?;
+        // A poll that finds nothing makes a watermark of what came before it; a recording must mention it.
+        let is_unsaid = self.open[slot].since_watermark > 0;
         let polled_ns = context.clock.now_ns();
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work)?;
@@ -363,18 +370,12 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if let Some(origin_ns) = self.open[slot].reader.origin_ns() {
             self.out.stamp(origin_ns);
         }
-        // A watermark that is made because the split has run dry changes what follows, also without a record.
-        let is_due = self.open[slot].since_watermark > 0;
-        let mut counts = amount > 0;
         let outcome = match polled {
             Polled::End => {
                 self.on_end(slot)?;
                 PollOutcome::End
             }
-            Polled::Dry => {
-                counts |= is_due;
-                self.on_dry(slot, amount, work, context.now_ns)
-            }
+            Polled::Dry => self.on_dry(slot, amount, work, context.now_ns),
             Polled::More | Polled::Pending => match work.replay {
                 Some(PollOutcome::Dry | PollOutcome::Idle) => {
                     self.on_dry(slot, amount, work, context.now_ns)
@@ -387,7 +388,11 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
-        counts |= matches!(outcome, PollOutcome::Idle | PollOutcome::End);
+        let counts = match outcome {
+            PollOutcome::Full => amount > 0,
+            PollOutcome::Dry => amount > 0 || is_unsaid,
+            PollOutcome::Idle | PollOutcome::End => true,
+        };
         Ok(Done { amount, outcome, counts })
     }
 

@@ -1,8 +1,10 @@
 //! How watermarks are made, per split: bounded disorder, monotonic, punctuated, custom; and idleness.
 //!
 //! A watermark `w` says: no record with an event time before `w` is expected any more. It is made after every
-//! [`WATERMARK_STRIDE`] records of a split and whenever the split runs dry, so for a bounded input which records are
-//! late is a property of the input, not of batch sizes, worker counts or timing.
+//! [`WATERMARK_STRIDE`] records of a split and whenever the split runs dry, and travels in order with the records. So up to the
+//! first exchange of a bounded input that is one split, which records are late is a property of the input: batch sizes, worker
+//! counts and timing do not show. With several splits they progress at their own pace, and which of two splits is ahead is a matter of timing; then a
+//! record can be late only if it is late in its own split.
 
 use std::time::Duration;
 

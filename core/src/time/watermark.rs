@@ -41,7 +41,7 @@ impl MergedTime {
 
     /// Says that no record will come on `input`: it does not hold event time back, even before its end has come.
     pub(crate) fn ignore(&mut self, input: usize) {
-        self.inputs[input].idle = true;
+        self.inputs[input].watermark = EventTime::MAX;
     }
 
     /// The merged watermark.
@@ -77,7 +77,8 @@ impl MergedTime {
         // end comes; were it the only one that is not idle, event time would end with it.)
         let open = || self.inputs.iter().filter(|input| !input.is_through());
         let busy = || open().filter(|input| !input.idle);
-        let idle = busy().next().is_none();
+        // When all are through, what is left is the end, not idleness.
+        let idle = open().next().is_some() && busy().next().is_none();
         let least = busy().map(|input| input.watermark).min();
         // When all are idle, time still follows the farthest of the idle inputs: each of them has promised that much,
         // and none of them holds the others back.

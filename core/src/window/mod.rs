@@ -9,6 +9,7 @@
 mod assigner;
 pub(crate) mod tumbling;
 pub(crate) mod session;
+pub(crate) mod join;
 
 pub use assigner::{Session, TimeWindow, Tumbling};
 pub use session::{OpenSession, SessionResult};

@@ -108,7 +108,7 @@ impl TwoStages {
         for bid in self.splits.iter().flatten() {
             let count = counts.entry(&bid.bidder).or_default();
             *count += 1;
-            if *count % 5 != 0 && !late.contains(&bid.id) {
+            if !count.is_multiple_of(5) && !late.contains(&bid.id) {
                 let sum = windows.entry((self.start_of(bid.at), bid.auction)).or_default();
                 sum.bids += 1;
                 sum.counts += *count;
@@ -156,7 +156,7 @@ impl Job for TwoStages {
             .filter_map_with_state("bids by bidder", |count: &mut u64, bid| {
                 *count += 1;
                 let (at, id, auction) = (bid.at(), bid.id(), bid.auction());
-                (*count % 5 != 0).then(|| Counted { at, id, auction, count: *count })
+                (!count.is_multiple_of(5)).then_some(Counted { at, id, auction, count: *count })
             })
             .key_by_value(|counted| counted.auction())
             .window("counts by auction", Tumbling::of(self.width))

@@ -41,8 +41,22 @@ const STEPS: &[Step] = &[
         obstacle: nothing,
     },
     Step {
+        name: "sim",
+        proves: "two thousand seeded schedules of whole jobs give what a sequential pass gives, and repeat themselves",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-tests --bin sim -- --seeds 2000",
+        obstacle: nothing,
+    },
+    Step {
+        name: "job",
+        proves: "the README's job runs on the data that comes with it",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg --example departures",
+        obstacle: nothing,
+    },
+    Step {
         name: "loom",
-        proves: "no interleaving of two cores breaks a ring, a page or a wake-up",
+        proves: "no interleaving of two cores breaks a ring or loses a wake-up",
         env: &[("RUSTFLAGS", "--cfg loom")],
         // A target folder of its own: the flag would otherwise rebuild everything, twice a run.
         command: "cargo test -p thalweg --lib --release --locked --target-dir target/loom raw::",

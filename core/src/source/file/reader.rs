@@ -43,7 +43,7 @@ enum State {
     /// Every record is emitted.
     Decoded,
     /// A line is bad, and its number is being counted.
-    Failing(LineCount),
+    Failing(Box<LineCount>),
 }
 
 /// Pieces that one poll reads at most, so that a long stretch of bad lines does not hold up the worker.
@@ -131,7 +131,7 @@ impl<T: Record + DeserializeOwned> FileReader<T> {
         match fault {
             FileSourceError::Line { bad: bad @ BadLine { line: None, .. }, .. } => {
                 let count = LineCount::start(&*self.files, &self.path, bad)?;
-                self.state = State::Failing(count);
+                self.state = State::Failing(Box::new(count));
                 Ok(Polled::Pending)
             }
             known => Err(known),

@@ -3,9 +3,9 @@
 //! Generic per record, dyn per batch: the loop over a page is one monomorphised loop, reached through one call of a
 //! boxed [`Outlet`] for the whole page.
 
-use super::lane::Lane;
-use super::partition::Route;
 use crate::error::OperatorFault;
+use crate::exchange::lane::Lane;
+use crate::exchange::partition::Route;
 use crate::operator::chain::{Chain, Emit};
 use crate::raw::page::{Element, PageView};
 use crate::raw::scratch::Scratch;
@@ -15,7 +15,7 @@ use crate::time::EventTime;
 
 /// One consumer of an operator's output.
 pub(crate) trait Outlet<T: Record> {
-    /// Takes every element of the page; never refuses (see [`super::lane`]).
+    /// Takes every element of the page; never refuses (see [`crate::exchange::lane`]).
     fn page(&mut self, page: PageView<'_, T>) -> Result<(), OperatorFault>;
     /// Ends open pages; true if one was published.
     fn flush(&mut self) -> bool;

@@ -10,15 +10,15 @@
 
 use std::rc::Rc;
 
-use super::output::{AnyOutput, Output};
-use super::{Input, Operator, Progress};
+use super::Tumbling;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
+use crate::operator::output::{AnyOutput, Output};
+use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::ListPanes;
 use crate::time::EventTime;
-use crate::window::Tumbling;
 
 /// One side: what it has brought, and what came too late.
 struct Side<T: Record, S> {
@@ -38,7 +38,7 @@ pub(crate) struct WindowJoin<A: Record, B: Record, SA, SB, F, U: Record> {
     key: KeyScratch,
 }
 
-super::opaque_debug!(WindowJoin<A: Record, B: Record, SA, SB, F, U: Record>);
+crate::operator::opaque_debug!(WindowJoin<A: Record, B: Record, SA, SB, F, U: Record>);
 
 /// The outputs of a join, for its constructor.
 pub(crate) struct JoinOutputs<A: Record, B: Record, U: Record> {

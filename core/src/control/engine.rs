@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::topology::{Topology, build};
+use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::metrics::{JobReport, Snapshot};

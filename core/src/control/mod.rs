@@ -1,0 +1,5 @@
+//! Everything that is not per record: the [`Engine`] that runs jobs, and the handle to a job that runs.
+
+mod engine;
+
+pub use engine::{Engine, EngineBuilder, JobHandle};
