@@ -157,8 +157,10 @@ impl ArchiveWriter {
         let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
         debug_assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
         // Padding inside the root is zero (invariant 3). It is made on the stack, where the compiler sees which of the zeros are
-        // overwritten: most of the time all of them.
-        let mut root = MaybeUninit::<T::Archived>::zeroed();
+        // overwritten: most of the time all of them. Not by `zeroed`, whose result is moved here, and a move leaves padding behind.
+        let mut root = MaybeUninit::<T::Archived>::uninit();
+        // SAFETY: the pointer is to one `T::Archived`, on the stack.
+        unsafe { root.as_mut_ptr().write_bytes(0, 1) };
         // SAFETY: aligned, and every byte was initialised just now; relative pointers follow `position`, not the address.
         let place = unsafe { Place::new_unchecked(position, root.as_mut_ptr()) };
         value.resolve(resolver, place);

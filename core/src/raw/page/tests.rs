@@ -379,6 +379,17 @@ fn a_page_keeps_the_origin_of_its_oldest_element() {
 }
 
 #[test]
+fn padding_is_zero_in_every_part_of_a_record() {
+    let stamp = Stamp { country: 1, value: 2, colours: vec![3] };
+    let at = EventTime::from_nanos(1);
+    let stamped = Letter { at, subject: "s".into(), words: vec![], stamp: Some(stamp) };
+    let plain = Letter { stamp: None, ..stamped.clone() };
+    for letter in [stamped, plain] {
+        check_buf(1024, &[Op::Push(Item::Record(letter, 1, 1))]);
+    }
+}
+
+#[test]
 #[should_panic(expected = "is a record")]
 fn a_control_element_is_no_record() {
     let mut page = PageBuf::<u64>::new(256);
