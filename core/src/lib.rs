@@ -47,7 +47,7 @@
 //! | # | where | what happens |
 //! |---|---|---|
 //! | 1 | [`source`] | a split is polled for a bounded number of records, and never waited for |
-//! | 2 | [`format`] | bytes become values, which are serialised straight into the source's page |
+//! | 2 | [`mod@format`] | bytes become values, which are serialised straight into the source's page |
 //! | 3 | [`time`] | after every 64 records, and when the split runs dry, its watermark moves |
 //! | 4 | [`operator`] | the fused chain runs over the page, one loop, direct calls |
 //! | 5 | [`exchange`] | each result is copied into the open page of the worker that owns its key's group |

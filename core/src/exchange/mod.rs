@@ -2,7 +2,7 @@
 //!
 //! Every edge of a job is a set of lanes ([`lane`]), one for each pair of workers that it connects, each over a ring of its own;
 //! all are made before the first record arrives ([`mesh`]). An operator's output page goes through the fused chain into the
-//! lanes of each of its consumers ([`outlet`]); a consumer reads its lanes' pages in place ([`inbox`]).
+//! lanes of each of its consumers ([`crate::operator::outlet`]); a consumer reads its lanes' pages in place ([`inbox`]).
 //!
 //! * Arrives from: [`crate::operator`] and [`crate::source`], as pages of records and control elements.
 //! * Leaves to: [`crate::operator`], [`crate::window`] and [`crate::sink`], on the worker that owns the key group.

@@ -8,7 +8,7 @@
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
-//! * [`archive_table`]: archives as the values of keyed state.
+//! * `archive_table`: archives as the values of keyed state.
 
 pub(crate) mod atomic;
 mod region;

@@ -14,9 +14,9 @@
 //!
 //! 1. `HEADER <= end <= free <= len`, where `free` is the start of the last slot: archives and slots never overlap.
 //! 2. Slot `i` of kind `Record` in a page of `T` covers bytes that `write_archive::<T>` wrote, at the
-//!    alignment it chose: the only writers are [`PageWriter::push`] and [`PageWriter::push_archived`].
+//!    alignment it chose: the only writers are the `push` methods of [`PageBuf`] and [`PageTx`].
 //! 3. Padding between archives is zero, so equal inputs give equal pages, bit for bit.
-//! 4. A page is written by the owner of its [`PageWriter`] until it is sealed, and by nobody after.
+//! 4. A page is written by the owner of its [`PageBuf`] or [`PageTx`] until it is sealed, and by nobody after.
 //!
 //! # Not here
 //!

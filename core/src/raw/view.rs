@@ -6,7 +6,7 @@
 //! # Invariants
 //!
 //! 1. The bytes of a `Rec<T>` are one archive of `T`, whole, at an address aligned to `T::ALIGN`.
-//!    [`Rec::from_archive`] is the only way to one, and its callers are the page, the archive table
+//!    `Rec::from_archive` is the only way to one, and its callers are the page, the archive table
 //!    and the large record, which hold only what [`super::writer`] wrote.
 
 use std::fmt;

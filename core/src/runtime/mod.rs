@@ -1,4 +1,4 @@
-//! What turns the tasks: a [`Worker`] that does one decided thing at a time.
+//! What turns the tasks: a [`worker::Worker`] that does one decided thing at a time.
 
 pub(crate) mod decision;
 pub(crate) mod worker;

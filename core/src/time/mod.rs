@@ -2,7 +2,7 @@
 //!
 //! * [`EventTime`]: a point in time, nanoseconds since the Unix epoch.
 //! * [`Durations`]: `24.hours()`, `10.minutes()`, for window widths and bounds.
-//! * [`WatermarkStrategy`]: how a source says how far it has come; [`watermark`] merges what several say.
+//! * [`WatermarkStrategy`]: how a source says how far it has come; `watermark` merges what several say.
 //! * [`Clock`]: processing time, which is an input of a worker, not a property of a record.
 
 mod durations;
