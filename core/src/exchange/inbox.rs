@@ -49,24 +49,6 @@ impl<'a, T: Record> Records<'a, T> {
         self.page.origin_ns()
     }
 
-    /// The same records in runs of up to `length`.
-    pub(crate) fn chunks(self, length: usize) -> impl Iterator<Item = Records<'a, T>> {
-        let Self { page, from, to } = self;
-        (from..to).step_by(length).map(move |from| Self { page, from, to: to.min(from + length) })
-    }
-
-    /// The key hashes.
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = KeyHash> + Clone + use<'a, T> {
-        let Self { page, from, to } = *self;
-        (from..to).map(move |index| page.hash(index))
-    }
-
-    /// Event times and key hashes.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (EventTime, KeyHash)> + Clone + use<'a, T> {
-        let Self { page, from, to } = *self;
-        (from..to).map(move |index| (page.event_time(index), page.hash(index)))
-    }
-
     /// The records with their event times and key hashes.
     pub(crate) fn keyed(
         &self,

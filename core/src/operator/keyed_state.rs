@@ -7,9 +7,10 @@ use super::output::{AnyOutput, Output};
 use super::{Input, Operator};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
+use crate::operator::ahead::each_ahead;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
-use crate::state::{PREFETCH, ValueTable};
+use crate::state::ValueTable;
 
 /// Made by `KeyedStream::filter_map_with_state`.
 pub(crate) struct FilterMapWithState<T: Record, S, V: Record, F, U: Record> {
@@ -52,18 +53,19 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { selector, state, apply, out, key, .. } = self;
-        for chunk in run.chunks(PREFETCH) {
-            let hints = state.prefetch(chunk.hashes());
-            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
+        each_ahead(
+            run,
+            state,
+            |_, hash| hash,
+            |state, hint, (record, at, hash)| {
                 let bytes = selector.bytes(record, key);
-                let result = state.update((hash, hints.get(index)), bytes, V::default, |state| {
-                    apply(state, record)
-                });
+                let result =
+                    state.update((hash, hint), bytes, V::default, |value| apply(value, record));
                 if let Some(value) = result {
                     out.value(&value, at);
                 }
-            }
-        }
+            },
+        );
         Ok(())
     }
 }

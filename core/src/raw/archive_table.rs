@@ -11,9 +11,9 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Hint, Panes, Table};
+use thalweg_storage::{Panes, Table};
 
-pub(crate) use thalweg_storage::Cursor;
+pub(crate) use thalweg_storage::{Cursor, Hint};
 
 use super::scratch::Scratch;
 use super::view::Rec;
@@ -21,19 +21,14 @@ use super::writer;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
-/// Records whose state is prefetched together: enough to overlap the misses, few enough for the load buffers.
-pub(crate) const PREFETCH: usize = 32;
-
-/// What a prefetch found out about up to [`PREFETCH`] keys, in their order; stale hints are harmless.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Hints([Hint; PREFETCH]);
-
-impl Hints {
-    /// The hint of the n-th key.
-    #[inline]
-    pub(crate) fn get(&self, index: usize) -> Hint {
-        self.0[index]
-    }
+/// State whose memory can be asked for ahead of its use, in two steps: what leads to an entry, and the entry.
+pub(crate) trait Prefetch {
+    /// What addresses a value.
+    type Key: Copy;
+    /// First step.
+    fn bucket(&self, key: Self::Key);
+    /// Second step, when what the first one asked for is there. What it finds out makes the update cheaper; a stale hint is harmless.
+    fn entry(&self, key: Self::Key) -> Hint;
 }
 
 /// Where a key is, by its hash, and by what a prefetch found out if there was one.
@@ -97,19 +92,6 @@ impl<V: Record> ArchiveTable<V> {
         Self { table, scratch: Scratch::default() }
     }
 
-    /// Asks for the memory of the keys to come; what it found out makes the updates cheaper.
-    #[inline]
-    pub(crate) fn prefetch(&self, hashes: impl Iterator<Item = KeyHash> + Clone) -> Hints {
-        let mut hints = Hints::default();
-        for hash in hashes.clone() {
-            self.table.prefetch_bucket(hash.0);
-        }
-        for (hint, hash) in hints.0.iter_mut().zip(hashes) {
-            *hint = self.table.prefetch_entry(hash.0);
-        }
-        hints
-    }
-
     /// Changes the value of `key`, which is `default()` if there is none.
     ///
     /// Cost: two cache misses if not prefetched; deserialises and serialises the value.
@@ -130,6 +112,20 @@ impl<V: Record> ArchiveTable<V> {
     }
 }
 
+impl<V: Record> Prefetch for ArchiveTable<V> {
+    type Key = KeyHash;
+
+    #[inline(always)]
+    fn bucket(&self, hash: KeyHash) {
+        self.table.prefetch_bucket(hash.0);
+    }
+
+    #[inline(always)]
+    fn entry(&self, hash: KeyHash) -> Hint {
+        self.table.prefetch_entry(hash.0)
+    }
+}
+
 /// A table of values for each pane, dropped whole.
 #[derive(Debug)]
 pub(crate) struct ArchivePanes<V: Record> {
@@ -142,26 +138,6 @@ impl<V: Record> ArchivePanes<V> {
     pub(crate) fn new(panes: Panes) -> Self {
         assert!(panes.is_empty(), "invariant 1: nothing but archives is in the panes");
         Self { panes, scratch: Scratch::default() }
-    }
-
-    /// Asks for the memory of the (pane, key) pairs to come.
-    #[inline]
-    pub(crate) fn prefetch(
-        &self,
-        keys: impl Iterator<Item = (EventTime, KeyHash)> + Clone,
-    ) -> Hints {
-        let mut hints = Hints::default();
-        for (pane, hash) in keys.clone() {
-            if let Some(table) = self.panes.get(pane.as_nanos()) {
-                table.prefetch_bucket(hash.0);
-            }
-        }
-        for (hint, (pane, hash)) in hints.0.iter_mut().zip(keys) {
-            if let Some(table) = self.panes.get(pane.as_nanos()) {
-                *hint = table.prefetch_entry(hash.0);
-            }
-        }
-        hints
     }
 
     /// Changes the value of `key` in `pane`, which is `default()` if there is none.
@@ -193,6 +169,24 @@ impl<V: Record> ArchivePanes<V> {
     /// Forgets a pane and all it holds.
     pub(crate) fn drop_pane(&mut self, pane: EventTime) {
         self.panes.drop_pane(pane.as_nanos());
+    }
+}
+
+impl<V: Record> Prefetch for ArchivePanes<V> {
+    type Key = (EventTime, KeyHash);
+
+    #[inline(always)]
+    fn bucket(&self, (pane, hash): (EventTime, KeyHash)) {
+        if let Some(table) = self.panes.get(pane.as_nanos()) {
+            table.prefetch_bucket(hash.0);
+        }
+    }
+
+    #[inline(always)]
+    fn entry(&self, (pane, hash): (EventTime, KeyHash)) -> Hint {
+        self.panes
+            .get(pane.as_nanos())
+            .map_or_else(Hint::default, |table| table.prefetch_entry(hash.0))
     }
 }
 

@@ -6,7 +6,6 @@
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
 
-pub(crate) use crate::raw::archive_table::PREFETCH;
 pub(crate) use crate::raw::archive_table::{
-    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, ListPanes,
+    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, Hint, ListPanes, Prefetch,
 };

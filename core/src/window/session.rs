@@ -17,11 +17,12 @@ use std::time::Duration;
 use super::assigner::Session;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
+use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyHash, KeyScratch, Record};
-use crate::state::{PREFETCH, ValueTable};
+use crate::state::ValueTable;
 use crate::time::EventTime;
 
 /// What a session gives for one key.
@@ -227,12 +228,13 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { gap, selector, sessions, timers, add, merge, late, watermark, key, .. } = self;
-        for chunk in run.chunks(PREFETCH) {
-            let hints = sessions.prefetch(chunk.hashes());
-            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
+        each_ahead(
+            run,
+            sessions,
+            |_, hash| hash,
+            |sessions, hint, (record, at, hash)| {
                 let bytes = selector.bytes(record, key);
-                let place = (hash, hints.get(index));
-                let added = sessions.update(place, bytes, Vec::new, |open| {
+                let added = sessions.update((hash, hint), bytes, Vec::new, |open| {
                     add_record(open, at, *gap, *watermark, |v| add(v, record), &mut *merge)
                 });
                 match added {
@@ -247,8 +249,8 @@ where
                         late.record(record, at);
                     }
                 }
-            }
-        }
+            },
+        );
         Ok(())
     }
 }

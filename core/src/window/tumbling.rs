@@ -14,11 +14,12 @@ use std::rc::Rc;
 use super::assigner::Tumbling;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
+use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyScratch, Record};
-use crate::state::{Cursor, PREFETCH, ValuePanes};
+use crate::state::{Cursor, ValuePanes};
 use crate::time::EventTime;
 
 /// What a window gives for one key.
@@ -128,20 +129,16 @@ where
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { window, selector, panes, add, late, watermark, key, .. } = self;
-        for chunk in run.chunks(PREFETCH) {
-            let hints =
-                panes.prefetch(chunk.keys().map(|(at, hash)| (window.assign(at).start, hash)));
-            for (index, (record, at, hash)) in chunk.keyed().enumerate() {
-                let pane = window.assign(at);
-                if pane.end <= *watermark {
-                    late.record(record, at);
-                    continue;
-                }
-                let bytes = selector.bytes(record, key);
-                let hint = hints.get(index);
-                panes.update(pane.start, (hash, hint), bytes, V::default, |v| add(v, record));
+        let pane_of = |at, hash| (window.assign(at).start, hash);
+        each_ahead(run, panes, pane_of, |panes, hint, (record, at, hash)| {
+            let pane = window.assign(at);
+            if pane.end <= *watermark {
+                late.record(record, at);
+                return;
             }
-        }
+            let bytes = selector.bytes(record, key);
+            panes.update(pane.start, (hash, hint), bytes, V::default, |value| add(value, record));
+        });
         Ok(())
     }
 }

@@ -125,7 +125,8 @@ proptest! {
                     model.remove(&key);
                 }
                 op => {
-                    table.prefetch([hash(&key)].into_iter());
+                    table.bucket(hash(&key));
+                    table.entry(hash(&key));
                     let pages = table.update(hash(&key), &key, Diary::default, |value| {
                         change(value, &op);
                         value.pages
@@ -152,7 +153,8 @@ proptest! {
                 model.remove(&pane);
                 continue;
             }
-            panes.prefetch([(at, hash(&key))].into_iter());
+            panes.bucket((at, hash(&key)));
+            panes.entry((at, hash(&key)));
             panes.update(at, hash(&key), &key, Diary::default, |value| change(value, &op));
             let keys = model.entry(pane).or_default();
             let index = keys.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
