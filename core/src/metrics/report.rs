@@ -21,7 +21,7 @@ pub struct OperatorReport {
     /// Counts.
     pub totals: OperatorSnapshot,
     /// From the entry of a batch's oldest record into the engine to the end of the step of this operator that read the batch, in nanoseconds; for a
-    /// source, the poll itself. Each record counts once.
+    /// source, the poll itself. A sample: all of the first steps, then one of eight.
     pub latency_ns: Histogram<u64>,
 }
 

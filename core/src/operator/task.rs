@@ -95,7 +95,8 @@ pub(crate) trait Task {
     fn is_finished(&mut self) -> bool;
     /// The counters now.
     fn counters(&mut self) -> TaskCounters;
-    /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds.
+    /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
+    /// steps, see [`Sampling`].
     fn latency(&self) -> &Histogram<u64>;
 }
 
@@ -132,6 +133,26 @@ impl dyn Task + '_ {
 /// A histogram for latencies of up to a minute, with two significant digits (18 KiB).
 pub(crate) fn latency_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("invariant: valid bounds")
+}
+
+/// Which steps have their latency measured: a look at the clock takes some 30 ns, and the way of one record through a job has many
+/// steps.
+#[derive(Debug, Default)]
+pub(crate) struct Sampling {
+    steps: u32,
+}
+
+impl Sampling {
+    /// The first steps are measured, all of them, so that a short job has figures.
+    const FIRST: u32 = 256;
+    /// After that, one of so many.
+    const INTERVAL: u32 = 8;
+
+    /// True if this step is measured.
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.steps = self.steps.wrapping_add(1);
+        self.steps <= Self::FIRST || self.steps.is_multiple_of(Self::INTERVAL)
+    }
 }
 
 /// The inboxes of a task, one for each port of `O`.
@@ -301,6 +322,7 @@ pub(crate) struct OperatorTask<O, P> {
     core: Core<O>,
     ports: P,
     next_lane: usize,
+    sampling: Sampling,
     latency: Histogram<u64>,
 }
 
@@ -319,7 +341,8 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
             records_in: 0,
             watermark: EventTime::MIN,
         };
-        Self { name, core, ports, next_lane: 0, latency: latency_histogram() }
+        let sampling = Sampling::default();
+        Self { name, core, ports, next_lane: 0, sampling, latency: latency_histogram() }
     }
 
     /// The number of a lane, as choices carry it.
@@ -381,7 +404,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
                         self.core.fault.get_or_insert(fault);
                     }
                 });
-                if records > 0 && origin_ns != 0 {
+                if records > 0 && origin_ns != 0 && self.sampling.is_due() {
                     let latency_ns = context.clock.now_ns().saturating_sub(origin_ns);
                     self.latency.saturating_record_n(latency_ns.max(1), records);
                 }

@@ -20,7 +20,7 @@ use crate::error::OperatorFault;
 use crate::metrics::TaskCounters;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::task::{
-    Choice, Done, PollOutcome, StepContext, Task, Work, latency_histogram,
+    Choice, Done, PollOutcome, Sampling, StepContext, Task, Work, latency_histogram,
 };
 use crate::raw::page::Control;
 use crate::record::Record;
@@ -98,6 +98,7 @@ pub(crate) struct SourceTask<S: Source, W> {
     records_in: u64,
     /// Records rejected by readers that have ended.
     rejected: u64,
+    sampling: Sampling,
     latency: Histogram<u64>,
 }
 
@@ -125,6 +126,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             is_finished: false,
             records_in: 0,
             rejected: 0,
+            sampling: Sampling::default(),
             latency: latency_histogram(),
         }
     }
@@ -385,7 +387,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             },
         };
         self.out.end_step()?;
-        if amount > 0 {
+        if amount > 0 && self.sampling.is_due() {
             let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
             self.latency.saturating_record_n(latency_ns.max(1), u64::from(amount));
         }
