@@ -7,7 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::raw::view::Rec;
+use crate::raw::writer;
 use crate::record::Str;
+use crate::record::{KeyHash, Record};
+use crate::time::EventTime;
 
 /// A record with everything: a time, text, lists of text, a nested record that may be absent.
 #[thalweg::record]
