@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender};
 
 use crate::raw::doorbell::Ringer;
-use crate::raw::page::{Control, PageBuf, PageRx, PageTx};
+use crate::raw::page::{Control, PageBuf, PageRx, PageTx, PageView};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -107,6 +107,35 @@ impl<T: Record> Lane<T> {
             (at, hash),
             &|| PageBuf::for_value(value),
         );
+    }
+
+    /// Takes all elements of a page at once, with the hashes that `hash` gives its records; false if it is too empty for
+    /// a page of the ring, and its elements are to be pushed one by one.
+    ///
+    /// Whether it is depends on the page alone, so this too is a function of what is pushed (invariant 1).
+    pub(crate) fn push_page(
+        &mut self,
+        page: PageView<'_, T>,
+        hash: impl Fn(&Rec<T>) -> Option<KeyHash>,
+    ) -> bool {
+        if page.bytes().len() != self.page_bytes || 2 * page.used_bytes() < self.page_bytes {
+            return false;
+        }
+        let hashes = (0..page.len())
+            .filter(|&index| page.is_record(index))
+            .filter_map(|index| Some((index, hash(page.record(index))?)));
+        self.flush();
+        if self.waiting.is_empty() && self.tx.copy_page(page) {
+            hashes.for_each(|(index, hash)| self.tx.set_hash(index, hash));
+            return true;
+        }
+        if self.sealed || self.waiting.is_empty() {
+            self.wait_in_new_page();
+        }
+        let last = self.waiting.back_mut().expect("invariant: a page waits");
+        assert!(last.copy_page(page), "invariant: a page of one's own is there");
+        hashes.for_each(|(index, hash)| last.set_hash(index, hash));
+        true
     }
 
     /// Adds a control element, in order with the records.
@@ -209,7 +238,7 @@ impl<T: Record> Lane<T> {
     fn drain_waiting(&mut self) -> bool {
         while let Some(page) = self.waiting.front() {
             let open = self.waiting.len() == 1 && !self.sealed;
-            if !self.tx.adopt(page) {
+            if !self.tx.copy_page(page.view()) {
                 return false;
             }
             let mut page = self.waiting.pop_front().expect("invariant: a page waits");

@@ -101,6 +101,9 @@ pub(crate) trait Route<T: Record>: 'static {
     /// True if the choice needs the record; else [`KeyHash`] 0 and lane 0 serve for all.
     const READS_RECORD: bool;
     fn route(&self, record: &Rec<T>) -> (KeyHash, usize);
+
+    /// True if all records go to lane 0.
+    fn is_one_way(&self) -> bool;
 }
 
 /// All records to the one lane there is: the same worker, or the worker that gathers.
@@ -113,6 +116,10 @@ impl<T: Record> Route<T> for Forward {
     #[inline]
     fn route(&self, _: &Rec<T>) -> (KeyHash, usize) {
         (KeyHash(0), 0)
+    }
+
+    fn is_one_way(&self) -> bool {
+        true
     }
 }
 
@@ -130,5 +137,9 @@ impl<T: Record, S: KeySelector<T>> Route<T> for ByKey<S> {
     fn route(&self, record: &Rec<T>) -> (KeyHash, usize) {
         let hash = self.selector.hash(record);
         (hash, hash.owner(self.workers))
+    }
+
+    fn is_one_way(&self) -> bool {
+        self.workers == 1
     }
 }

@@ -7,6 +7,7 @@
 use std::marker::PhantomData;
 
 use crate::error::OperatorFault;
+use crate::raw::page::PageView;
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::EventTime;
@@ -28,6 +29,12 @@ pub trait Chain: 'static {
 
     /// Runs one record through the chain; `emit` gets what comes out, none, one or many.
     fn push(&mut self, record: &Rec<Self::In>, at: EventTime, emit: &mut impl Emit<Self::Out>);
+
+    /// The page itself, if the chain has no operator and passes every record on as it is.
+    fn unchanged<'a>(&self, page: PageView<'a, Self::In>) -> Option<PageView<'a, Self::Out>> {
+        let _ = page;
+        None
+    }
 
     /// The error of a closure that failed since the last call.
     fn fault(&mut self) -> Option<OperatorFault>;
@@ -53,6 +60,10 @@ impl<T: Record> Chain for Direct<T> {
     #[inline]
     fn push(&mut self, record: &Rec<T>, at: EventTime, emit: &mut impl Emit<T>) {
         emit.record(record, at);
+    }
+
+    fn unchanged<'a>(&self, page: PageView<'a, T>) -> Option<PageView<'a, T>> {
+        Some(page)
     }
 
     fn fault(&mut self) -> Option<OperatorFault> {

@@ -74,6 +74,15 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
     fn page(&mut self, page: PageView<'_, C::In>) -> Result<(), OperatorFault> {
         let Self { chain, route, lanes, scratch } = self;
         lanes.iter_mut().for_each(|lane| lane.stamp(page.origin_ns()));
+        // Where no operator is on the way and only one worker at its end, a page goes whole.
+        if let (Some(page), true, [lane]) =
+            (chain.unchanged(page), route.is_one_way(), &mut **lanes)
+        {
+            let hash = |record: &Rec<C::Out>| R::READS_RECORD.then(|| route.route(record).0);
+            if lane.push_page(page, hash) {
+                return Ok(());
+            }
+        }
         let mut emit = IntoLanes { route, lanes, scratch };
         let mut index = 0;
         while index < page.len() {

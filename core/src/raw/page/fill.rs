@@ -124,6 +124,14 @@ impl Fill {
         true
     }
 
+    /// Makes an empty page the copy of another of its size.
+    pub(super) fn copy_page(&mut self, page: &mut [u8], from: &[u8], fill: Fill) {
+        assert_eq!(page.len(), from.len(), "invariant: one page size per ring");
+        page[..fill.end].copy_from_slice(&from[..fill.end]);
+        page[fill.free..].copy_from_slice(&from[fill.free..]);
+        *self = fill;
+    }
+
     pub(super) fn seal(&self, page: &mut [u8]) {
         let slots = short(self.slots(page.len()));
         page[..4].copy_from_slice(&slots.to_le_bytes());
@@ -175,6 +183,24 @@ macro_rules! page_writer {
         pub fn push_control(&mut self, control: Control) -> bool {
             let (at, hash, kind) = control.encode();
             self.$page().is_some_and(|(fill, page)| fill.mark(page, at, hash, kind))
+        }
+
+        /// Makes this page, which is empty, a copy of `from`; false if there is no page.
+        ///
+        /// Cost: two `memcpy`, however many elements.
+        pub fn copy_page(&mut self, from: PageView<'_, T>) -> bool {
+            assert!(self.is_empty(), "invariant: a page is copied into an empty one");
+            self.$page().map(|(fill, page)| fill.copy_page(page, from.bytes, from.fill)).is_some()
+        }
+
+        /// Sets the key hash of element `index`.
+        #[inline]
+        pub fn set_hash(&mut self, index: usize, hash: KeyHash) {
+            assert!(index < self.fill.slots(self.page_bytes()), "element {index} is in the page");
+            if let Some((_, page)) = self.$page() {
+                let place = slot_position(page.len(), index) + HASH;
+                page[place..place + 8].copy_from_slice(&hash.0.to_le_bytes());
+            }
         }
 
         /// Elements in the page.

@@ -2,11 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::buffer::PageBuf;
 use super::check_bytes;
 use super::control::Control;
 use super::fill::{Fill, page_writer};
-use super::slot::{LARGE, short};
+use super::slot::{HASH, LARGE, short, slot_position};
 use super::view::PageView;
 use crate::raw::ring::{Consumer, Producer};
 use crate::raw::view::Rec;
@@ -75,18 +74,6 @@ impl<T: Record> PageTx<T> {
         let fill = std::mem::replace(&mut self.fill, Fill::empty(self.ring.page_bytes()));
         fill.seal(self.ring.open().expect("invariant: a page that has slots is open"));
         self.ring.publish();
-        true
-    }
-
-    /// Copies a page into the open, empty page, to be filled on or published; false if the ring is full.
-    pub fn adopt(&mut self, page: &PageBuf<T>) -> bool {
-        assert!(self.is_empty(), "invariant: the open page is empty");
-        let Some(target) = self.ring.open() else { return false };
-        assert_eq!(target.len(), page.bytes.len(), "invariant: one page size per ring");
-        let Fill { end, free, .. } = page.fill;
-        target[..end].copy_from_slice(&page.bytes[..end]);
-        target[free..].copy_from_slice(&page.bytes[free..]);
-        self.fill = page.fill;
         true
     }
 }

@@ -224,7 +224,7 @@ fn check_ring<T: Record + Clone + Debug + PartialEq>(page_bytes: usize, ops: &[O
                             open.extend(pushed.then_some(item));
                         }
                     }
-                    assert_eq!(tx.adopt(&other), sent.len() < PAGES);
+                    assert_eq!(tx.copy_page(other.view()), sent.len() < PAGES);
                 }
             }
             Op::Release => {
@@ -378,7 +378,7 @@ fn a_page_keeps_the_origin_of_its_oldest_element() {
         assert_eq!(page.view().origin_ns(), oldest);
     }
     let (mut tx, mut rx) = page_ring(1, 256);
-    assert!(tx.adopt(&page) && tx.publish());
+    assert!(tx.copy_page(page.view()) && tx.publish());
     assert_eq!(rx.front().unwrap().origin_ns(), 5);
 }
 

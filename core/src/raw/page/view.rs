@@ -46,6 +46,11 @@ impl<'a, T: Record> PageView<'a, T> {
         self.fill.free == self.bytes.len()
     }
 
+    /// Bytes that are in use: archives and slots.
+    pub fn used_bytes(&self) -> usize {
+        self.fill.end - HEADER + self.bytes.len() - self.fill.free
+    }
+
     /// True if every element is a record.
     pub fn is_plain(&self) -> bool {
         self.fill.controls == 0
