@@ -39,8 +39,12 @@ pub(crate) trait Job: Send + Sync + 'static {
 ///
 /// What is wrong, as a sentence.
 pub(crate) fn run<J: Job>(seed: u64, job: J, twice: bool) -> Result<(), String> {
-    let checked = catch_unwind(AssertUnwindSafe(|| check(seed, &Arc::new(job), twice)));
-    checked.unwrap_or_else(|payload| {
+    guarded(|| check(seed, &Arc::new(job), twice))
+}
+
+/// Calls `run`; a panic is a violation.
+pub(crate) fn guarded(run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         Err(format!("panicked: {}", text.unwrap_or_default()))

@@ -4,3 +4,4 @@ pub mod records;
 pub mod random;
 pub mod oracle;
 pub mod run;
+pub mod departures;

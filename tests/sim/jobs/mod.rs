@@ -1,5 +1,6 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
+mod departures;
 mod two_stages;
 
 /// A job by name.
@@ -10,7 +11,13 @@ pub(crate) struct Entry {
 }
 
 /// All of them.
-pub(crate) const ALL: &[Entry] = &[Entry {
-    name: "two-stages",
-    run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
-}];
+pub(crate) const ALL: &[Entry] = &[
+    Entry {
+        name: "two-stages",
+        run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
+    },
+    Entry {
+        name: "departures",
+        run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+];
