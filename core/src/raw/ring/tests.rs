@@ -124,7 +124,7 @@ mod against_queues {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: if cfg!(miri) { 12 } else { 512 },
+            cases: if cfg!(miri) { 4 } else { 512 },
             failure_persistence: None,
             ..ProptestConfig::default()
         })]
@@ -134,7 +134,7 @@ mod against_queues {
             start in start(),
             pages in 1..=5_usize,
             page_bytes in prop_oneof![Just(PAGE_ALIGN), Just(3 * PAGE_ALIGN)],
-            ops in prop::collection::vec(op(PAGE_ALIGN), 0..if cfg!(miri) { 60 } else { 200 }),
+            ops in prop::collection::vec(op(PAGE_ALIGN), 0..if cfg!(miri) { 30 } else { 200 }),
         ) {
             let (producer, consumer) = ring_at(start, pages, page_bytes);
             let mut producer = Hand { end: Some(producer), has_page: false };
