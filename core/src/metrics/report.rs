@@ -67,7 +67,7 @@ impl JobReport {
         self.operators.iter().find(|operator| operator.totals.name == name)
     }
 
-    /// Records that entered the job, over all sources; those that no other operator sent.
+    /// Records that came too late, over all operators.
     pub fn late(&self) -> u64 {
         self.operators.iter().map(|operator| operator.totals.late).sum()
     }

@@ -1,7 +1,7 @@
 //! The glommio driver: an executor for each worker, and in it one long-lived task that turns the worker.
 //!
-//! Records never touch a waker or a task: glommio gives the pinned thread, and its reactor a turn now and then for files. A worker that has
-//! nothing to do blocks its executor, which has nothing else to do either.
+//! Records never touch a waker or a task: glommio gives the pinned thread and the executor, whose reactor has a turn now and then. A worker that
+//! has nothing to do blocks its executor, which has nothing else to do either: sources and sinks use the system's files, not yet glommio's.
 //!
 //! # Not here
 //!

@@ -97,7 +97,7 @@ pub trait Source: 'static {
         usize::MAX
     }
 
-    /// Records that were skipped or set aside as unreadable, since the start, by `reader`.
+    /// What it is, for plans.
     fn describe(&self) -> String {
         String::new()
     }

@@ -61,11 +61,6 @@ impl<T: Record> PageTx<T> {
         self.ring.is_drained()
     }
 
-    /// Pages that can be published before the ring is full.
-    pub fn free(&mut self) -> usize {
-        self.ring.free()
-    }
-
     /// Hands the open page to the receiver; nothing happens if it is empty.
     pub fn publish(&mut self) -> bool {
         if self.is_empty() {
