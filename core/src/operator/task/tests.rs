@@ -4,11 +4,16 @@ use std::cell::RefCell;
 
 use super::*;
 use crate::config::JobConfig;
+use crate::exchange::Records;
+use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::{Lane, LaneRx};
 use crate::metrics::Metrics;
 use crate::operator::output::Output;
 use crate::operator::rig::{Seen, Stopped, at, lane, output, receive, send, step, watermark};
+use crate::operator::{Input, Operator, Progress};
+use crate::raw::page::Control;
 use crate::runtime::worker::{Turn, Worker};
+use crate::time::EventTime;
 
 #[derive(Debug, PartialEq)]
 enum Call {

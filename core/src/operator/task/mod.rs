@@ -1,0 +1,136 @@
+//! A task: one operator on one worker, with its inboxes and what it has promised to do next.
+//!
+//! A task does one thing at a time: it reads a page of one lane, works off a slice of a long firing, or polls a split. What
+//! it may do now is its *choices*; which of them it does is decided outside (see [`crate::runtime`]), and that decision is the only
+//! thing that is not determined by the input.
+//!
+//! # Invariants
+//!
+//! 1. While a watermark or the end is being worked off, the task reads nothing: what comes after stays after.
+//! 2. A task whose output waits for room in a ring has no choices.
+
+mod promises;
+mod latency;
+mod operator_task;
+mod ports;
+
+pub(crate) use latency::{Sampling, latency_histogram};
+pub(crate) use operator_task::OperatorTask;
+pub(crate) use ports::{OnePort, TwoPorts};
+
+use std::rc::Rc;
+
+use hdrhistogram::Histogram;
+
+use super::output::AnyOutput;
+use crate::error::OperatorFault;
+use crate::metrics::TaskCounters;
+use crate::time::Clock;
+
+/// Something a task could do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Read the front page of a lane.
+    Lane(u16),
+    /// Go on with a long firing.
+    Slice,
+    /// Poll a split.
+    Poll(u16),
+}
+
+/// How a poll ended; part of what is recorded, because a replay cannot see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PollOutcome {
+    /// The limit was reached.
+    Full,
+    /// The split had no more for now.
+    Dry,
+    /// The split had no more for so long that it counts as idle.
+    Idle,
+    /// The split has ended.
+    End,
+}
+
+/// What is decided for one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) choice: Choice,
+    /// Elements to read, or records to poll, at most; in a replay exactly.
+    pub(crate) limit: u32,
+    /// In a replay: how the poll ended when it was recorded.
+    pub(crate) replay: Option<PollOutcome>,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Elements read, or records polled.
+    pub(crate) amount: u32,
+    /// How a poll ended.
+    pub(crate) outcome: PollOutcome,
+    /// False if nothing has changed, so that a recording need not mention the step.
+    pub(crate) counts: bool,
+}
+
+/// What a step may know of time.
+#[derive(Clone, Copy)]
+pub(crate) struct StepContext<'a> {
+    /// The clock as it was last decided; results may depend on it.
+    pub(crate) now_ns: u64,
+    /// The clock as it is; for measuring only.
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// A task, whatever its types: dyn per batch.
+pub(crate) trait Task {
+    /// The operator's name.
+    fn name(&self) -> &Rc<str>;
+    /// Adds everything that the task could do now.
+    fn choices(&mut self, into: &mut Vec<Choice>);
+    /// One thing that the task could do now, in turn.
+    fn choose(&mut self) -> Option<Choice>;
+    /// Does one thing.
+    fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault>;
+    /// Shows every output.
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput));
+    /// True when the end was passed on and nothing waits.
+    fn is_finished(&mut self) -> bool;
+    /// The counters now.
+    fn counters(&mut self) -> TaskCounters;
+    /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
+    /// steps, see [`Sampling`].
+    fn latency(&self) -> &Histogram<u64>;
+}
+
+impl dyn Task + '_ {
+    /// Moves what waits into the rings; true if nothing waits.
+    pub(crate) fn drain(&mut self) -> bool {
+        let mut free = true;
+        self.outputs(&mut |output| free &= output.drain());
+        free
+    }
+
+    /// Publishes open pages; true if one was.
+    pub(crate) fn flush(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.flush());
+        any
+    }
+
+    /// True if a receiver has nothing to read while a page of its is open.
+    pub(crate) fn is_hungry(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.is_hungry());
+        any
+    }
+
+    /// True if a page with elements is open.
+    pub(crate) fn has_open(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.has_open());
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests;

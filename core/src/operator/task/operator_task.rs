@@ -1,0 +1,158 @@
+//! The task of an operator with inboxes: reads a lane, or works off a slice.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use hdrhistogram::Histogram;
+
+use super::latency::{Sampling, latency_histogram};
+use super::ports::Ports;
+use super::promises::Core;
+use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
+use crate::error::OperatorFault;
+use crate::metrics::TaskCounters;
+use crate::operator::Operator;
+use crate::operator::output::AnyOutput;
+use crate::time::EventTime;
+use crate::time::watermark::MergedTime;
+
+/// A task with an operator.
+pub(crate) struct OperatorTask<O, P> {
+    name: Rc<str>,
+    core: Core<O>,
+    ports: P,
+    next_lane: usize,
+    sampling: Sampling,
+    latency: Histogram<u64>,
+}
+
+impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
+    pub(crate) fn new(name: Rc<str>, operator: O, ports: P) -> Self {
+        let mut time = MergedTime::new(ports.lanes());
+        (0..ports.lanes()).filter(|&lane| ports.is_silent(lane)).for_each(|lane| time.ignore(lane));
+        let core = Core {
+            operator,
+            time,
+            todo: VecDeque::with_capacity(4),
+            is_firing: false,
+            // Where no lane leads, as to a gathering sink on all workers but one, no end will come either.
+            is_finished: ports.lanes() == 0,
+            fault: None,
+            records_in: 0,
+            watermark: EventTime::MIN,
+        };
+        let sampling = Sampling::default();
+        Self { name, core, ports, next_lane: 0, sampling, latency: latency_histogram() }
+    }
+
+    /// The number of a lane, as choices carry it.
+    fn lane(lane: usize) -> Choice {
+        Choice::Lane(u16::try_from(lane).expect("invariant: fewer than 65,536 lanes"))
+    }
+}
+
+impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
+    fn name(&self) -> &Rc<str> {
+        &self.name
+    }
+
+    fn choices(&mut self, into: &mut Vec<Choice>) {
+        if self.core.is_firing {
+            into.push(Choice::Slice);
+            return;
+        }
+        for lane in 0..self.ports.lanes() {
+            if self.ports.is_ready(lane) {
+                into.push(Self::lane(lane));
+            }
+        }
+    }
+
+    fn choose(&mut self) -> Option<Choice> {
+        if self.core.is_firing {
+            return Some(Choice::Slice);
+        }
+        let lanes = self.ports.lanes();
+        for turn in 0..lanes {
+            let lane = if self.next_lane + turn < lanes {
+                self.next_lane + turn
+            } else {
+                self.next_lane + turn - lanes
+            };
+            if self.ports.is_ready(lane) {
+                self.next_lane = lane + 1;
+                return Some(Self::lane(lane));
+            }
+        }
+        None
+    }
+
+    fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault> {
+        let limit = work.limit as usize;
+        let mut amount = 0;
+        match work.choice {
+            Choice::Lane(lane) => {
+                let lane = usize::from(lane);
+                let origin_ns = self.ports.origin_ns(lane);
+                self.core.operator.outputs(&mut |output| output.stamp_origin(origin_ns));
+                let before = self.core.records_in;
+                amount = self.ports.read(lane, limit, &mut self.core);
+                let records = self.core.records_in - before;
+                self.core.operator.outputs(&mut |output| {
+                    let ended = output.end_step();
+                    if let Err(fault) = ended {
+                        self.core.fault.get_or_insert(fault);
+                    }
+                });
+                if records > 0 && origin_ns != 0 && self.sampling.is_due() {
+                    let latency_ns = context.clock.now_ns().saturating_sub(origin_ns);
+                    self.latency.saturating_record_n(latency_ns.max(1), records);
+                }
+            }
+            Choice::Slice => {
+                let result = self.core.slice(limit);
+                self.core.note(result);
+                self.core.operator.outputs(&mut |output| {
+                    if let Err(fault) = output.end_step() {
+                        self.core.fault.get_or_insert(fault);
+                    }
+                });
+            }
+            Choice::Poll(_) => unreachable!("invariant: only a source is polled"),
+        }
+        match self.core.fault.take() {
+            Some(fault) => Err(fault),
+            None => Ok(Done {
+                amount: u32::try_from(amount).expect("invariant: at most the limit, a u32"),
+                outcome: PollOutcome::Full,
+                counts: true,
+            }),
+        }
+    }
+
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
+        self.core.operator.outputs(each);
+    }
+
+    fn is_finished(&mut self) -> bool {
+        let mut waits = false;
+        self.core.operator.outputs(&mut |output| waits |= output.is_blocked() || output.has_open());
+        self.core.is_finished && !waits
+    }
+
+    fn counters(&mut self) -> TaskCounters {
+        let mut records_out = 0;
+        self.core.operator.outputs(&mut |output| records_out += output.emitted());
+        TaskCounters {
+            records_in: self.core.records_in,
+            records_out,
+            late: self.core.operator.late(),
+            rejected: 0,
+            watermark_ns: self.core.watermark.as_nanos(),
+        }
+    }
+
+    fn latency(&self) -> &Histogram<u64> {
+        &self.latency
+    }
+}
