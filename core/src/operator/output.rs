@@ -122,20 +122,26 @@ impl<T: Record> Output<T> {
             return;
         }
         let origin_ns = self.page.origin_ns();
-        for outlet in self.outlets.borrow_mut().iter_mut() {
-            if let Err(fault) = outlet.page(self.page.view()) {
-                self.fault.get_or_insert(fault);
-            }
-        }
+        hand_over(&self.outlets, &self.page, &mut self.fault);
         self.page.clear();
         self.page.stamp(origin_ns);
     }
 
+    /// Hands over a page that was made for one large record.
     fn send(&mut self, page: &PageBuf<T>) {
-        for outlet in self.outlets.borrow_mut().iter_mut() {
-            if let Err(fault) = outlet.page(page.view()) {
-                self.fault.get_or_insert(fault);
-            }
+        hand_over(&self.outlets, page, &mut self.fault);
+    }
+}
+
+/// Shows a page to every outlet; the first error is kept.
+fn hand_over<T: Record>(
+    outlets: &Outlets<T>,
+    page: &PageBuf<T>,
+    first: &mut Option<OperatorFault>,
+) {
+    for outlet in outlets.borrow_mut().iter_mut() {
+        if let Err(fault) = outlet.page(page.view()) {
+            first.get_or_insert(fault);
         }
     }
 }

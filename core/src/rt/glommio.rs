@@ -48,10 +48,6 @@ impl Thread {
 
 /// Whether this system permits io_uring to this process; containers often do not.
 pub(crate) fn is_available() -> io::Result<()> {
-    io_uring_probe()
-}
-
-fn io_uring_probe() -> io::Result<()> {
     io_uring::IoUring::new(2).map(drop)
 }
 

@@ -70,7 +70,7 @@ impl Worker {
     ///
     /// What user code returned or panicked with; the worker is not to be stepped again.
     pub(crate) fn step(&mut self, decision: Decision) -> Result<Done, JobError> {
-        let done = self.do_step(decision, None)?;
+        let done = self.do_step(decision, false)?;
         if self.journal.is_some() {
             self.record(decision, done);
         }
@@ -83,7 +83,7 @@ impl Worker {
     ///
     /// As [`Self::step`]; and [`JobError::Diverged`] if it came out otherwise than recorded.
     pub(crate) fn replay(&mut self, decision: Decision) -> Result<(), JobError> {
-        let done = self.do_step(decision, Some(()))?;
+        let done = self.do_step(decision, true)?;
         let (task, expected) = match decision {
             Decision::Lane { task, elements, .. } => (task, elements),
             Decision::Poll { task, records, .. } => (task, records),
@@ -99,7 +99,7 @@ impl Worker {
         })
     }
 
-    fn do_step(&mut self, decision: Decision, replay: Option<()>) -> Result<Done, JobError> {
+    fn do_step(&mut self, decision: Decision, is_replay: bool) -> Result<Done, JobError> {
         let nothing = Done { amount: 0, outcome: PollOutcome::Full, counts: true };
         let (task, work) = match decision {
             Decision::Clock(now_ns) => {
@@ -117,7 +117,7 @@ impl Worker {
                 (task, Work { choice: Choice::Slice, limit: results, replay: None })
             }
             Decision::Poll { task, slot, records, outcome } => {
-                let replay = replay.map(|()| Decision::outcome_of(outcome));
+                let replay = is_replay.then(|| Decision::outcome_of(outcome));
                 // The end of a split shows only to who asks for one record more.
                 let limit = records + u32::from(replay == Some(PollOutcome::End));
                 (task, Work { choice: Choice::Poll(slot), limit, replay })

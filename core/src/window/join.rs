@@ -126,11 +126,9 @@ where
 {
     fn records(&mut self, run: Records<'_, A>) -> Result<(), OperatorFault> {
         let Self { window, left, right, pair, out, watermark, key } = self;
-        for index in 0..run.len() {
-            let record = run.record(index);
-            let arrival = (record, run.event_time(index), run.hash(index));
+        for arrival in run.keyed() {
             arrive((*window, *watermark), left, right, key, arrival, |partner, at| {
-                out.value(&pair(record, partner), at);
+                out.value(&pair(arrival.0, partner), at);
             });
         }
         Ok(())
@@ -148,11 +146,9 @@ where
 {
     fn records(&mut self, run: Records<'_, B>) -> Result<(), OperatorFault> {
         let Self { window, left, right, pair, out, watermark, key } = self;
-        for index in 0..run.len() {
-            let record = run.record(index);
-            let arrival = (record, run.event_time(index), run.hash(index));
+        for arrival in run.keyed() {
             arrive((*window, *watermark), right, left, key, arrival, |partner, at| {
-                out.value(&pair(partner, record), at);
+                out.value(&pair(partner, arrival.0), at);
             });
         }
         Ok(())

@@ -98,12 +98,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
                 let before = self.core.records_in;
                 amount = self.ports.read(lane, limit, &mut self.core);
                 let records = self.core.records_in - before;
-                self.core.operator.outputs(&mut |output| {
-                    let ended = output.end_step();
-                    if let Err(fault) = ended {
-                        self.core.fault.get_or_insert(fault);
-                    }
-                });
+                self.core.end_step();
                 if records > 0 && origin_ns != 0 && self.sampling.is_due() {
                     let latency_ns = context.clock.now_ns().saturating_sub(origin_ns);
                     self.latency.saturating_record_n(latency_ns.max(1), records);
@@ -112,11 +107,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             Choice::Slice => {
                 let result = self.core.slice(limit);
                 self.core.note(result);
-                self.core.operator.outputs(&mut |output| {
-                    if let Err(fault) = output.end_step() {
-                        self.core.fault.get_or_insert(fault);
-                    }
-                });
+                self.core.end_step();
             }
             Choice::Poll(_) => unreachable!("invariant: only a source is polled"),
         }

@@ -60,6 +60,16 @@ impl<O: Operator> Core<O> {
         self.settle()
     }
 
+    /// Hands over what the step has emitted; the first error of a fused closure is kept.
+    pub(super) fn end_step(&mut self) {
+        let Self { operator, fault, .. } = self;
+        operator.outputs(&mut |output| {
+            if let Err(error) = output.end_step() {
+                fault.get_or_insert(error);
+            }
+        });
+    }
+
     fn pass_on(&mut self, control: Control) {
         self.todo.pop_front();
         self.is_finished |= control == Control::End;
