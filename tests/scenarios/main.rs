@@ -4,6 +4,7 @@
 mod windows;
 mod keyed_state;
 mod stateless;
+mod partitioned;
 mod joins;
 mod idleness;
 mod failures;
