@@ -13,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
+pub mod aggregate;
 pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
