@@ -11,3 +11,4 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
