@@ -102,17 +102,21 @@ impl CoreLoop {
             self.doorbell.cancel();
             return;
         }
-        let own = self.longest_sleep();
+        let own = self.longest_sleep(now_ns);
         let timeout = at_most.map_or(own, |most| Some(own.map_or(most, |own| own.min(most))));
         self.doorbell.sleep(timeout);
     }
 
-    fn longest_sleep(&mut self) -> Option<Duration> {
+    /// Until a source is to be polled again, or an alarm is due; without end if there are no jobs.
+    fn longest_sleep(&mut self, now_ns: u64) -> Option<Duration> {
         if self.seats.is_empty() {
             return None;
         }
         let polls = self.seats.iter_mut().any(Seated::has_sources);
-        Some(if polls { self.idle.poll_interval } else { LONGEST_SLEEP })
+        let timeout = if polls { self.idle.poll_interval } else { LONGEST_SLEEP };
+        let alarm_ns = self.seats.iter().filter_map(Seated::next_alarm_ns).min();
+        let until_alarm = Duration::from_nanos(alarm_ns.unwrap_or(u64::MAX).saturating_sub(now_ns));
+        Some(timeout.min(until_alarm))
     }
 
     /// Gives new workers their seats; true if the loop is to end.

@@ -25,7 +25,7 @@ use hdrhistogram::Histogram;
 use super::output::AnyOutput;
 use crate::error::OperatorFault;
 use crate::metrics::TaskCounters;
-use crate::time::Clock;
+use crate::time::{Clock, ProcessingTime};
 
 /// Something a task could do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) enum Choice {
     Slice,
     /// Poll a split.
     Poll(u16),
+    /// Do what is due by the clock. The worker adds this choice: it knows the time.
+    Alarm,
 }
 
 /// How a poll ended; part of what is recorded, because a replay cannot see it.
@@ -77,6 +79,8 @@ pub(crate) struct Done {
 pub(crate) struct StepContext<'a> {
     /// The clock as it was last decided; results may depend on it.
     pub(crate) now_ns: u64,
+    /// The same as a time of day.
+    pub(crate) now: ProcessingTime,
     /// The clock as it is; for measuring only.
     pub(crate) clock: &'a dyn Clock,
 }
@@ -89,6 +93,10 @@ pub(crate) trait Task {
     fn choices(&mut self, into: &mut Vec<Choice>);
     /// One thing that the task could do now, in turn.
     fn choose(&mut self) -> Option<Choice>;
+    /// When the clock gives the task something to do; changes only in a step of the task.
+    fn alarm(&self) -> Option<ProcessingTime> {
+        None
+    }
     /// Does one thing.
     fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault>;
     /// Shows every output.
