@@ -12,4 +12,5 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
 mod examples;
