@@ -78,7 +78,7 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
         if let (Some(page), true, [lane]) =
             (chain.unchanged(page), route.is_one_way(), &mut **lanes)
         {
-            let hash = |record: &Rec<C::Out>| R::READS_RECORD.then(|| route.route(record).0);
+            let hash = R::READS_RECORD.then_some(|record: &Rec<C::Out>| route.route(record).0);
             if lane.push_page(page, hash) {
                 return Ok(());
             }
