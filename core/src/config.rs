@@ -23,6 +23,8 @@ pub struct JobConfig {
     pub page_bytes: usize,
     /// Results of a long firing that one step sends at most; default 512.
     pub slice_records: u32,
+    /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
+    pub measure: bool,
 }
 
 /// What the rings into one worker may take together; half of a 1 MiB L2, the rest is for state.
@@ -39,6 +41,7 @@ impl Default for JobConfig {
             ring_page_bytes: None,
             page_bytes: PAGE_BYTES,
             slice_records: 512,
+            measure: true,
         }
     }
 }

@@ -66,6 +66,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether jobs publish counters while they run and measure latencies and times. Default true; it costs below 2 %. The counts of the
+    /// report are there either way.
+    pub fn measure(mut self, measure: bool) -> Self {
+        self.config.measure = measure;
+        self
+    }
+
     /// Workers never sleep: the lowest latency, for a core each.
     pub fn spin(mut self) -> Self {
         self.idle.spin_only = true;
@@ -148,7 +155,7 @@ impl Engine {
 #[must_use = "join the job to learn how it ended"]
 pub struct JobHandle {
     name: String,
-    shared: Shared,
+    pub(super) shared: Shared,
     threads: Vec<WorkerThread>,
     driver: &'static str,
     started_ns: u64,
@@ -207,13 +214,14 @@ impl JobHandle {
             return Err(error);
         }
         let elapsed = Duration::from_nanos(now_ns() - started_ns);
-        let mut operators = Vec::with_capacity(ends.len());
+        let mut was_cut = false;
         let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
         for end in ends {
             let end = end.expect("invariant: a worker without an error has an end");
-            operators.push(end.operators);
+            was_cut |= end.was_cut;
             journal.workers.push(end.journal);
         }
-        Ok((JobReport::new(name, driver, elapsed, operators), journal))
+        let report = JobReport::new(name, driver, elapsed, &shared.metrics, now_ns());
+        Ok((report.ended(shared.stop_request.ending(was_cut)), journal))
     }
 }

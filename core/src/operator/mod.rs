@@ -62,6 +62,12 @@ pub(crate) trait Operator: 'static {
         Ok(Progress::Done)
     }
 
+    /// The job was stopped: no record will come any more, and event time stays where it is. What is open stays open; only what holds something of the
+    /// outside, as a sink does its file, closes it.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
+        Ok(Progress::Done)
+    }
+
     /// Shows every output.
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput));
 

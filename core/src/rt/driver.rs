@@ -16,10 +16,11 @@ use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::Files;
-use crate::metrics::Metrics;
+use crate::metrics::{Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::{Doorbell, Ringer};
 use crate::runtime::Decision;
+use crate::runtime::stop::StopRequest;
 use crate::runtime::worker::{Turn, Worker, WorkerEnd, panic_message};
 use crate::time::Clock;
 
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) record: bool,
     /// Set when a worker has failed or the job is cancelled; every worker looks at it once a turn.
     pub(crate) stop: Arc<AtomicBool>,
+    /// Set when the job is asked to end in order; every worker looks at it once a turn.
+    pub(crate) stop_request: StopRequest,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
     ringers: Arc<[Ringer]>,
@@ -91,8 +94,7 @@ impl Shared {
             .collect();
         let ringers: Arc<[Ringer]> = doorbells.iter().map(Doorbell::ringer).collect();
         let ends = make_ends(&plan, &config, &ringers);
-        let names = plan.graph.nodes.iter().map(|node| node.name.clone());
-        let metrics = Metrics::new(names, workers);
+        let metrics = Metrics::of(plan.shape(workers), workers);
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
@@ -101,6 +103,7 @@ impl Shared {
             idle,
             record,
             stop: Arc::default(),
+            stop_request: StopRequest::default(),
             failure: Arc::default(),
             ringers,
         };
@@ -133,6 +136,12 @@ impl Shared {
     /// Asks all workers to stop at the end of their turn.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.ringers.iter().for_each(Ringer::ring);
+    }
+
+    /// Asks all workers to end in order.
+    pub(crate) fn ask_to_end(&self, ending: Ending) {
+        self.stop_request.ask(ending);
         self.ringers.iter().for_each(Ringer::ring);
     }
 
@@ -201,6 +210,7 @@ impl Loop {
         if self.turns == 0 {
             self.look_at_clock()?;
         }
+        self.worker.heed(&self.shared.stop_request)?;
         self.turns = (self.turns + 1) % TURNS_BETWEEN_CLOCKS;
         match self.worker.turn()? {
             Turn::Busy => {
@@ -241,7 +251,8 @@ impl Loop {
         self.worker.publish_metrics();
         self.doorbell.prepare_sleep();
         // Rings are read again after the announcement, or a page could be missed (see `raw::doorbell`).
-        if self.worker.has_pages() || self.shared.is_stopped() {
+        let must_heed = self.worker.must_heed(&self.shared.stop_request);
+        if self.worker.has_pages() || must_heed || self.shared.is_stopped() {
             self.doorbell.cancel();
             return Ok(());
         }
@@ -250,6 +261,7 @@ impl Loop {
             false => LONGEST_SLEEP,
         };
         self.doorbell.sleep(Some(timeout));
+        self.worker.slept(super::clock::now_ns() - now_ns);
         Ok(())
     }
 
