@@ -3,6 +3,7 @@
 mod topology;
 mod source_stream;
 mod stream;
+mod partitioned;
 mod keyed_stream;
 mod windowed_stream;
 mod joined_streams;

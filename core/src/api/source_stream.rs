@@ -47,7 +47,7 @@ impl<S: Source> SourceStream<S> {
     }
 
     /// As [`Self::watermarks`], with the records that claim to lie too far in the future in a stream of their own: those that the
-    /// strategy's [`max_jump`](crate::time::WithOptions::max_jump) finds.
+    /// strategy's [`max_jump`](crate::time::WithOptions::max_jump) or [`max_ahead_of_clock`](crate::time::WithOptions::max_ahead_of_clock) finds.
     ///
     /// ```
     /// # use thalweg::prelude::*;
@@ -66,7 +66,7 @@ impl<S: Source> SourceStream<S> {
         strategy: W,
     ) -> FarFuture<S::Out> {
         if !strategy.options().bounds_the_future() {
-            let message = "no record can be too far in the future: the strategy has no bound; call max_jump()";
+            let message = "no record can be too far in the future: the strategy has no bound; call max_jump() or max_ahead_of_clock()";
             let (name, message) = (self.name.clone(), message.to_owned());
             self.build.borrow_mut().refuse(BuildError::Setting { name, message });
         }

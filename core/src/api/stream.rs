@@ -151,7 +151,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             let node = build.node(name, "event time", String::new(), &[""]);
             let options = strategy.options();
             if options.aligned_within.is_some() || options.bounds_the_future() {
-                let message = "aligned_within() and max_jump() are for the strategy of a source, which has splits; leave them out here";
+                let message = "aligned_within(), max_jump() and max_ahead_of_clock() are for the strategy of a source, which has splits; leave them out here";
                 let (name, message) = (name.to_owned(), message.to_owned());
                 build.refuse(BuildError::Setting { name, message });
             }

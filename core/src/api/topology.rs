@@ -264,6 +264,14 @@ impl Build {
         }
     }
 
+    /// The worker whose tasks are made; 0 while the plan is.
+    pub(crate) fn worker(&self) -> usize {
+        match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(parts) => parts.worker,
+        }
+    }
+
     pub(crate) fn config(&self) -> &JobConfig {
         &self.config
     }

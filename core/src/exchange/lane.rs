@@ -116,7 +116,7 @@ impl<T: Record> Lane<T> {
     pub(crate) fn push_page(
         &mut self,
         page: PageView<'_, T>,
-        hash: impl Fn(&Rec<T>) -> Option<KeyHash>,
+        mut hash: impl FnMut(&Rec<T>) -> Option<KeyHash>,
     ) -> bool {
         if page.bytes().len() != self.page_bytes || 2 * page.used_bytes() < self.page_bytes {
             return false;

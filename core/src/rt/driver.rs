@@ -198,8 +198,11 @@ const CLOCK_STEP_NS: u64 = 1_000_000;
 impl Loop {
     pub(crate) fn new(seat: Seat, shared: Shared, files: Rc<dyn Files>) -> Result<Self> {
         let Seat { worker, ends, doorbell } = seat;
-        let worker = shared.worker(worker, ends, Rc::new(Monotonic), files)?;
-        Ok(Self { worker, doorbell, shared, turns: 0, clock_ns: 0, dry_since_ns: None })
+        let mut worker = shared.worker(worker, ends, Rc::new(Monotonic), files)?;
+        worker.step(Decision::ClockOrigin(Monotonic.origin_unix_ns()))?;
+        let clock_ns = now_ns();
+        worker.step(Decision::Clock(clock_ns))?;
+        Ok(Self { worker, doorbell, shared, turns: 0, clock_ns, dry_since_ns: None })
     }
 
     /// One turn over all tasks; sleeps if there was nothing to do for a while and `may_sleep`.
@@ -211,6 +214,9 @@ impl Loop {
             self.look_at_clock()?;
         }
         self.worker.heed(&self.shared.stop_request)?;
+        if let Some(due_ns) = self.worker.next_alarm_ns() {
+            self.heed_alarm(due_ns)?;
+        }
         self.turns = (self.turns + 1) % TURNS_BETWEEN_CLOCKS;
         match self.worker.turn()? {
             Turn::Busy => {
@@ -231,6 +237,19 @@ impl Loop {
             self.clock_ns = now_ns;
             self.worker.step(Decision::Clock(now_ns))?;
             self.worker.publish_metrics();
+        }
+        Ok(())
+    }
+
+    /// Decides the time if an alarm is due by it; so alarms need not wait for the next of the clock's steps.
+    ///
+    /// Cost: a look at the clock each turn while an alarm is set, about 20 ns.
+    fn heed_alarm(&mut self, due_ns: u64) -> Result<()> {
+        let now_ns = now_ns();
+        // An alarm that was due before and is not worked off yet needs no other time.
+        if now_ns >= due_ns && due_ns > self.clock_ns {
+            self.clock_ns = now_ns;
+            self.worker.step(Decision::Clock(now_ns))?;
         }
         Ok(())
     }
@@ -260,7 +279,9 @@ impl Loop {
             true => self.shared.idle.poll_interval,
             false => LONGEST_SLEEP,
         };
-        self.doorbell.sleep(Some(timeout));
+        let alarm_ns = self.worker.next_alarm_ns().unwrap_or(u64::MAX);
+        let until_alarm = Duration::from_nanos(alarm_ns.saturating_sub(now_ns));
+        self.doorbell.sleep(Some(timeout.min(until_alarm)));
         self.worker.slept(super::clock::now_ns() - now_ns);
         Ok(())
     }

@@ -62,7 +62,14 @@ impl Clock for VirtualClock {
     fn now_ns(&self) -> u64 {
         self.0.get()
     }
+
+    fn origin_unix_ns(&self) -> i64 {
+        ORIGIN_UNIX_NS
+    }
 }
+
+/// When virtual time begins: 2020-01-01T00:00:00Z.
+const ORIGIN_UNIX_NS: i64 = 1_577_836_800_000_000_000;
 
 impl Sim {
     /// A run of `workers` workers in the order of `seed`; ring, page, batch and slice sizes are drawn from it too.
@@ -110,12 +117,16 @@ impl Sim {
         clock.0.set(1);
         let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
         let mut choices: Vec<(usize, Choice)> = Vec::new();
+        for worker in &mut workers {
+            worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
+        }
         let (mut idle_rounds, mut steps) = (0, 0);
         while workers.iter_mut().any(|worker| !worker.is_finished()) {
             let index = random.below(workers.len());
             let worker = &mut workers[index];
             clock.0.set(clock.0.get() + u64::from(random.small(2_000)));
-            if random.one_in(16) {
+            let is_due = worker.next_alarm_ns().is_some_and(|due_ns| due_ns <= clock.now_ns());
+            if random.one_in(if is_due { 2 } else { 16 }) {
                 worker.step(Decision::Clock(clock.now_ns()))?;
             }
             if let Some((_, ending)) = stop_after.filter(|(after, _)| steps >= *after) {
@@ -132,7 +143,7 @@ impl Sim {
             } else {
                 let (task, choice) = choices[random.below(choices.len())];
                 let limit = match choice {
-                    Choice::Slice => shared.config.slice_records,
+                    Choice::Slice | Choice::Alarm => shared.config.slice_records,
                     _ => 1 + random.small(shared.config.batch_records),
                 };
                 let done = worker.step(Decision::of(task, choice, limit))?;
@@ -141,8 +152,11 @@ impl Sim {
             choices.clear();
             idle_rounds = if progress { 0 } else { idle_rounds + 1 };
             if idle_rounds > 1_000 {
-                // Nobody has anything: time goes by, so that silent sources can become idle or speak again.
-                clock.0.set(clock.0.get() + 1_000_000);
+                // Nobody has anything: time goes by, so that silent sources can become idle or speak again; but not past an alarm.
+                let alarms = workers.iter().filter_map(Worker::next_alarm_ns);
+                let alarm_ns = alarms.filter(|&due_ns| due_ns > clock.now_ns()).min();
+                let step_ns = clock.now_ns() + 1_000_000;
+                clock.0.set(alarm_ns.map_or(step_ns, |due_ns| due_ns.min(step_ns)));
             }
             assert!(idle_rounds < 1_000_000, "deadlock: no worker can go on");
         }
@@ -185,6 +199,9 @@ impl Sim {
                         break;
                     }
                     decisions.pop_front();
+                    if let Decision::Clock(now_ns) = decision {
+                        clock.0.set(clock.now_ns().max(now_ns));
+                    }
                     worker.replay(decision)?;
                     progress = true;
                 }

@@ -16,14 +16,20 @@ use crate::error::{JobError, OperatorFault};
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
-use crate::time::Clock;
+use crate::time::{Clock, ProcessingTime};
 
 /// One core's share of a job.
 pub(crate) struct Worker {
     index: usize,
     tasks: Vec<Box<dyn Task>>,
     clock: Rc<dyn Clock>,
+    /// The wall clock at the clock's origin.
+    origin_unix_ns: i64,
     now_ns: u64,
+    /// For each task when its alarm is due; it changes only in its steps.
+    alarms: Vec<ProcessingTime>,
+    /// The least of them.
+    next_alarm: ProcessingTime,
     batch: u32,
     slice: u32,
     /// What was decided so far, if it is recorded.
@@ -65,10 +71,15 @@ impl Worker {
             tasks.iter_mut().for_each(|task| task.measure_nothing());
         }
         let time_use = TimeUse::new(tasks.len(), measures, || clock.now_ns());
+        let alarms = tasks.iter().map(|task| task.alarm().unwrap_or(ProcessingTime::MAX));
+        let alarms: Vec<_> = alarms.collect();
         Self {
             index,
             tasks,
+            origin_unix_ns: 0,
             now_ns: 0,
+            next_alarm: alarms.iter().copied().min().unwrap_or(ProcessingTime::MAX),
+            alarms,
             clock,
             batch: config.batch_records,
             slice: config.slice_records,
@@ -119,7 +130,11 @@ impl Worker {
 
     fn do_step(&mut self, decision: Decision, is_replay: bool) -> Result<Done, JobError> {
         let nothing = Done { amount: 0, outcome: PollOutcome::Full, counts: true };
-        let (task, work) = match decision {
+        let (index, work) = match decision {
+            Decision::ClockOrigin(unix_ns) => {
+                self.origin_unix_ns = unix_ns;
+                return Ok(nothing);
+            }
             Decision::Clock(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
                 return Ok(nothing);
@@ -138,6 +153,9 @@ impl Worker {
             Decision::Slice { task, results } => {
                 (task, Work { choice: Choice::Slice, limit: results, replay: None })
             }
+            Decision::Alarm { task, results } => {
+                (task, Work { choice: Choice::Alarm, limit: results, replay: None })
+            }
             Decision::Poll { task, slot, records, outcome } => {
                 let replay = is_replay.then(|| Decision::outcome_of(outcome));
                 // The end of a split shows only to who asks for one record more.
@@ -145,8 +163,11 @@ impl Worker {
                 (task, Work { choice: Choice::Poll(slot), limit, replay })
             }
         };
-        let context = StepContext { now_ns: self.now_ns, clock: &*self.clock };
-        guarded(&mut *self.tasks[usize::from(task)], |task| task.step(work, context))
+        let index = usize::from(index);
+        let context = StepContext { now_ns: self.now_ns, now: self.now(), clock: &*self.clock };
+        let done = guarded(&mut *self.tasks[index], |task| task.step(work, context))?;
+        self.note_alarm(index);
+        Ok(done)
     }
 
     /// Cuts the sources off.
@@ -175,6 +196,35 @@ impl Worker {
     /// True if an end was wished for and not decided yet.
     pub(crate) fn must_heed(&self, request: &StopRequest) -> bool {
         !self.is_stopping && request.asked().is_some()
+    }
+
+    /// The clock as it was last decided.
+    fn now(&self) -> ProcessingTime {
+        let since_origin = i64::try_from(self.now_ns).unwrap_or(i64::MAX);
+        ProcessingTime::from_nanos(self.origin_unix_ns.saturating_add(since_origin))
+    }
+
+    /// Asks a task that was stepped for its alarm.
+    fn note_alarm(&mut self, task: usize) {
+        let alarm = self.tasks[task].alarm().unwrap_or(ProcessingTime::MAX);
+        if alarm != self.alarms[task] {
+            self.alarms[task] = alarm;
+            self.next_alarm = self.alarms.iter().copied().min().unwrap_or(ProcessingTime::MAX);
+        }
+    }
+
+    fn is_alarm_due(&self, task: usize) -> bool {
+        // `MAX` is "never", whatever the clock says.
+        self.alarms[task] <= self.now() && self.alarms[task] < ProcessingTime::MAX
+    }
+
+    /// What the clock will show when the next alarm is due; `None` if none is set.
+    pub(crate) fn next_alarm_ns(&self) -> Option<u64> {
+        if self.next_alarm == ProcessingTime::MAX {
+            return None;
+        }
+        let ns = self.next_alarm.as_nanos().saturating_sub(self.origin_unix_ns);
+        Some(u64::try_from(ns).unwrap_or(0))
     }
 
     fn record(&mut self, decision: Decision, done: Done) {
@@ -209,6 +259,11 @@ impl Worker {
             if task.drain() {
                 task.choices(&mut choices);
                 into.extend(choices.drain(..).map(|choice| (index, choice)));
+            }
+        }
+        for index in 0..self.tasks.len() {
+            if self.is_alarm_due(index) && self.tasks[index].drain() {
+                into.push((index, Choice::Alarm));
             }
         }
     }
@@ -290,7 +345,11 @@ impl Worker {
 
     /// True if the task did something.
     fn task_turn(&mut self, index: usize) -> Result<bool, JobError> {
-        let mut busy = false;
+        // Before the pages: what is due is late already. One slice of it a turn, so that it does not starve them either.
+        let mut busy = self.is_alarm_due(index) && self.tasks[index].drain();
+        if busy {
+            self.step(Decision::of(index, Choice::Alarm, self.slice))?;
+        }
         for _ in 0..PAGES_IN_A_TURN {
             let task = &mut self.tasks[index];
             if !task.drain() {
@@ -344,8 +403,11 @@ impl Worker {
 
     /// True if a task could do something other than poll a source.
     pub(crate) fn has_pages(&mut self) -> bool {
-        self.tasks.iter_mut().any(|task| {
-            task.drain() && matches!(task.choose(), Some(Choice::Lane(_) | Choice::Slice))
+        (0..self.tasks.len()).any(|index| {
+            let is_due = self.is_alarm_due(index);
+            let task = &mut self.tasks[index];
+            let is_ready = |choice| matches!(choice, Some(Choice::Lane(_) | Choice::Slice));
+            task.drain() && (is_due || is_ready(task.choose()))
         })
     }
 
@@ -413,3 +475,6 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
         _ => "a panic without a message".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

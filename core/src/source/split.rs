@@ -5,7 +5,9 @@ use super::outputs::SourceOutputs;
 use super::{Polled, SplitReader};
 use crate::error::OperatorFault;
 use crate::record::Record;
-use crate::time::{EventTime, FutureGuard, WATERMARK_STRIDE, WatermarkGenerator, WatermarkOptions};
+use crate::time::{
+    EventTime, FutureGuard, ProcessingTime, WATERMARK_STRIDE, WatermarkGenerator, WatermarkOptions,
+};
 
 /// An open split.
 ///
@@ -34,7 +36,7 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
             reader,
             reads_records: generator.reads_records(),
             generator,
-            guard: options.max_jump.map(FutureGuard::new),
+            guard: FutureGuard::of(options),
             greatest: EventTime::MIN,
             since_watermark: 0,
             dry_since_ns: None,
@@ -46,9 +48,13 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
         &mut self,
         limit: usize,
         was_idle: bool,
+        now: ProcessingTime,
         out: &mut SourceOutputs<T>,
     ) -> Result<(usize, Polled), OperatorFault> {
         let due = usize::try_from(WATERMARK_STRIDE - self.since_watermark).unwrap_or(limit);
+        if let Some(guard) = &mut self.guard {
+            guard.look_at_clock(now);
+        }
         let generator = match self.reads_records {
             true => Some(&mut *self.generator as &mut dyn WatermarkGenerator<T>),
             false => None,

@@ -131,8 +131,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         &mut self,
         slot: usize,
         work: Work,
-        now_ns: u64,
+        context: StepContext<'_>,
     ) -> Result<(u32, Polled), OperatorFault> {
+        let StepContext { now_ns, now, .. } = context;
         let limit = work.limit as usize;
         if limit == 0 {
             // A replay of a poll that found nothing: the reader is not asked, it may have something by now.
@@ -143,7 +144,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             let was_idle = self.time.is_idle();
             let Self { open, out, time, .. } = self;
             let split = open[slot].as_mut().expect("invariant: only an open split is polled");
-            let (emitted, polled) = split.poll(limit - total, was_idle, out)?;
+            let (emitted, polled) = split.poll(limit - total, was_idle, now, out)?;
             total += emitted;
             if emitted > 0 {
                 time.wake(slot);
@@ -282,7 +283,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         let is_unsaid = self.split(slot).is_unsaid();
         let polled_ns = context.clock.now_ns();
         self.out.stamp(polled_ns);
-        let (amount, polled) = self.poll(slot, work, now_ns)?;
+        let (amount, polled) = self.poll(slot, work, context)?;
         self.records_in += u64::from(amount);
         if let Some(origin_ns) = self.split(slot).reader.origin_ns() {
             self.out.stamp(origin_ns);

@@ -1,10 +1,10 @@
-//! Records that claim to lie far in the future: found by what their split had before them.
+//! Records that claim to lie far in the future: found by what their split had before them, or by the clock.
 //!
 //! One device with a wrong clock would otherwise move the watermark for all: everything that is right would be late.
 
 use std::time::Duration;
 
-use super::EventTime;
+use super::{EventTime, ProcessingTime, WatermarkOptions};
 
 /// A jump that so many records of a split in a row agree on is believed.
 ///
@@ -16,11 +16,14 @@ pub const JUMP_RECORDS: u32 = 16;
 ///
 /// # Invariants
 ///
-/// 1. The verdict is a function of the event times of the split's records, in order.
+/// 1. The verdict is a function of the event times of the split's records, in order, and, with a bound by the clock, of the clock as it was decided.
 /// 2. What is believed in the end is the least of the records that agreed, so no single one of them decides.
 #[derive(Debug, Clone)]
 pub(crate) struct FutureGuard {
-    max_jump: Duration,
+    max_jump: Option<Duration>,
+    max_ahead: Option<Duration>,
+    /// What the clock permits now.
+    ceiling: EventTime,
     /// Records in a row that were found to be too far ahead, and the least of them.
     in_a_row: u32,
     least: EventTime,
@@ -28,14 +31,34 @@ pub(crate) struct FutureGuard {
 }
 
 impl FutureGuard {
-    pub(crate) fn new(max_jump: Duration) -> Self {
-        Self { max_jump, in_a_row: 0, least: EventTime::MAX, far: 0 }
+    /// A guard, if there is anything to guard against.
+    pub(crate) fn of(options: &WatermarkOptions) -> Option<Self> {
+        let (max_jump, max_ahead) = (options.max_jump, options.max_ahead_of_clock);
+        let ceiling = EventTime::MAX;
+        let guard =
+            Self { max_jump, max_ahead, ceiling, in_a_row: 0, least: EventTime::MAX, far: 0 };
+        options.bounds_the_future().then_some(guard)
+    }
+
+    /// The clock is at `now`, until it is said to be elsewhere.
+    pub(crate) fn look_at_clock(&mut self, now: ProcessingTime) {
+        if let Some(max_ahead) = self.max_ahead {
+            self.ceiling = EventTime::from_nanos(now.as_nanos()).saturating_add(max_ahead);
+        }
     }
 
     /// Takes the next record's time into `greatest`, the latest that is believed; false if it is too far ahead of it.
     #[inline]
     pub(crate) fn admit(&mut self, at: EventTime, greatest: &mut EventTime) -> bool {
-        if *greatest != EventTime::MIN && at > greatest.saturating_add(self.max_jump) {
+        if at > self.ceiling {
+            // However many agree: the clock knows better.
+            self.far += 1;
+            return false;
+        }
+        if let Some(max_jump) = self.max_jump
+            && *greatest != EventTime::MIN
+            && at > greatest.saturating_add(max_jump)
+        {
             return self.doubt(at, greatest);
         }
         (self.in_a_row, self.least) = (0, EventTime::MAX);
@@ -70,9 +93,17 @@ mod tests {
         EventTime::from_nanos(nanos)
     }
 
+    fn guard(max_jump: Option<u64>, max_ahead: Option<u64>) -> FutureGuard {
+        let mut options = WatermarkOptions::default();
+        assert!(FutureGuard::of(&options).is_none());
+        options.max_jump = max_jump.map(Duration::from_nanos);
+        options.max_ahead_of_clock = max_ahead.map(Duration::from_nanos);
+        FutureGuard::of(&options).unwrap()
+    }
+
     /// Judges times one after the other; what was believed, and the greatest in the end.
     fn judged(times: impl IntoIterator<Item = i64>) -> (Vec<bool>, i64) {
-        let mut guard = FutureGuard::new(Duration::from_nanos(10));
+        let mut guard = guard(Some(10), None);
         let mut greatest = EventTime::MIN;
         let verdicts: Vec<bool> =
             times.into_iter().map(|nanos| guard.admit(at(nanos), &mut greatest)).collect();
@@ -108,8 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_is_not_outvoted_and_judges_the_first_record_too() {
+        let mut guard = guard(Some(10), Some(100));
+        guard.look_at_clock(ProcessingTime::from_nanos(1_000));
+        let mut greatest = EventTime::MIN;
+        assert!((0..50).all(|_| !guard.admit(at(1_101), &mut greatest)));
+        assert_eq!(greatest, EventTime::MIN);
+        assert!(guard.admit(at(1_100), &mut greatest));
+        guard.look_at_clock(ProcessingTime::from_nanos(1_005));
+        assert!(guard.admit(at(1_105), &mut greatest));
+        assert!(!guard.admit(at(1_106), &mut greatest));
+        assert_eq!((guard.far(), greatest), (51, at(1_105)));
+    }
+
+    #[test]
     fn the_ends_of_time_do_not_wrap() {
-        let mut guard = FutureGuard::new(Duration::MAX);
+        let mut guard = guard(Some(u64::MAX), None);
         let mut greatest = at(0);
         assert!(guard.admit(EventTime::MAX, &mut greatest));
         assert_eq!(greatest, EventTime::MAX);

@@ -4,8 +4,8 @@
 //! * [`Durations`]: `24.hours()`, `10.minutes()`, for window widths and bounds.
 //! * [`WatermarkStrategy`]: how a source says how far it has come; `watermark` merges what several say.
 //! * [`WatermarkOptions`]: silent splits, splits that are ahead, records that are wrong about the time.
-//! * [`Clock`]: processing time, which is an input of a worker, not a property of a record.
-
+//! * [`ProcessingTime`]: a point in processing time, which is an input of a worker, not a property of a record; and the [`Clock`] that it
+//!   is taken from.
 //!
 //! # Which records are late
 //!
@@ -27,6 +27,7 @@
 mod durations;
 mod event_time;
 mod rfc3339;
+mod processing_time;
 mod clock;
 mod strategy;
 mod options;
@@ -42,5 +43,6 @@ pub(crate) use far_future::FutureGuard;
 pub use far_future::JUMP_RECORDS;
 pub use generators::{BoundedOutOfOrderness, Monotonic, OnlyAtEnd, Punctuated};
 pub use options::{AllIdle, DEFAULT_IDLE_AFTER, WatermarkOptions, WithOptions};
+pub use processing_time::ProcessingTime;
 pub use rfc3339::ParseEventTimeError;
 pub use strategy::{WATERMARK_STRIDE, WatermarkGenerator, WatermarkStrategy};

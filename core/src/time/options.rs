@@ -40,6 +40,8 @@ pub struct WatermarkOptions {
     pub aligned_within: Option<Duration>,
     /// How far a record may be ahead of all before it in its split; `None` = any distance.
     pub max_jump: Option<Duration>,
+    /// How far a record may be ahead of the clock; `None` = any distance.
+    pub max_ahead_of_clock: Option<Duration>,
 }
 
 impl Default for WatermarkOptions {
@@ -49,6 +51,7 @@ impl Default for WatermarkOptions {
             all_idle: AllIdle::default(),
             aligned_within: None,
             max_jump: None,
+            max_ahead_of_clock: None,
         }
     }
 }
@@ -56,7 +59,7 @@ impl Default for WatermarkOptions {
 impl WatermarkOptions {
     /// True if some records may be found to lie too far in the future.
     pub(crate) fn bounds_the_future(&self) -> bool {
-        self.max_jump.is_some()
+        self.max_jump.is_some() || self.max_ahead_of_clock.is_some()
     }
 }
 
@@ -126,6 +129,16 @@ impl<S> WithOptions<S> {
         self.options.max_jump = Some(jump);
         self
     }
+
+    /// A record more than `lead` ahead of the clock is taken to be wrong about the time, as by [`Self::max_jump`]; for streams of what happens now.
+    ///
+    /// The clock is the decided one ([`super::ProcessingTime`]): which records it finds depends on when they came, is recorded, and is the same in a
+    /// replay. The clock is not outvoted: however many records agree, none of them is believed before its time has come.
+    #[must_use]
+    pub fn max_ahead_of_clock(mut self, lead: Duration) -> Self {
+        self.options.max_ahead_of_clock = Some(lead);
+        self
+    }
 }
 
 /// The methods of [`WithOptions`], on a strategy without options.
@@ -155,6 +168,11 @@ macro_rules! option_methods {
             /// As [`WithOptions::max_jump`](super::WithOptions::max_jump).
             pub fn max_jump(self, jump: Duration) -> super::WithOptions<Self> {
                 super::WithOptions::of(self).max_jump(jump)
+            }
+
+            /// As [`WithOptions::max_ahead_of_clock`](super::WithOptions::max_ahead_of_clock).
+            pub fn max_ahead_of_clock(self, lead: Duration) -> super::WithOptions<Self> {
+                super::WithOptions::of(self).max_ahead_of_clock(lead)
             }
         }
     };

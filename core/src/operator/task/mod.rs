@@ -24,7 +24,7 @@ use super::output::AnyOutput;
 use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::raw::page::Control;
-use crate::time::Clock;
+use crate::time::{Clock, ProcessingTime};
 
 /// Something a task could do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Choice {
     Slice,
     /// Poll a split.
     Poll(u16),
+    /// Do what is due by the clock. The worker adds this choice: it knows the time.
+    Alarm,
 }
 
 /// How a poll ended; part of what is recorded, because a replay cannot see it.
@@ -76,6 +78,8 @@ pub(crate) struct Done {
 pub(crate) struct StepContext<'a> {
     /// The clock as it was last decided; results may depend on it.
     pub(crate) now_ns: u64,
+    /// The same as a time of day.
+    pub(crate) now: ProcessingTime,
     /// The clock as it is; for measuring only.
     pub(crate) clock: &'a dyn Clock,
 }
@@ -97,6 +101,10 @@ pub(crate) trait Task {
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
         let _ = (last, now_ns);
         Ok(())
+    }
+    /// When the clock gives the task something to do; changes only in a step of the task.
+    fn alarm(&self) -> Option<ProcessingTime> {
+        None
     }
     /// Does one thing.
     fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault>;

@@ -11,8 +11,8 @@ use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, TaskCounters};
 use crate::operator::Operator;
 use crate::operator::output::AnyOutput;
-use crate::time::EventTime;
 use crate::time::watermark::MergedTime;
+use crate::time::{EventTime, ProcessingTime};
 
 /// A task with an operator.
 pub(crate) struct OperatorTask<O, P> {
@@ -86,8 +86,16 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         None
     }
 
+    fn alarm(&self) -> Option<ProcessingTime> {
+        if self.core.is_firing || self.core.is_finished {
+            return None;
+        }
+        self.core.operator.alarm()
+    }
+
     fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault> {
         let limit = work.limit as usize;
+        self.core.operator.clock(context.now);
         let mut amount = 0;
         let watermark = self.core.watermark;
         match work.choice {
@@ -105,6 +113,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             }
             Choice::Slice => {
                 let result = self.core.slice(limit);
+                self.core.note(result);
+                self.core.end_step();
+            }
+            Choice::Alarm => {
+                let result = self.core.operator.on_alarm(limit);
                 self.core.note(result);
                 self.core.end_step();
             }

@@ -122,7 +122,8 @@ impl<W: WatermarkStrategy<Tick>> Rig<W> {
     /// Polls a split when the decided clock says `now_ns`.
     fn poll(&mut self, slot: u16, limit: u32, now_ns: u64) -> Done {
         let work = Work { choice: Choice::Poll(slot), limit, replay: None };
-        let context = StepContext { now_ns, clock: &Stopped };
+        let now = crate::time::ProcessingTime::default();
+        let context = StepContext { now_ns, now, clock: &Stopped };
         self.task.step(work, context).unwrap()
     }
 

@@ -37,7 +37,8 @@ fn a_poll_ends_where_its_split_has_come_too_far() {
     assert_eq!(rig.poll(1, 64, 1).amount, 64);
     assert_eq!(rig.poll(0, 300, 1).amount, 128, "127 is not more than 70 ahead of 63, 191 is");
     let work = Work { choice: Choice::Poll(1), limit: 226, replay: Some(PollOutcome::Full) };
-    let context = StepContext { now_ns: 1, clock: &Stopped };
+    let now = crate::time::ProcessingTime::default();
+    let context = StepContext { now_ns: 1, now, clock: &Stopped };
     assert_eq!(rig.task.step(work, context).unwrap().amount, 226, "a replay goes as far as it was");
 }
 
