@@ -63,6 +63,12 @@ pub(crate) trait Operator: 'static {
         Ok(Progress::Done)
     }
 
+    /// The job was stopped: no record will come any more, and event time stays where it is. What is open stays open; only what holds something of the
+    /// outside, as a sink does its file, closes it.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
+        Ok(Progress::Done)
+    }
+
     /// The time of the step that begins; called before each step, also before the first.
     ///
     /// The clock is an input: it is what was last decided, stands still within a step, and may differ between workers.

@@ -16,9 +16,10 @@ use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::Files;
-use crate::metrics::Metrics;
+use crate::metrics::{Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
+use crate::runtime::stop::StopRequest;
 use crate::runtime::worker::{Worker, panic_message};
 use crate::time::Clock;
 
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) record: bool,
     /// Set when a worker has failed or the job is cancelled; every worker looks at it once a turn.
     pub(crate) stop: Arc<AtomicBool>,
+    /// Set when the job is asked to end in order; every worker looks at it once a turn.
+    pub(crate) stop_request: StopRequest,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
     /// Which workers have ended, and with what.
@@ -95,8 +98,7 @@ impl Shared {
         let config =
             config.with_ring_sizes(patterns.map(|pattern| pattern.rings_into_one(workers)).sum());
         let ends = make_ends(&plan, &config, &ringers);
-        let names = plan.graph.nodes.iter().map(|node| node.name.clone());
-        let metrics = Metrics::new(names, workers);
+        let metrics = Metrics::of(plan.shape(workers), workers);
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
@@ -104,6 +106,7 @@ impl Shared {
             metrics,
             record,
             stop: Arc::default(),
+            stop_request: StopRequest::default(),
             failure: Arc::default(),
             ends: Arc::new(Ends::new(workers)),
             ringers,
@@ -140,6 +143,12 @@ impl Shared {
     /// Asks all workers to stop at the end of their turn.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.ringers.iter().for_each(Ringer::ring);
+    }
+
+    /// Asks all workers to end in order.
+    pub(crate) fn ask_to_end(&self, ending: Ending) {
+        self.stop_request.ask(ending);
         self.ringers.iter().for_each(Ringer::ring);
     }
 
