@@ -3,6 +3,7 @@
 mod topology;
 mod source_stream;
 mod stream;
+mod partitioned;
 mod keyed_stream;
 mod keyed_windows;
 mod windowed_stream;
@@ -15,7 +16,7 @@ mod interval_joined;
 pub use interval_joined::IntervalJoinedStreams;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
-pub use source_stream::SourceStream;
+pub use source_stream::{FarFuture, SourceStream};
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};
