@@ -18,12 +18,14 @@ pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;
