@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use thalweg::agg::Fold;
 use thalweg::prelude::*;
 use thalweg::window::{AtWatermark, Count, PaneInfo, TimeWindow, Trigger, WindowAssigner};
 use thalweg_tests::oracle::sorted;
@@ -40,7 +41,7 @@ fn windowed<W: WindowAssigner<Event>, G: Trigger<Event>>(
     }
     match holds {
         Holds::Accumulators => windows.process_aggregate(
-            Folding::of(
+            Fold::of(
                 |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
                 |ids, later| ids.extend(later),
             ),
@@ -98,11 +99,14 @@ fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         (span(), 0..9_000u64).prop_map(move |(width, offset)| Kind::Tumbling(width, ms(offset))),
         // Gaps between windows, widths that are multiples of the slide, and others.
-        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(move |(slide, slides, rest, offset)| {
-            let width = (slide * slides + rest % slide).max(1);
-            Kind::Sliding(ms(width), ms(slide), ms(offset))
-        }),
-        (1..400u64, 1..12u64).prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
+        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(
+            move |(slide, slides, rest, offset)| {
+                let width = (slide * slides + rest % slide).max(1);
+                Kind::Sliding(ms(width), ms(slide), ms(offset))
+            }
+        ),
+        (1..400u64, 1..12u64)
+            .prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
         span().prop_map(Kind::Session),
     ]
 }

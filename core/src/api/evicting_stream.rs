@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 use super::window_build;
 use super::windowed_stream::{Windowed, WindowedStream};
 use crate::exchange::KeySelector;
+use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::record::Record;
 use crate::window::{
-    Aggregator, Element, Evictor, FoldList, Plain, Processed, ProcessedWithState, Trigger,
-    WindowAssigner, WindowContext, WindowResult, WindowState,
+    Element, Evictor, FoldList, Plain, Processed, ProcessedWithState, Trigger, WindowAssigner,
+    WindowContext, WindowResult, WindowState,
 };
 
 /// Made by [`WindowedStream::evictor`]. There is no incremental aggregate here: it could not let a record go again.

@@ -11,6 +11,7 @@ use crate::error::BuildError;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
+use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::operator::output::Output;
 use crate::operator::task::{OnePort, OperatorTask};
@@ -24,8 +25,7 @@ use crate::window::pane::{Add, Body, Firing};
 use crate::window::separate::Separate;
 use crate::window::session::Merging;
 use crate::window::{
-    Aggregator, Evictor, FinishList, Finish, Lateness, PaneTree, Slices, Trigger, WindowAssigner,
-    levels_above,
+    Evictor, Finish, FinishList, Lateness, PaneTree, Slices, Trigger, WindowAssigner, levels_above,
 };
 
 /// Refuses a window, by its name.

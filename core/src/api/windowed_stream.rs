@@ -8,14 +8,15 @@ use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
 use super::window_build;
 use crate::exchange::KeySelector;
+use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
 use crate::state::{SlicePanes, ValueTable};
 use crate::window::{
-    Aggregator, AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult,
-    Plain, Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext,
-    WindowResult, WindowState, WindowStates, WithPane,
+    AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult, Plain,
+    Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext, WindowResult,
+    WindowState, WindowStates, WithPane,
 };
 
 /// What a window gives: results, and the records that came too late for theirs.
@@ -94,13 +95,13 @@ where
     /// Cost: one accumulator a key and window, no record is kept.
     pub fn aggregate<V, F>(self, add: F) -> Windowed<WindowResult<S::Key, V>, T>
     where
-        V: Record + Default,
-        F: FnMut(&mut V, &Rec<T>) + 'static,
+        V: Record + Default + Clone,
+        F: Fn(&mut V, &Rec<T>) + 'static,
     {
         let has_to_merge = W::MERGES || W::OVERLAP;
         if has_to_merge {
             let message = format!(
-                "the accumulators of a {} have to become one, which a fold cannot do; use aggregate_with(Folding::of(add, merge))",
+                "the accumulators of a {} have to become one, which a fold cannot do; use aggregate_with(Fold::of(add, merge))",
                 W::KIND
             );
             window_build::refuse(&self, message);
@@ -108,7 +109,7 @@ where
         self.aggregated(FoldOnly::new(add), Plain(PhantomData))
     }
 
-    /// Aggregates each key's windows with an [`Aggregator`]; [`Folding::of`](crate::window::Folding::of) makes one of two closures.
+    /// Aggregates each key's windows with an [`Aggregator`]; [`Fold::of`](crate::agg::Fold::of) makes one of two closures.
     ///
     /// Cost: one accumulator a key and window; of windows that overlap and fire at the watermark, one a key and slice, and O(log slices)
     /// merges a key for each window.
@@ -132,7 +133,8 @@ where
     /// `reduce` is associative, where windows merge or overlap.
     pub fn reduce<F>(self, reduce: F) -> Windowed<WindowResult<S::Key, T>, T>
     where
-        F: FnMut(&mut T, &Rec<T>) + 'static,
+        T: Clone,
+        F: Fn(&mut T, &Rec<T>) + 'static,
     {
         self.aggregated(Reducing::new(reduce), Plain(PhantomData))
     }
@@ -161,7 +163,8 @@ where
         U: Record,
         P: Record + Default,
         Q: Record + Default,
-        F: FnMut(&mut WindowContext<'_, S::Key, U>, &mut WindowState<'_, P, Q>, A::Result) + 'static,
+        F: FnMut(&mut WindowContext<'_, S::Key, U>, &mut WindowState<'_, P, Q>, A::Result)
+            + 'static,
     {
         let states = self.states();
         self.aggregated(aggregator, ProcessedWithState::new(function, states))
@@ -193,7 +196,10 @@ where
     /// The tables of a window function with state.
     pub(crate) fn states<P: Record, Q: Record>(&self) -> WindowStates<P, Q> {
         if W::MERGES {
-            let message = format!("a {} merges, so a window function has no state of its own for it; use process or process_aggregate", W::KIND);
+            let message = format!(
+                "a {} merges, so a window function has no state of its own for it; use process or process_aggregate",
+                W::KIND
+            );
             window_build::refuse(self, message);
         }
         let mut build = self.keyed.stream.build.borrow_mut();

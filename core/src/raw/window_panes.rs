@@ -62,11 +62,7 @@ impl<V: Record> SlicePanes<V> {
 
     /// The next key of `pane` and its value, in the order of the keys' arrival.
     #[inline]
-    pub(crate) fn next(
-        &self,
-        pane: i64,
-        cursor: &mut Cursor,
-    ) -> Option<(KeyHash, &[u8], &Rec<V>)> {
+    pub(crate) fn next(&self, pane: i64, cursor: &mut Cursor) -> Option<(KeyHash, &[u8], &Rec<V>)> {
         let (hash, key, value) = self.panes.get(pane)?.next(cursor)?;
         // SAFETY: the values are archives of `V`, whole and aligned (invariant).
         Some((KeyHash(hash), key, unsafe { Rec::from_archive(value) }))

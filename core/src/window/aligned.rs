@@ -18,13 +18,14 @@
 use std::rc::Rc;
 
 use super::TimeWindow;
-use super::aggregator::{Aggregator, Merger};
+use super::aggregator::Merger;
 use super::lateness::Lateness;
 use super::result::{Finish, Fired, PaneInfo, Timing};
 use super::slices::Slices;
 use super::tree::PaneTree;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
+use crate::operator::aggregate::Aggregator;
 use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
@@ -146,7 +147,7 @@ where
                 let pane = PaneInfo { timing: Timing::OnTime, number: 0 };
                 let (watermark, at) = (*watermark, window.last_instant());
                 let fired = Fired { hash, key, window, pane, watermark, at };
-                finish.finish(&fired, merger.aggregator.result(value), on_time);
+                finish.finish(&fired, merger.aggregator.result(&value), on_time);
             })
     }
 
@@ -179,7 +180,7 @@ where
             let window = slices.window(last);
             let (watermark, at) = (*watermark, window.last_instant());
             let fired = Fired { hash, key, window, pane, watermark, at };
-            self.finish.finish(&fired, aggregator.result(value), &mut self.on_time);
+            self.finish.finish(&fired, aggregator.result(&value), &mut self.on_time);
         }
         state.tree.update_late(
             index,

@@ -40,7 +40,6 @@ mod process;
 mod result;
 pub(crate) mod join;
 
-pub use aggregator::{Aggregator, Folding};
 pub(crate) use aggregator::{FoldOnly, Reducing, Spanning};
 pub use assigner::{
     Cumulating, DynamicSession, Global, Session, Sliding, TimeWindow, Tumbling, WindowAssigner,
@@ -48,8 +47,8 @@ pub use assigner::{
 pub(crate) use evictor::KeepAll;
 pub use evictor::{Evict, EvictAfter, EvictCount, EvictDelta, EvictTime, Evictor};
 pub(crate) use lateness::Lateness;
-pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub use process::{Element, WindowContext, WindowState};
+pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub(crate) use result::{AsSession, Finish, Plain, WithPane};
 pub use result::{PaneInfo, PaneResult, SessionResult, Timing, WindowResult};
 #[doc(hidden)]

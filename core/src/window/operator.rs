@@ -25,7 +25,9 @@ use crate::state::{Hint, Prefetch};
 use crate::time::EventTime;
 
 /// Where the panes of all keys are kept.
-pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>: Prefetch<Key = KeyHash> + 'static {
+pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>:
+    Prefetch<Key = KeyHash> + 'static
+{
     /// Hands the pane of `window` to `take`, made if need be; false if the window has closed for good.
     fn arrive(
         &mut self,
@@ -86,9 +88,10 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
                         fault.get_or_insert_with(|| empty_window(window));
                         continue;
                     }
-                    is_taken |= panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
-                        take(firing, pane, site, (record, at));
-                    });
+                    is_taken |=
+                        panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
+                            take(firing, pane, site, (record, at));
+                        });
                 }
                 if !is_taken {
                     late.record(record, at);

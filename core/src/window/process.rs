@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::TimeWindow;
-use super::aggregator::Aggregator;
 use super::result::{Finish, Fired, PaneInfo};
+use crate::operator::aggregate::Aggregator;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyScratch, Record};
@@ -73,7 +73,12 @@ pub(crate) trait FinishList<T: Record>: 'static {
     /// What goes out.
     type Out: Record;
     /// Emits what follows from one firing.
-    fn finish(&mut self, fired: &Fired<'_>, elements: &[Element<'_, T>], out: &mut Output<Self::Out>);
+    fn finish(
+        &mut self,
+        fired: &Fired<'_>,
+        elements: &[Element<'_, T>],
+        out: &mut Output<Self::Out>,
+    );
     /// All windows that end at or before `end` have closed for good.
     fn forget_through(&mut self, end: EventTime) {
         let _ = end;
@@ -182,7 +187,8 @@ where
 
     fn finish(&mut self, fired: &Fired<'_>, value: V, out: &mut Output<U>) {
         let function = &mut self.function;
-        self.states.with(fired, |state| function(&mut WindowContext::new(fired, out), state, value));
+        self.states
+            .with(fired, |state| function(&mut WindowContext::new(fired, out), state, value));
     }
 
     fn forget_through(&mut self, end: EventTime) {
@@ -232,7 +238,7 @@ impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> FinishList<T> for FoldLi
         for element in elements {
             self.aggregator.add(&mut accumulator, element.record, element.at);
         }
-        let result = self.aggregator.result(accumulator);
+        let result = self.aggregator.result(&accumulator);
         self.finish.finish(fired, result, out);
     }
 }

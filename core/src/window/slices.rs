@@ -108,9 +108,7 @@ impl Slices {
         match self.shape {
             Shape::Sliding { slices } => index.saturating_add(slices - 1),
             Shape::Pairs { slides, .. } => (index & !1).saturating_add(2 * slides),
-            Shape::Cumulating { steps } => {
-                self.first_of(index).saturating_add(steps - 1)
-            }
+            Shape::Cumulating { steps } => self.first_of(index).saturating_add(steps - 1),
         }
     }
 

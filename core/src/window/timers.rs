@@ -124,8 +124,12 @@ mod tests {
             while let Some(timer) = timers.pop_due(EventTime::from_nanos(5)) {
                 seen.push((timer.at.as_nanos(), timer.hash.0, timer.key().to_vec()));
             }
-            let expected =
-                [(3, 1, long.to_vec()), (3, 2, b"a".to_vec()), (3, 2, b"b".to_vec()), (5, 1, b"a".to_vec())];
+            let expected = [
+                (3, 1, long.to_vec()),
+                (3, 2, b"a".to_vec()),
+                (3, 2, b"b".to_vec()),
+                (5, 1, b"a".to_vec()),
+            ];
             assert_eq!(seen, expected);
         }
     }

@@ -180,24 +180,29 @@ fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
 ) {
     let Side { selector, lists, late } = own;
     let mut both = Both { own: lists, other: &other.lists, reach };
-    each_ahead(run, &mut both, |at, hash| (at, hash), |both, _, (record, at, hash)| {
-        if at < reach.watermark {
-            late.record(record, at);
-            return;
-        }
-        let key = selector.bytes(record, key);
-        let (first, last) = reach.partners(at);
-        // Partners that are all behind the watermark have come, or never will.
-        if last >= reach.watermark.as_nanos() {
-            both.own.append(reach.bucket(at.as_nanos()), hash, key, record, at);
-        }
-        let buckets = (reach.bucket(first), reach.bucket(last));
-        both.other.for_each(buckets, hash, key, |partner, partner_at| {
-            if (first..=last).contains(&partner_at.as_nanos()) {
-                meet(record, partner, at.max(partner_at));
+    each_ahead(
+        run,
+        &mut both,
+        |at, hash| (at, hash),
+        |both, _, (record, at, hash)| {
+            if at < reach.watermark {
+                late.record(record, at);
+                return;
             }
-        });
-    });
+            let key = selector.bytes(record, key);
+            let (first, last) = reach.partners(at);
+            // Partners that are all behind the watermark have come, or never will.
+            if last >= reach.watermark.as_nanos() {
+                both.own.append(reach.bucket(at.as_nanos()), hash, key, record, at);
+            }
+            let buckets = (reach.bucket(first), reach.bucket(last));
+            both.other.for_each(buckets, hash, key, |partner, partner_at| {
+                if (first..=last).contains(&partner_at.as_nanos()) {
+                    meet(record, partner, at.max(partner_at));
+                }
+            });
+        },
+    );
 }
 
 /// Made by `IntervalJoinedStreams::apply`.
