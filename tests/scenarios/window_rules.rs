@@ -40,7 +40,7 @@ fn windowed<W: WindowAssigner<Event>, G: Trigger<Event>>(
     }
     match holds {
         Holds::Accumulators => windows.process_aggregate(
-            Folding::of(
+            |of| of.fold(
                 |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
                 |ids, later| ids.extend(later),
             ),

@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::windowed_stream::{Windowed, WindowedStream};
+use crate::agg::Of;
 use crate::exchange::KeySelector;
 use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::window::{AsSession, Folding, Session, SessionResult, Spanning};
+use crate::window::{AsSession, Session, SessionResult, Spanning};
 
 /// Made by [`KeyedStream::session`](super::KeyedStream::session).
 #[must_use = "a session does nothing until it aggregates"]
@@ -34,10 +35,10 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> SessionStream<T, C, S> {
     /// Cost: a key's open sessions are read and written as one, usually of one session.
     pub fn aggregate<V, F, M>(self, add: F, merge: M) -> Windowed<SessionResult<S::Key, V>, T>
     where
-        V: Record + Default,
-        F: FnMut(&mut V, &Rec<T>) + 'static,
-        M: FnMut(&mut V, V) + 'static,
+        V: Record + Default + Clone,
+        F: Fn(&mut V, &Rec<T>) + 'static,
+        M: Fn(&mut V, V) + 'static,
     {
-        self.windowed.aggregated(Spanning(Folding::of(add, merge)), AsSession(PhantomData))
+        self.windowed.aggregated(Spanning(Of::<T>::new().fold(add, merge)), AsSession(PhantomData))
     }
 }

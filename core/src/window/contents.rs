@@ -3,11 +3,10 @@
 use std::marker::PhantomData;
 
 use super::TimeWindow;
-use super::aggregator::Aggregator;
 use super::pane::{Add, Body, Site};
 use super::result::{Finish, Fired};
+use crate::operator::aggregate::Aggregator;
 use crate::operator::output::Output;
-use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::EventTime;
@@ -19,13 +18,12 @@ where
 {
     aggregator: A,
     finish: F,
-    scratch: Scratch<A::Accumulator>,
     marker: PhantomData<fn(T)>,
 }
 
 impl<T: Record, A: Aggregator<T>, F> Aggregated<T, A, F> {
     pub(crate) fn new(aggregator: A, finish: F) -> Self {
-        Self { aggregator, finish, scratch: Scratch::default(), marker: PhantomData }
+        Self { aggregator, finish, marker: PhantomData }
     }
 }
 
@@ -51,17 +49,11 @@ impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> Body for Aggregated<T, A
         value: &mut Option<A::Accumulator>,
         fired: &Fired<'_>,
         _: &Site<'_>,
-        keep: bool,
+        _: bool,
         out: &mut Output<F::Out>,
     ) {
-        // An accumulator need not be `Clone`: its archive is a copy of it.
-        let copy = match value {
-            Some(value) if keep => Some(self.scratch.archive(value).to_value()),
-            _ => value.take(),
-        };
-        if let Some(accumulator) = copy {
-            let result = self.aggregator.result(accumulator);
-            self.finish.finish(fired, result, out);
+        if let Some(accumulator) = value {
+            self.finish.finish(fired, self.aggregator.result(accumulator), out);
         }
     }
 

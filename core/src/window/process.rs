@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::TimeWindow;
-use super::aggregator::Aggregator;
 use super::result::{Finish, Fired, PaneInfo};
+use crate::operator::aggregate::Aggregator;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyScratch, Record};
@@ -232,7 +232,7 @@ impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> FinishList<T> for FoldLi
         for element in elements {
             self.aggregator.add(&mut accumulator, element.record, element.at);
         }
-        let result = self.aggregator.result(accumulator);
+        let result = self.aggregator.result(&accumulator);
         self.finish.finish(fired, result, out);
     }
 }
