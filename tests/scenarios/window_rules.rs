@@ -40,10 +40,12 @@ fn windowed<W: WindowAssigner<Event>, G: Trigger<Event>>(
     }
     match holds {
         Holds::Accumulators => windows.process_aggregate(
-            |of| of.fold(
-                |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
-                |ids, later| ids.extend(later),
-            ),
+            |of| {
+                of.fold(
+                    |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
+                    |ids, later| ids.extend(later),
+                )
+            },
             |cx, ids| {
                 let shown = shown(cx.key(), cx.window(), cx.pane(), ids);
                 cx.emit(&shown);
@@ -98,11 +100,14 @@ fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
         (span(), 0..9_000u64).prop_map(move |(width, offset)| Kind::Tumbling(width, ms(offset))),
         // Gaps between windows, widths that are multiples of the slide, and others.
-        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(move |(slide, slides, rest, offset)| {
-            let width = (slide * slides + rest % slide).max(1);
-            Kind::Sliding(ms(width), ms(slide), ms(offset))
-        }),
-        (1..400u64, 1..12u64).prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
+        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(
+            move |(slide, slides, rest, offset)| {
+                let width = (slide * slides + rest % slide).max(1);
+                Kind::Sliding(ms(width), ms(slide), ms(offset))
+            }
+        ),
+        (1..400u64, 1..12u64)
+            .prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
         span().prop_map(Kind::Session),
     ]
 }

@@ -82,8 +82,10 @@ fn nanos(span: Duration) -> i64 {
 /// The windows that cover `at`.
 pub fn windows(kind: Kind, at: EventTime) -> Vec<TimeWindow> {
     let at = at.as_nanos();
-    let window =
-        |start, end| TimeWindow { start: EventTime::from_nanos(start), end: EventTime::from_nanos(end) };
+    let window = |start, end| TimeWindow {
+        start: EventTime::from_nanos(start),
+        end: EventTime::from_nanos(end),
+    };
     let floor = |offset: i64, width: i64| at - (at - offset).rem_euclid(width);
     match kind {
         Kind::Tumbling(width, offset) => {
@@ -165,7 +167,10 @@ impl Engine {
         let mut near: Vec<_> = match self.rules.kind {
             Kind::Session(_) => {
                 let overlaps = |pane: &Pane| pane.window.overlaps(window);
-                let of_key = self.panes.iter().filter(|((name, _), pane)| *name == event.name && overlaps(pane));
+                let of_key = self
+                    .panes
+                    .iter()
+                    .filter(|((name, _), pane)| *name == event.name && overlaps(pane));
                 of_key.map(|(key, _)| key.clone()).collect()
             }
             _ => {

@@ -9,8 +9,8 @@ use crate::exchange::KeySelector;
 use crate::operator::chain::Chain;
 use crate::record::Record;
 use crate::window::{
-    Element, Evictor, FoldList, Plain, Processed, ProcessedWithState, Trigger,
-    WindowAssigner, WindowContext, WindowResult, WindowState,
+    Element, Evictor, FoldList, Plain, Processed, ProcessedWithState, Trigger, WindowAssigner,
+    WindowContext, WindowResult, WindowState,
 };
 
 /// Made by [`WindowedStream::evictor`]. There is no incremental aggregate here: it could not let a record go again.

@@ -217,7 +217,8 @@ where
     pub fn co_group<U, F>(self, function: F) -> Joined<U, A, B>
     where
         U: Record,
-        F: FnMut(&mut WindowContext<'_, SA::Key, U>, &[Element<'_, A>], &[Element<'_, B>]) + 'static,
+        F: FnMut(&mut WindowContext<'_, SA::Key, U>, &[Element<'_, A>], &[Element<'_, B>])
+            + 'static,
     {
         self.grouped("co-group", Processed::new(function))
     }
@@ -230,7 +231,11 @@ where
         self.grouped(kind, OuterPairs::new(which, pair))
     }
 
-    fn grouped<F: FinishLists<A, B>>(self, kind: &'static str, function: F) -> Joined<F::Out, A, B> {
+    fn grouped<F: FinishLists<A, B>>(
+        self,
+        kind: &'static str,
+        function: F,
+    ) -> Joined<F::Out, A, B> {
         let Self { left, right, name, window } = self;
         let about = about::<A, W>(&window);
         pairing((left, right), (name, kind), about, |build, pairing| {

@@ -12,11 +12,7 @@ use crate::window::{Count, Evict, EvictCount, Global, Purging, Session, WindowAs
 impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
     /// Cuts the stream into windows: [`Tumbling`](crate::window::Tumbling), [`Sliding`](crate::window::Sliding),
     /// [`Cumulating`](crate::window::Cumulating), [`Session`], [`Global`], or an assigner of your own.
-    pub fn window<W: WindowAssigner<T>>(
-        self,
-        name: &str,
-        window: W,
-    ) -> WindowedStream<T, C, S, W> {
+    pub fn window<W: WindowAssigner<T>>(self, name: &str, window: W) -> WindowedStream<T, C, S, W> {
         WindowedStream::new(self, name, window)
     }
 

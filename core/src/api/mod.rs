@@ -13,13 +13,13 @@ mod window_build;
 mod joined_streams;
 mod interval_joined;
 
+pub use evicting_stream::EvictingStream;
 pub use interval_joined::IntervalJoinedStreams;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
+pub use session_stream::SessionStream;
 pub use source_stream::{FarFuture, SourceStream};
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};
-pub use evicting_stream::EvictingStream;
-pub use session_stream::SessionStream;
 pub use windowed_stream::{Windowed, WindowedStream};

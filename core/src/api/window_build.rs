@@ -28,8 +28,7 @@ use crate::window::separate::Separate;
 use crate::window::session::Merging;
 use crate::window::timers::Timers;
 use crate::window::{
-    Evictor, FinishList, Finish, Lateness, PaneTree, Slices, Trigger, WindowAssigner,
-    levels_above,
+    Evictor, Finish, FinishList, Lateness, PaneTree, Slices, Trigger, WindowAssigner, levels_above,
 };
 
 /// Refuses a window, by its name.
@@ -59,8 +58,8 @@ where
             trigger.describe()
         ));
     }
-    if W::KIND == "global window" && !trigger.fires_early() {
-        return Err("a global window has no end at which it could fire; give it a trigger".into());
+    if !W::ENDS && !trigger.fires_early() {
+        return Err(format!("a {} has no end at which it could fire; give it a trigger", W::KIND));
     }
     Ok(())
 }

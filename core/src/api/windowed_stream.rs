@@ -14,9 +14,9 @@ use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
 use crate::state::{SlicePanes, ValueTable};
 use crate::window::{
-    AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult,
-    Plain, Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext,
-    WindowResult, WindowState, WindowStates, WithPane,
+    AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult, Plain,
+    Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext, WindowResult,
+    WindowState, WindowStates, WithPane,
 };
 
 /// What a window gives: results, and the records that came too late for theirs.
@@ -167,7 +167,8 @@ where
         U: Record,
         P: Record + Default,
         Q: Record + Default,
-        F: FnMut(&mut WindowContext<'_, S::Key, U>, &mut WindowState<'_, P, Q>, A::Result) + 'static,
+        F: FnMut(&mut WindowContext<'_, S::Key, U>, &mut WindowState<'_, P, Q>, A::Result)
+            + 'static,
     {
         let states = self.states();
         self.aggregated(aggregator(Of::new()), ProcessedWithState::new(function, states))
@@ -199,7 +200,10 @@ where
     /// The tables of a window function with state.
     pub(crate) fn states<P: Record, Q: Record>(&self) -> WindowStates<P, Q> {
         if W::MERGES {
-            let message = format!("a {} merges, so a window function has no state of its own for it; use process or process_aggregate", W::KIND);
+            let message = format!(
+                "a {} merges, so a window function has no state of its own for it; use process or process_aggregate",
+                W::KIND
+            );
             window_build::refuse(self, message);
         }
         let mut build = self.keyed.stream.build.borrow_mut();

@@ -144,8 +144,7 @@ where
         state.tree.build(limit, || aggregator.create(), merge)
             && state.tree.show(limit, merge, |hash, key, value| {
                 let pane = PaneInfo { timing: Timing::OnTime, number: 0 };
-                let fired =
-                    Fired { hash, key, window, pane, watermark, at: window.last_instant() };
+                let fired = Fired { hash, key, window, pane, watermark, at: window.last_instant() };
                 finish.finish(&fired, aggregator.result(&value), on_time);
             })
     }

@@ -40,6 +40,9 @@ mod tests {
         let lateness = Lateness { allowed: Duration::from_secs(3_600), accumulating: true };
         assert_eq!(lateness.before(EventTime::MAX), EventTime::MAX);
         assert!(lateness.is_closed(TimeWindow::ALL, EventTime::MAX));
-        assert!(!lateness.is_closed(TimeWindow::ALL, EventTime::MAX.saturating_sub(Duration::from_nanos(1))));
+        assert!(
+            !lateness
+                .is_closed(TimeWindow::ALL, EventTime::MAX.saturating_sub(Duration::from_nanos(1)))
+        );
     }
 }

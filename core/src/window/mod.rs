@@ -41,13 +41,14 @@ pub(crate) mod join;
 
 pub(crate) use aggregator::{FoldOnly, Reducing, Spanning};
 pub use assigner::{
-    Cumulating, DynamicSession, Global, InProcessingTime, Session, Sliding, TimeWindow, Tumbling, WindowAssigner,
+    Cumulating, DynamicSession, Global, InProcessingTime, Session, Sliding, TimeWindow, Tumbling,
+    WindowAssigner,
 };
 pub(crate) use evictor::KeepAll;
 pub use evictor::{Evict, EvictAfter, EvictCount, EvictDelta, EvictTime, Evictor};
 pub(crate) use lateness::Lateness;
-pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub use process::{Element, WindowContext, WindowState};
+pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub(crate) use result::{AsSession, Finish, Plain, WithPane};
 pub use result::{PaneInfo, PaneResult, SessionResult, Timing, WindowResult};
 #[doc(hidden)]
@@ -56,3 +57,6 @@ pub(crate) use tree::{PaneTree, levels_above};
 pub use trigger::{
     AtWatermark, Count, EarlyFirings, NoState, Purging, Trigger, TriggerContext, Verdict,
 };
+
+#[cfg(test)]
+mod tests;

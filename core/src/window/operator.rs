@@ -25,7 +25,9 @@ use crate::state::{Hint, Prefetch};
 use crate::time::{EventTime, ProcessingTime};
 
 /// Where the panes of all keys are kept.
-pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>: Prefetch<Key = KeyHash> + 'static {
+pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>:
+    Prefetch<Key = KeyHash> + 'static
+{
     /// Hands the pane of `window` to `take`, made if need be; false if the window has closed for good.
     fn arrive(
         &mut self,
@@ -84,7 +86,8 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
             |_, hash| hash,
             |panes, hint, (record, at, hash)| {
                 windows.clear();
-                let at = if W::BY_CLOCK { EventTime::from_nanos(firing.now.as_nanos()) } else { at };
+                let at =
+                    if W::BY_CLOCK { EventTime::from_nanos(firing.now.as_nanos()) } else { at };
                 assigner.assign(record, at, windows);
                 let key = selector.bytes(record, scratch);
                 let mut is_taken = windows.is_empty();
@@ -93,9 +96,10 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
                         fault.get_or_insert_with(|| empty_window(window));
                         continue;
                     }
-                    is_taken |= panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
-                        take(firing, pane, site, (record, at));
-                    });
+                    is_taken |=
+                        panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
+                            take(firing, pane, site, (record, at));
+                        });
                 }
                 if !is_taken {
                     late.record(record, at);

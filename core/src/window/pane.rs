@@ -65,7 +65,13 @@ pub(crate) trait Body: 'static {
     /// What goes out.
     type Out: Record;
     /// Adds what a later window held, which has become part of this one.
-    fn merge(&mut self, into: &mut Option<Self::Value>, site: &Site<'_>, from: Self::Value, home: TimeWindow);
+    fn merge(
+        &mut self,
+        into: &mut Option<Self::Value>,
+        site: &Site<'_>,
+        from: Self::Value,
+        home: TimeWindow,
+    );
     /// Emits what a firing gives; without `keep` nobody needs the value any more.
     fn fire(
         &mut self,
@@ -88,7 +94,13 @@ pub(crate) trait Body: 'static {
 /// Contents to which records of type `T` can be added.
 pub(crate) trait Add<T: Record>: Body {
     /// Adds a record.
-    fn add(&mut self, value: &mut Option<Self::Value>, site: &Site<'_>, record: &Rec<T>, at: EventTime);
+    fn add(
+        &mut self,
+        value: &mut Option<Self::Value>,
+        site: &Site<'_>,
+        record: &Rec<T>,
+        at: EventTime,
+    );
 }
 
 /// The pane of a body and a trigger.
@@ -203,7 +215,8 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
             }
             if pane.wake == next && next != EventTime::MAX {
                 pane.wake = EventTime::MAX;
-                let verdict = self.asked(pane, site, |trigger, pane| trigger.on_event_time(next, pane));
+                let verdict =
+                    self.asked(pane, site, |trigger, pane| trigger.on_event_time(next, pane));
                 self.obey(verdict, pane, site, next, true);
             } else if !pane.has_ended {
                 let verdict = self.asked(pane, site, |trigger, pane| trigger.on_end(pane));

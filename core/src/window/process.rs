@@ -73,7 +73,12 @@ pub(crate) trait FinishList<T: Record>: 'static {
     /// What goes out.
     type Out: Record;
     /// Emits what follows from one firing.
-    fn finish(&mut self, fired: &Fired<'_>, elements: &[Element<'_, T>], out: &mut Output<Self::Out>);
+    fn finish(
+        &mut self,
+        fired: &Fired<'_>,
+        elements: &[Element<'_, T>],
+        out: &mut Output<Self::Out>,
+    );
     /// All windows that end at or before `end` have closed for good.
     fn forget_through(&mut self, end: EventTime) {
         let _ = end;
@@ -182,7 +187,8 @@ where
 
     fn finish(&mut self, fired: &Fired<'_>, value: V, out: &mut Output<U>) {
         let function = &mut self.function;
-        self.states.with(fired, |state| function(&mut WindowContext::new(fired, out), state, value));
+        self.states
+            .with(fired, |state| function(&mut WindowContext::new(fired, out), state, value));
     }
 
     fn forget_through(&mut self, end: EventTime) {

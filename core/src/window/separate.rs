@@ -41,11 +41,7 @@ impl<V: Record, S: Record> Separate<V, S> {
 const WINDOW_BYTES: usize = 16;
 
 /// The name of a key's window: its ends, then the key.
-pub(crate) fn address<'a>(
-    scratch: &'a mut KeyScratch,
-    window: TimeWindow,
-    key: &[u8],
-) -> &'a [u8] {
+pub(crate) fn address<'a>(scratch: &'a mut KeyScratch, window: TimeWindow, key: &[u8]) -> &'a [u8] {
     scratch.clear();
     scratch.push(&window.start.as_nanos().to_le_bytes());
     scratch.push(&window.end.as_nanos().to_le_bytes());
@@ -56,7 +52,8 @@ pub(crate) fn address<'a>(
 /// The window and the key of an address.
 fn parts(address: &[u8]) -> (TimeWindow, &[u8]) {
     let time = |at: usize| {
-        let bytes = address[at..at + 8].try_into().expect("invariant: an address begins with two times");
+        let bytes =
+            address[at..at + 8].try_into().expect("invariant: an address begins with two times");
         EventTime::from_nanos(i64::from_le_bytes(bytes))
     };
     (TimeWindow { start: time(0), end: time(8) }, &address[WINDOW_BYTES..])
@@ -68,7 +65,8 @@ const GROUP_BITS: u64 = 0xfff << 52;
 /// The hash of a key's window, in the key's group.
 #[inline]
 pub(crate) fn address_hash(hash: KeyHash, window: TimeWindow) -> KeyHash {
-    let ends = window.start.as_nanos().cast_unsigned() ^ window.end.as_nanos().cast_unsigned().rotate_left(32);
+    let ends = window.start.as_nanos().cast_unsigned()
+        ^ window.end.as_nanos().cast_unsigned().rotate_left(32);
     let mixed = hash.0 ^ KeyHash::of_int(ends).0;
     KeyHash(hash.0 & GROUP_BITS | mixed & !GROUP_BITS)
 }

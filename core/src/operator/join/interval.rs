@@ -1,7 +1,7 @@
 //! Interval join: pairs of records of two streams with equal key whose times differ by no more, and no less, than said.
 //!
-//! Each side's records are kept by key in buckets of time, half as wide as the interval: a record looks into the few buckets of the other side
-//! that the interval reaches into. A pair leaves when its second record arrives; its event time is the later of the two, so it is
+//! Each side's records are kept by key in buckets of time as wide as the interval: a record looks into the two or three buckets of the other
+//! side that the interval reaches into. A pair leaves when its second record arrives; its event time is the later of the two, so it is
 //! never behind the watermark.
 //!
 //! # Invariants
@@ -98,7 +98,7 @@ impl Interval {
     }
 
     fn bucket_width(self) -> i64 {
-        (self.upper.saturating_sub(self.lower) / 2).max(LEAST_BUCKET)
+        self.upper.saturating_sub(self.lower).max(LEAST_BUCKET)
     }
 }
 
@@ -180,24 +180,29 @@ fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
 ) {
     let Side { selector, lists, late } = own;
     let mut both = Both { own: lists, other: &other.lists, reach };
-    each_ahead(run, &mut both, |at, hash| (at, hash), |both, _, (record, at, hash)| {
-        if at < reach.watermark {
-            late.record(record, at);
-            return;
-        }
-        let key = selector.bytes(record, key);
-        let (first, last) = reach.partners(at);
-        // Partners that are all behind the watermark have come, or never will.
-        if last >= reach.watermark.as_nanos() {
-            both.own.append(reach.bucket(at.as_nanos()), hash, key, record, at);
-        }
-        let buckets = (reach.bucket(first), reach.bucket(last));
-        both.other.for_each(buckets, hash, key, |partner, partner_at| {
-            if (first..=last).contains(&partner_at.as_nanos()) {
-                meet(record, partner, at.max(partner_at));
+    each_ahead(
+        run,
+        &mut both,
+        |at, hash| (at, hash),
+        |both, _, (record, at, hash)| {
+            if at < reach.watermark {
+                late.record(record, at);
+                return;
             }
-        });
-    });
+            let key = selector.bytes(record, key);
+            let (first, last) = reach.partners(at);
+            // Partners that are all behind the watermark have come, or never will.
+            if last >= reach.watermark.as_nanos() {
+                both.own.append(reach.bucket(at.as_nanos()), hash, key, record, at);
+            }
+            let buckets = (reach.bucket(first), reach.bucket(last));
+            both.other.for_each(buckets, hash, key, |partner, partner_at| {
+                if (first..=last).contains(&partner_at.as_nanos()) {
+                    meet(record, partner, at.max(partner_at));
+                }
+            });
+        },
+    );
 }
 
 /// Made by `IntervalJoinedStreams::apply`.

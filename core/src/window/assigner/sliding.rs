@@ -33,11 +33,7 @@ impl Sliding {
     }
 
     fn geometry(self) -> Slices {
-        Slices::sliding(
-            nanos(self.width).max(1),
-            nanos(self.slide).max(1),
-            nanos(self.offset),
-        )
+        Slices::sliding(nanos(self.width).max(1), nanos(self.slide).max(1), nanos(self.offset))
     }
 }
 

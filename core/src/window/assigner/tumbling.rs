@@ -98,6 +98,9 @@ mod tests {
     fn a_day_may_begin_at_six() {
         let day = Tumbling::of(Duration::from_secs(86_400)).offset(Duration::from_secs(6 * 3_600));
         assert_eq!(day.assign(EventTime::EPOCH).start, EventTime::from_secs(-18 * 3_600));
-        assert_eq!(day.assign(EventTime::from_secs(6 * 3_600)).start, EventTime::from_secs(6 * 3_600));
+        assert_eq!(
+            day.assign(EventTime::from_secs(6 * 3_600)).start,
+            EventTime::from_secs(6 * 3_600)
+        );
     }
 }

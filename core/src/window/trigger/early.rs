@@ -91,7 +91,10 @@ impl<T: Record> Trigger<T> for EarlyFirings {
         let records = self.records.map(|records| format!(", early every {records} records"));
         let span = self.span.map(|span| format!(", early every {span:?} of event time"));
         let clock = self.clock.map(|span| format!(", early every {span:?}"));
-        [records, span, clock].into_iter().flatten().fold("at watermark".into(), |text, part| text + &part)
+        [records, span, clock]
+            .into_iter()
+            .flatten()
+            .fold("at watermark".into(), |text, part| text + &part)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -34,11 +34,7 @@ impl<T: Record, G: Trigger<T>> Trigger<T> for Purging<G> {
         purging(self.inner.on_record(record, at, pane))
     }
 
-    fn on_event_time(
-        &mut self,
-        at: EventTime,
-        pane: &mut TriggerContext<'_, G::State>,
-    ) -> Verdict {
+    fn on_event_time(&mut self, at: EventTime, pane: &mut TriggerContext<'_, G::State>) -> Verdict {
         purging(self.inner.on_event_time(at, pane))
     }
 
