@@ -3,6 +3,7 @@
 pub use crate::api::{FarFuture, Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
 pub use crate::error::{JobError, Result};
+pub use crate::operator::Interval;
 pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
@@ -12,4 +13,6 @@ pub use crate::source::{Files, Items, OnError};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };
-pub use crate::window::{Cumulating, Global, Session, Sliding, Tumbling};
+pub use crate::window::{
+    AtWatermark, Cumulating, Global, Session, Sliding, Tumbling, WindowContext,
+};

@@ -3,10 +3,13 @@
 
 mod windows;
 mod window_rules;
+mod window_edges;
+mod window_refusals;
 mod keyed_state;
 mod stateless;
 mod partitioned;
 mod joins;
+mod time_joins;
 mod idleness;
 mod failures;
 mod builds;

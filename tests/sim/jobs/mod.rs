@@ -2,6 +2,7 @@
 
 mod departures;
 mod two_stages;
+mod windows;
 
 /// A job by name.
 pub(crate) struct Entry {
@@ -19,5 +20,9 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+    Entry {
+        name: "windows",
+        run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
     },
 ];
