@@ -2,12 +2,14 @@
 
 mod topology;
 mod source_stream;
+mod handles;
 mod stream;
 mod partitioned;
 mod keyed_stream;
 mod windowed_stream;
 mod joined_streams;
 
+pub use handles::InputStream;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use source_stream::SourceStream;

@@ -11,6 +11,7 @@ pub use graph::{Edge, Graph, Node};
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
 
 /// The splits of one source, of a type that only its task knows.
@@ -22,6 +23,7 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) makers: Vec<EdgeMaker>,
     pub(crate) splits: Vec<AnySplits>,
+    pub(crate) ports: Vec<PortMaker>,
 }
 
 impl std::fmt::Debug for Plan {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::decision::Decision;
 use crate::error::JobError;
+use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::time::{Clock, ProcessingTime};
@@ -356,7 +357,9 @@ impl Worker {
             counters: task.counters(),
             latency: task.latency().clone(),
         });
-        WorkerEnd { operators: operators.collect(), journal: self.journal.unwrap_or_default() }
+        let operators = operators.collect();
+        let inputs = self.tasks.iter_mut().flat_map(|task| task.take_recorded()).collect();
+        WorkerEnd { operators, journal: self.journal.unwrap_or_default(), inputs }
     }
 }
 
@@ -368,6 +371,7 @@ const PAGES_IN_A_TURN: usize = 8;
 pub(crate) struct WorkerEnd {
     pub(crate) operators: Vec<crate::metrics::OperatorTotals>,
     pub(crate) journal: Vec<Decision>,
+    pub(crate) inputs: Vec<RecordedInput>,
 }
 
 /// What a panic said.

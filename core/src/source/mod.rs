@@ -9,11 +9,14 @@
 mod task;
 mod iter;
 mod file;
+mod handle;
 
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
     OnError,
 };
+pub use handle::InputHandle;
+pub(crate) use handle::{GateTask, Values, input_port};
 pub use iter::Items;
 pub use task::Emitter;
 pub(crate) use task::SourceTask;

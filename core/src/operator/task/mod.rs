@@ -24,6 +24,7 @@ use hdrhistogram::Histogram;
 
 use super::output::AnyOutput;
 use crate::error::OperatorFault;
+use crate::exchange::RecordedInput;
 use crate::metrics::TaskCounters;
 use crate::time::{Clock, ProcessingTime};
 
@@ -108,6 +109,10 @@ pub(crate) trait Task {
     /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
     /// steps, see [`Sampling`].
     fn latency(&self) -> &Histogram<u64>;
+    /// What came from outside and was kept for a replay; asked once, after the end.
+    fn take_recorded(&mut self) -> Vec<RecordedInput> {
+        Vec::new()
+    }
 }
 
 impl dyn Task + '_ {
