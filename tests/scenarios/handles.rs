@@ -494,7 +494,7 @@ fn an_output_per_worker_has_a_handle_for_each() {
             t.input::<u64>("numbers")
                 .without_event_time()
                 .key_by_value(|n| n.to_native())
-                .filter_map_with_state("same", |_: &mut u64, n| Some(n.to_native()))
+                .filter_map_with_state("pass", |_: &mut u64, n| Some(n.to_native()))
                 .output_per_worker("same");
             Ok(())
         });

@@ -280,12 +280,18 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
 }
 
 fn finish(
-    workers: Vec<Worker>,
+    mut workers: Vec<Worker>,
     shared: &Shared,
     elapsed_ns: u64,
     mut players: Players,
 ) -> SimReport {
-    while players.play_all() {}
+    // What the outputs sent last may wait for room still.
+    loop {
+        workers.iter_mut().for_each(Worker::drain);
+        if !players.play_all() {
+            break;
+        }
+    }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
     let page_bytes = shared.config.page_bytes;
     let mut journal = Journal { workers: Vec::new(), page_bytes, inputs: Vec::new() };
