@@ -79,7 +79,16 @@ impl<T: Record> InputStream<T> {
                 build.refuse(BuildError::Setting { name: name.clone(), message });
             }
             let (output, port) = build.output(node, 0);
-            build.speak(handles);
+            build.host_input(handles);
+            let options = strategy.options();
+            let asks_for_more = options.aligned_within.is_some()
+                || options.max_jump.is_some()
+                || options.max_ahead_of_clock.is_some();
+            if asks_for_more {
+                let message = "an input of the host knows neither alignment nor bounds on the future; leave them out";
+                let message = message.into();
+                build.refuse(BuildError::Setting { name: name.clone(), message });
+            }
             let ends = build.port(input_port::<T>(&name, handles)).unwrap_or_default();
             let record = build.is_recorded();
             build.task(GateTask::new(name.as_str().into(), ends, strategy, output, record));

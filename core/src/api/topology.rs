@@ -26,8 +26,9 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
 use crate::record::Record;
-use crate::source::{OpenContext, Source};
+use crate::source::{OpenContext, OwnSplits, Source};
 use crate::time::Clock;
+use crate::time::alignment::AlignmentBoard;
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -44,7 +45,12 @@ pub(crate) struct WorkerParts {
 /// For which of its two purposes the job's function runs.
 enum Mode {
     /// To make the plan.
-    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits>, ports: Vec<PortMaker> },
+    Plan {
+        makers: Vec<EdgeMaker>,
+        splits: Vec<AnySplits>,
+        ports: Vec<PortMaker>,
+        inputs: Vec<(usize, usize)>,
+    },
     /// To make one worker's tasks.
     Worker(WorkerParts),
 }
@@ -219,9 +225,10 @@ impl Build {
         }
     }
 
-    /// The splits of the next source that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
+    /// The splits of the source that was just added that this worker reads.
+    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
+        let node = self.graph.nodes.len() - 1;
         match &mut self.mode {
             Mode::Plan { splits, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
@@ -229,18 +236,25 @@ impl Build {
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
-                splits.push(Arc::new(found));
-                Vec::new()
+                let names = found.iter().map(|split| source.split_name(split)).collect();
+                let board = Arc::new(AlignmentBoard::new(workers));
+                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                none
             }
             Mode::Worker(parts) => {
-                let all =
-                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
-                let all = all
+                let next =
+                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    });
+                let (all, board) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
                     speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
                 }
-                all.iter().skip(parts.worker).step_by(workers).cloned().collect()
+                let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
+                let splits = own.map(|(number, split)| (number, split.clone())).collect();
+                OwnSplits { splits, board }
             }
         }
     }
@@ -263,11 +277,13 @@ impl Build {
         }
     }
 
-    /// Says that the last node has records on the first `workers` workers.
-    pub(crate) fn speak(&mut self, workers: usize) {
-        if let Some(speaks) = self.speaks.last_mut() {
-            speaks.iter_mut().take(workers).for_each(|speaks| *speaks = true);
+    /// Says that the last node is an input of the host, with so many handles.
+    pub(crate) fn host_input(&mut self, handles: usize) {
+        let node = self.graph.nodes.len() - 1;
+        if let Mode::Plan { inputs, .. } = &mut self.mode {
+            inputs.push((node, handles));
         }
+        self.speaks[node].iter_mut().take(handles).for_each(|speaks| *speaks = true);
     }
 
     /// Whether what the host sends is kept for a replay.
@@ -324,7 +340,12 @@ impl Build {
             0 => operator.to_owned(),
             errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
         };
-        (TableName::new(operator, state), TableConfig::default())
+        // A plan is not run: what it makes is thrown away.
+        let keys = match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+        };
+        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {
@@ -339,6 +360,12 @@ impl Build {
     fn check(&mut self) {
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
+        }
+        for operator in self.config.expected_keys.keys() {
+            if !self.graph.nodes.iter().any(|node| node.name == *operator) {
+                let message = "keys are expected of an operator that the job does not have; use the name of one".into();
+                self.errors.push(BuildError::Setting { name: operator.clone(), message });
+            }
         }
         for output in self.outputs.iter().filter(|output| !output.used) {
             let node = &self.graph.nodes[output.node];
@@ -375,11 +402,15 @@ impl Clock for NoClock {
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
 fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+    let reserve = match &mode {
+        Mode::Plan { .. } => 0,
+        Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
+    };
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
-        store: Store::new(thalweg_storage::StoreConfig::default()),
+        store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),
@@ -405,11 +436,16 @@ pub(crate) mod build {
     /// The plan, checked.
     pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
         config.check().map_err(JobError::from)?;
-        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new(), ports: Vec::new() };
+        let mode = Mode::Plan {
+            makers: Vec::new(),
+            splits: Vec::new(),
+            ports: Vec::new(),
+            inputs: Vec::new(),
+        };
         let build = run(job, mode, config, files)?;
         match build.mode {
-            Mode::Plan { makers, splits, ports } => {
-                Ok(Plan { graph: build.graph, makers, splits, ports })
+            Mode::Plan { makers, splits, ports, inputs } => {
+                Ok(Plan { graph: build.graph, makers, splits, ports, inputs })
             }
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         }

@@ -4,6 +4,8 @@ mod registry;
 mod engine;
 mod inline;
 mod job;
+mod stop;
+mod watermarks;
 
 pub use engine::{Engine, EngineBuilder};
 pub use inline::InlineEngine;

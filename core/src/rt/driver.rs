@@ -17,9 +17,10 @@ use crate::error::{JobError, Result, error_chain};
 use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::Files;
-use crate::metrics::Metrics;
+use crate::metrics::{Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
+use crate::runtime::stop::StopRequest;
 use crate::runtime::worker::{Worker, panic_message};
 use crate::time::Clock;
 
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) record: bool,
     /// Set when a worker has failed or the job is cancelled; every worker looks at it once a turn.
     pub(crate) stop: Arc<AtomicBool>,
+    /// Set when the job is asked to end in order; every worker looks at it once a turn.
+    pub(crate) stop_request: StopRequest,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
     /// Which workers have ended, and with what.
@@ -102,8 +105,7 @@ impl Shared {
         let ends = make_ends(&plan, &config, &ringers);
         let outcome = Arc::<Outcome>::default();
         let (ports, host) = make_ports(&plan, &config, input_ring, &ringers, &outcome);
-        let names = plan.graph.nodes.iter().map(|node| node.name.clone());
-        let metrics = Metrics::new(names, workers);
+        let metrics = Metrics::of(plan.shape(workers), workers);
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
@@ -111,6 +113,7 @@ impl Shared {
             metrics,
             record,
             stop: Arc::default(),
+            stop_request: StopRequest::default(),
             failure: Arc::default(),
             ends: Arc::new(Ends::new(workers, Arc::clone(&outcome))),
             outcome,
@@ -151,6 +154,12 @@ impl Shared {
     /// Asks all workers to stop at the end of their turn.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.ringers.iter().for_each(Ringer::ring);
+    }
+
+    /// Asks all workers to end in order.
+    pub(crate) fn ask_to_end(&self, ending: Ending) {
+        self.stop_request.ask(ending);
         self.ringers.iter().for_each(Ringer::ring);
     }
 

@@ -51,7 +51,11 @@ impl Seated {
             self.heed_alarm(due_ns);
         }
         let Self { worker, shared, leave, .. } = self;
-        guarded(leave.worker(), || worker.turn()).unwrap_or_else(|error| {
+        let turn = || {
+            worker.heed(&shared.stop_request)?;
+            worker.turn()
+        };
+        guarded(leave.worker(), turn).unwrap_or_else(|error| {
             shared.fail(error);
             Turn::Finished
         })
@@ -89,13 +93,19 @@ impl Seated {
         self.worker.publish_metrics();
     }
 
+    /// The core has slept for so long.
+    pub(crate) fn slept(&mut self, nanos: u64) {
+        self.worker.slept(nanos);
+    }
+
     /// Whether there is something to do; asked after the core has said that it is about to sleep.
     pub(crate) fn is_ready(&mut self) -> bool {
-        self.shared.is_stopped() || self.worker.has_pages()
+        let Self { worker, shared, .. } = self;
+        shared.is_stopped() || worker.must_heed(&shared.stop_request) || worker.has_pages()
     }
 
     /// Whether the worker must be turned now and then though nobody rings.
-    pub(crate) fn has_sources(&mut self) -> bool {
+    pub(crate) fn has_sources(&self) -> bool {
         self.worker.has_sources()
     }
 

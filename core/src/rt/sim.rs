@@ -27,7 +27,7 @@ use crate::config::JobConfig;
 use crate::error::Result;
 use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
 use crate::io::Files;
-use crate::metrics::JobReport;
+use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
 use crate::raw::doorbell::Doorbell;
 use crate::record::Record;
@@ -43,6 +43,8 @@ pub struct Sim {
     config: JobConfig,
     files: Rc<dyn Files>,
     inputs: Vec<Input>,
+    /// After so many steps the job is asked to end.
+    stop_after: Option<(u64, Ending)>,
 }
 
 /// Takes a handle and makes a player of it.
@@ -116,7 +118,15 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        Self { random, config, files: Rc::new(MemoryFiles::default()), inputs: Vec::new() }
+        let files = Rc::new(MemoryFiles::default());
+        Self { random, config, files, inputs: Vec::new(), stop_after: None }
+    }
+
+    /// The same run, asked to end after `steps` steps of its workers: [`Ending::Drained`] or [`Ending::Stopped`], as by `JobHandle::drain` and `stop`. Each
+    /// worker heeds it at a moment of its own.
+    pub fn end_after(mut self, steps: u64, ending: Ending) -> Self {
+        self.stop_after = Some((steps, ending));
+        self
     }
 
     /// The same run with these files; without them there are none.
@@ -149,7 +159,7 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files, inputs } = self;
+        let Self { mut random, config, files, inputs, stop_after } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
         let (shared, mut workers, mut ports) = make_workers(config, Arc::new(job), &files, &clock)?;
@@ -159,7 +169,7 @@ impl Sim {
         for worker in &mut workers {
             worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
         }
-        let mut idle_rounds = 0;
+        let (mut idle_rounds, mut steps) = (0, 0);
         while workers.iter_mut().any(|worker| !worker.is_finished()) {
             let index = random.below(workers.len());
             let worker = &mut workers[index];
@@ -168,6 +178,13 @@ impl Sim {
             if random.one_in(if is_due { 2 } else { 16 }) {
                 worker.step(Decision::Clock(clock.now_ns()))?;
             }
+            if let Some((_, ending)) = stop_after.filter(|(after, _)| steps >= *after) {
+                shared.stop_request.ask(ending);
+                if random.one_in(4) {
+                    worker.heed(&shared.stop_request)?;
+                }
+            }
+            steps += 1;
             worker.choices(&mut choices);
             let mut progress = !players.is_empty() && random.one_in(4) && players.play(&mut random);
             if choices.is_empty() || random.one_in(8) {
@@ -293,15 +310,15 @@ fn finish(
         }
     }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let page_bytes = shared.config.page_bytes;
+    let (mut was_cut, page_bytes) = (false, shared.config.page_bytes);
     let mut journal = Journal { workers: Vec::new(), page_bytes, inputs: Vec::new() };
-    let mut operators = Vec::new();
     for end in ends {
-        operators.push(end.operators);
+        was_cut |= end.was_cut;
         journal.workers.push(end.journal);
         journal.inputs.extend(end.inputs);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
-    let report = JobReport::new("simulated".into(), "sim", elapsed, operators);
+    let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
+    let report = report.ended(shared.stop_request.ending(was_cut));
     SimReport { report, journal, outputs: players.received() }
 }

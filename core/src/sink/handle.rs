@@ -251,7 +251,7 @@ impl<T: Record> OutputHandle<T> {
         let Self { time, watermark, is_ended, current, .. } = self;
         time.apply(*current, control, &mut |control| match control {
             Control::Watermark(at) => *watermark = at,
-            Control::End => *is_ended = true,
+            Control::End | Control::Halt => *is_ended = true,
             Control::Idle | Control::Active => {}
         });
     }

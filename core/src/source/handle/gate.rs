@@ -13,18 +13,14 @@ mod life;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
 use super::InputEnds;
 use crate::error::OperatorFault;
 use crate::exchange::lane::LaneRx;
 use crate::exchange::recorded::{PageLog, RecordedInput};
-use crate::metrics::TaskCounters;
+use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::{AnyOutput, Output};
-use crate::operator::task::{
-    Choice, Done, PollOutcome, Sampling, StepContext, Task, Work, latency_histogram,
-};
-use crate::raw::page::Element;
+use crate::operator::task::{Choice, Done, HopLatency, PollOutcome, StepContext, Task, Work};
+use crate::raw::page::{Control, Element};
 use crate::record::Record;
 use crate::time::{AllIdle, EventTime, ProcessingTime, WatermarkStrategy};
 use life::{Life, Merged};
@@ -47,8 +43,9 @@ pub(crate) struct GateTask<T: Record> {
     idle_after: Option<Duration>,
     all_idle: AllIdle,
     records_in: u64,
-    sampling: Sampling,
-    latency: Histogram<u64>,
+    latency: HopLatency,
+    /// What was read of handles that were cut off.
+    cut: Vec<RecordedInput>,
 }
 
 impl<T: Record> GateTask<T> {
@@ -70,11 +67,11 @@ impl<T: Record> GateTask<T> {
             lanes: ends.into_iter().map(lane).collect(),
             next: 0,
             merged,
-            idle_after: strategy.idle_timeout(),
-            all_idle: strategy.all_idle(),
+            idle_after: strategy.options().idle_after,
+            all_idle: strategy.options().all_idle,
             records_in: 0,
-            sampling: Sampling::default(),
-            latency: latency_histogram(),
+            latency: HopLatency::default(),
+            cut: Vec::new(),
         }
     }
 
@@ -118,7 +115,7 @@ impl<T: Record> GateTask<T> {
     /// A ring was found empty, or, in a replay, had been.
     fn poll(&mut self, index: usize, replay: Option<PollOutcome>) -> PollOutcome {
         let Some(lane) = self.lanes.get_mut(index) else {
-            self.merged.end();
+            self.merged.stop(Control::End);
             return PollOutcome::End;
         };
         let is_over = lane.rx.pages.is_finished();
@@ -154,6 +151,15 @@ impl<T: Record> GateTask<T> {
         let GateLane { life, rx, .. } = &mut self.lanes[index];
         let is_due = life.since_watermark > 0 || life.is_suspect;
         !life.is_ended && (is_due || rx.pages.is_finished())
+    }
+
+    /// Drops the ends of all rings, so that who sends is told; what was read is kept, if it is recorded.
+    fn cut_off(&mut self) {
+        for lane in self.lanes.drain(..) {
+            let log = lane.life.log;
+            self.cut
+                .extend(log.map(|log| RecordedInput::new(self.name.to_string(), lane.handle, log)));
+        }
     }
 
     fn number(index: usize) -> u16 {
@@ -201,6 +207,17 @@ impl<T: Record> Task for GateTask<T> {
         Some(Choice::Poll(Self::number(index)))
     }
 
+    /// What waits in the rings is not read any more, and who sends more is told that the job has ended.
+    fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
+        if self.merged.is_finished {
+            return Ok(());
+        }
+        self.merged.now_ns = now_ns;
+        self.merged.stop(last);
+        self.cut_off();
+        self.merged.out.end_step()
+    }
+
     fn alarm(&self) -> Option<ProcessingTime> {
         if self.merged.is_finished {
             return None;
@@ -215,6 +232,7 @@ impl<T: Record> Task for GateTask<T> {
     fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault> {
         let polled_ns = context.clock.now_ns();
         self.merged.out.stamp(polled_ns);
+        self.merged.now_ns = context.now_ns;
         let mut done = Done { amount: 0, outcome: PollOutcome::Full, counts: true };
         match work.choice {
             Choice::Lane(lane) => {
@@ -226,9 +244,8 @@ impl<T: Record> Task for GateTask<T> {
             Choice::Slice => unreachable!("invariant: an input has no long firings"),
         }
         self.merged.out.end_step()?;
-        if done.amount > 0 && self.sampling.is_due() {
-            let latency_ns = context.clock.now_ns().saturating_sub(polled_ns);
-            self.latency.saturating_record_n(latency_ns.max(1), u64::from(done.amount));
+        if done.amount > 0 && self.latency.is_due() {
+            self.latency.note(polled_ns, context.clock.now_ns(), u64::from(done.amount));
         }
         Ok(done)
     }
@@ -242,24 +259,35 @@ impl<T: Record> Task for GateTask<T> {
     }
 
     fn counters(&mut self) -> TaskCounters {
+        let Self { merged, .. } = self;
         TaskCounters {
             records_in: self.records_in,
-            records_out: self.merged.out.records(),
-            late: 0,
-            rejected: 0,
-            watermark_ns: self.merged.watermark.as_nanos(),
+            records_out: merged.out.records(),
+            bytes_out: merged.out.emitted_bytes(),
+            watermark_ns: merged.watermark.as_nanos(),
+            moved_ns: merged.moved_ns,
+            is_blocked: merged.out.is_blocked(),
+            is_idle: merged.is_idle(),
+            is_halted: merged.is_finished && merged.watermark < EventTime::MAX,
+            held_by: merged.slowest().and_then(|lane| Some(self.lanes.get(lane)?.handle as u64)),
+            ..TaskCounters::default()
         }
     }
 
-    fn latency(&self) -> &Histogram<u64> {
-        &self.latency
+    fn splits(&self, each: &mut dyn FnMut(usize, SplitCounters)) {
+        self.lanes.iter().for_each(|lane| each(lane.handle, lane.life.counters()));
+    }
+
+    fn measure_nothing(&mut self) {
+        self.latency.turn_off();
+    }
+
+    fn latency(&mut self) -> &mut LatencyHistogram {
+        self.latency.histogram()
     }
 
     fn take_recorded(&mut self) -> Vec<RecordedInput> {
-        let name = &self.name;
-        let recorded = self.lanes.iter_mut().filter_map(|lane| {
-            Some(RecordedInput::new(name.to_string(), lane.handle, lane.life.log.take()?))
-        });
-        recorded.collect()
+        self.cut_off();
+        std::mem::take(&mut self.cut)
     }
 }

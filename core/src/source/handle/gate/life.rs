@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::exchange::recorded::PageLog;
+use crate::metrics::{SplitCounters, SplitState};
 use crate::operator::output::Output;
 use crate::operator::task::PollOutcome;
 use crate::raw::page::{Control, PageView};
@@ -19,6 +20,9 @@ pub(super) struct Life<T: Record> {
     generator: Box<dyn WatermarkGenerator<T>>,
     reads_records: bool,
     greatest: EventTime,
+    /// The latest that was made or sent, and the decided clock then.
+    watermark: EventTime,
+    moved_ns: u64,
     pub(super) since_watermark: u64,
     /// The clock when it last sent something; `None` before the clock was seen.
     pub(super) last: Option<ProcessingTime>,
@@ -34,6 +38,9 @@ pub(super) struct Life<T: Record> {
 pub(super) struct Merged<T: Record> {
     time: MergedTime,
     pub(super) watermark: EventTime,
+    /// The decided clock, and when the watermark last moved by it.
+    pub(super) now_ns: u64,
+    pub(super) moved_ns: u64,
     /// Since when every open handle is idle, or when event time last moved with the clock.
     idle_since: Option<ProcessingTime>,
     pub(super) is_finished: bool,
@@ -46,6 +53,8 @@ impl<T: Record> Life<T> {
             reads_records: generator.reads_records(),
             generator,
             greatest: EventTime::MIN,
+            watermark: EventTime::MIN,
+            moved_ns: 0,
             since_watermark: 0,
             last: None,
             is_suspect: false,
@@ -95,12 +104,14 @@ impl<T: Record> Life<T> {
             log.control(control);
         }
         match control {
-            Control::Watermark(_) | Control::Active => {
+            Control::Watermark(at) => {
                 self.wake(lane, merged);
-                merged.apply(lane, control);
+                self.advance(lane, at, merged);
             }
             Control::Idle => self.fall_silent(lane, merged),
-            Control::End => unreachable!("invariant: a handle ends by being dropped"),
+            Control::Active | Control::End | Control::Halt => {
+                unreachable!("invariant: a handle wakes by sending, and ends by being dropped")
+            }
         }
     }
 
@@ -159,7 +170,25 @@ impl<T: Record> Life<T> {
     fn make_watermark(&mut self, lane: usize, merged: &mut Merged<T>) {
         self.since_watermark = 0;
         let at = self.generator.watermark(self.greatest);
-        merged.apply(lane, Control::Watermark(at));
+        self.advance(lane, at, merged);
+    }
+
+    fn advance(&mut self, lane: usize, at: EventTime, merged: &mut Merged<T>) {
+        if at > self.watermark {
+            self.watermark = at;
+            self.moved_ns = merged.now_ns;
+            merged.apply(lane, Control::Watermark(at));
+        }
+    }
+
+    /// How far the handle is, for those who watch.
+    pub(super) fn counters(&self) -> SplitCounters {
+        let state = match (self.is_ended, self.is_idle) {
+            (true, _) => SplitState::Ended,
+            (_, true) => SplitState::Idle,
+            _ => SplitState::Open,
+        };
+        SplitCounters { watermark_ns: self.watermark.as_nanos(), moved_ns: self.moved_ns, state }
     }
 }
 
@@ -168,6 +197,8 @@ impl<T: Record> Merged<T> {
         Self {
             time: MergedTime::new(lanes),
             watermark: EventTime::MIN,
+            now_ns: 0,
+            moved_ns: 0,
             idle_since: None,
             is_finished: false,
             out,
@@ -176,25 +207,39 @@ impl<T: Record> Merged<T> {
 
     /// Takes a control element of one lane, and passes on what follows for the whole.
     fn apply(&mut self, lane: usize, control: Control) {
-        let Self { time, watermark, is_finished, out, .. } = self;
+        let Self { time, watermark, is_finished, out, now_ns, moved_ns, .. } = self;
         time.apply(lane, control, &mut |control| {
             match control {
                 // Event time may have gone ahead with the clock.
                 Control::Watermark(at) if at <= *watermark => return,
-                Control::Watermark(at) => *watermark = at,
-                Control::End => *is_finished = true,
+                Control::Watermark(at) => {
+                    *watermark = at;
+                    *moved_ns = *now_ns;
+                }
+                Control::End | Control::Halt => *is_finished = true,
                 Control::Idle | Control::Active => {}
             }
             out.control(control);
         });
     }
 
-    /// No handle leads here.
-    pub(super) fn end(&mut self) {
+    /// The handle that holds event time back.
+    pub(super) fn slowest(&self) -> Option<usize> {
+        self.time.slowest()
+    }
+
+    /// True if all handles that are open are idle.
+    pub(super) fn is_idle(&self) -> bool {
+        self.time.is_idle()
+    }
+
+    /// Nothing comes any more: `last` is passed on, at the end of time or, if it is [`Control::Halt`], where time is.
+    pub(super) fn stop(&mut self, last: Control) {
         self.is_finished = true;
-        self.watermark = EventTime::MAX;
-        self.out.control(Control::Watermark(EventTime::MAX));
-        self.out.control(Control::End);
+        if last == Control::End {
+            self.advance(EventTime::MAX);
+        }
+        self.out.control(last);
     }
 
     /// When event time next moves with the clock, while all handles are idle.
@@ -209,9 +254,13 @@ impl<T: Record> Merged<T> {
             return;
         }
         self.idle_since = Some(now);
-        let at = self.watermark.saturating_add(passed);
+        self.advance(self.watermark.saturating_add(passed));
+    }
+
+    fn advance(&mut self, at: EventTime) {
         if at > self.watermark {
             self.watermark = at;
+            self.moved_ns = self.now_ns;
             self.out.control(Control::Watermark(at));
         }
     }
