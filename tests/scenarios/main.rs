@@ -17,4 +17,5 @@ mod backpressure;
 mod replay;
 mod departures;
 mod engines;
+mod handles;
 mod examples;

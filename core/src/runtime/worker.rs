@@ -13,6 +13,7 @@ use super::decision::Decision;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
 use crate::error::{JobError, OperatorFault};
+use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
@@ -405,8 +406,12 @@ impl Worker {
         (0..self.tasks.len()).any(|index| {
             let is_due = self.is_alarm_due(index);
             let task = &mut self.tasks[index];
-            let is_ready = |choice| matches!(choice, Some(Choice::Lane(_) | Choice::Slice));
-            task.drain() && (is_due || is_ready(task.choose()))
+            // A task that need not be polled now and then says by a poll that it has something.
+            let is_ready = |task: &mut Box<dyn Task>| match task.choose() {
+                Some(Choice::Poll(_)) => !task.must_be_polled(),
+                choice => choice.is_some(),
+            };
+            task.drain() && (is_due || is_ready(task))
         })
     }
 
@@ -434,7 +439,8 @@ impl Worker {
     pub(crate) fn into_parts(mut self) -> WorkerEnd {
         self.publish_metrics();
         self.publish();
-        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default() }
+        let inputs = self.tasks.iter_mut().flat_map(|task| task.take_recorded()).collect();
+        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default(), inputs }
     }
 }
 
@@ -447,6 +453,7 @@ pub(crate) struct WorkerEnd {
     /// A source was cut off before its end.
     pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
+    pub(crate) inputs: Vec<RecordedInput>,
 }
 
 /// Lets a task do something; the task is not used again after an error or a panic: the job ends.
