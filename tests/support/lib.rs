@@ -5,3 +5,4 @@ pub mod random;
 pub mod oracle;
 pub mod run;
 pub mod departures;
+pub mod scripted;

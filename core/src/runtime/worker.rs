@@ -299,7 +299,7 @@ impl Worker {
     /// As [`Self::step`].
     pub(crate) fn turn(&mut self) -> Result<Turn, JobError> {
         let mut turn = Turn::Dry;
-        if self.time_use.is_due() && self.time_use.begin(self.clock.now_ns()) {
+        if self.time_use.is_due() && self.begin_measured() {
             turn = self.measured_turn()?;
         } else {
             for index in 0..self.tasks.len() {
@@ -312,6 +312,16 @@ impl Worker {
             turn = self.flush()?;
         }
         Ok(turn)
+    }
+
+    /// Looks at the clock: publishes if that is due, and says whether this turn is to be measured.
+    fn begin_measured(&mut self) -> bool {
+        let now_ns = self.clock.now_ns();
+        let is_measured = self.time_use.begin(now_ns);
+        if self.time_use.is_older_than(PUBLISH_NS, now_ns) {
+            self.publish_metrics();
+        }
+        is_measured
     }
 
     /// As the loop in [`Self::turn`], with a look at the clock after each task.
@@ -438,6 +448,9 @@ impl Worker {
         WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default() }
     }
 }
+
+/// What is published of a worker whose turns take long is not older than this and a turn; of others the driver sees to it.
+const PUBLISH_NS: u64 = 5_000_000;
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
