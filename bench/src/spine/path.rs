@@ -15,8 +15,21 @@ use crate::reference::bare_path::Load;
 ///
 /// If a record was lost.
 pub fn run(load: &Load, driver: Driver) -> Result<f64> {
+    run_measuring(load, driver, true)
+}
+
+/// As [`run`], with or without the engine's measuring.
+///
+/// # Errors
+///
+/// As of any job.
+///
+/// # Panics
+///
+/// If a record was lost.
+pub fn run_measuring(load: &Load, driver: Driver, measure: bool) -> Result<f64> {
     let Load { records, keys, workers, pin } = *load;
-    let engine = Engine::builder().driver(driver);
+    let engine = Engine::builder().driver(driver).measure(measure);
     let engine = if pin { engine.cores(0..workers) } else { engine.workers(workers) };
     let report = engine.build().run("keyed count", move |t| {
         t.source("bids", Bids { records, keys, splits: workers })
