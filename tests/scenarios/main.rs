@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
+mod window_rules;
 mod keyed_state;
 mod stateless;
 mod partitioned;
@@ -15,4 +16,5 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
 mod examples;

@@ -42,7 +42,7 @@ fn compare(load: &Load, rounds: usize) -> Result<(), Box<dyn Error>> {
     for round in 0..rounds {
         let mut rates = [0.0; 2];
         for turn in [round % 2, (round + 1) % 2] {
-            rates[turn] = path::run_measuring(load, Driver::Plain, turn == 0)? / 1e6;
+            rates[turn] = path::run_measuring(load, Driver::Plain, true, turn == 0)? / 1e6;
         }
         with.push(rates[0]);
         without.push(rates[1]);

@@ -292,7 +292,12 @@ impl Build {
             0 => operator.to_owned(),
             errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
         };
-        (TableName::new(operator, state), TableConfig::default())
+        // A plan is not run: what it makes is thrown away.
+        let keys = match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+        };
+        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {
@@ -307,6 +312,12 @@ impl Build {
     fn check(&mut self) {
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
+        }
+        for operator in self.config.expected_keys.keys() {
+            if !self.graph.nodes.iter().any(|node| node.name == *operator) {
+                let message = "keys are expected of an operator that the job does not have; use the name of one".into();
+                self.errors.push(BuildError::Setting { name: operator.clone(), message });
+            }
         }
         for output in self.outputs.iter().filter(|output| !output.used) {
             let node = &self.graph.nodes[output.node];
@@ -349,11 +360,15 @@ fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
 fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+    let reserve = match &mode {
+        Mode::Plan { .. } => 0,
+        Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
+    };
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
-        store: Store::new(thalweg_storage::StoreConfig::default()),
+        store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),

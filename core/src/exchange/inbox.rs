@@ -44,6 +44,17 @@ impl<'a, T: Record> Records<'a, T> {
         self.page.hash(self.from + index)
     }
 
+    /// The event times and key hashes of the records from `from` to `to`, without the records.
+    #[inline(always)]
+    pub(crate) fn keys(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
+        debug_assert!(from <= to && to <= self.len(), "records {from} to {to} of {}", self.len());
+        self.page.keys(self.from + from, self.from + to)
+    }
+
     /// When the oldest record of the batch entered the engine, in the clock's nanoseconds; 0 = unknown.
     pub fn origin_ns(&self) -> u64 {
         self.page.origin_ns()

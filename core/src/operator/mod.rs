@@ -13,16 +13,19 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
+pub mod aggregate;
 pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;

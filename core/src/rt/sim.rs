@@ -11,6 +11,7 @@ mod random;
 
 pub use files::MemoryFiles;
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -18,13 +19,14 @@ use std::sync::Arc;
 
 use random::Random;
 
-use super::driver::{IdlePolicy, Shared, SharedJob};
+use super::driver::{JobParts, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::Result;
 use crate::io::Files;
 use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
+use crate::raw::doorbell::Doorbell;
 use crate::runtime::worker::Worker;
 use crate::runtime::{Decision, Journal};
 use crate::time::Clock;
@@ -223,8 +225,10 @@ fn make_workers(
     clock: &Rc<VirtualClock>,
 ) -> Result<(Shared, Vec<Worker>)> {
     let plan = build::plan(&*job, &config, Rc::clone(files))?;
-    let idle = IdlePolicy { spin_only: true, ..IdlePolicy::default() };
-    let (shared, seats) = Shared::new(plan, config, job, idle, true);
+    let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
+    let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
+    let parts = JobParts { plan, config, job, record: true };
+    let (shared, seats) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
         shared.worker(seat.worker, seat.ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });

@@ -20,13 +20,7 @@ pub(super) struct Slot {
     pub(super) kind: u32,
 }
 
-/// Where the hash lies in a slot.
-pub(super) const HASH: usize = std::mem::offset_of!(Slot, hash);
-
 const _: () = assert!(size_of::<Slot>() == SLOT && align_of::<Slot>() == 8);
-pub(super) fn slot_position(len: usize, index: usize) -> usize {
-    len - SLOT * (index + 1)
-}
 
 pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("invariant: four bytes"))
