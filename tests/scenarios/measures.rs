@@ -103,6 +103,12 @@ fn a_running_job_shows_bytes_queues_and_percentiles() {
     assert!(sent > 40 * 120_000, "an event takes more than 40 bytes");
     // Pages are filled anew on the way, so that only their headers and watermarks differ.
     assert!(read.abs_diff(sent) < sent / 4, "{read} of {sent}");
+    let state = |s: &Snapshot| {
+        let windows = s.operator("windows").unwrap();
+        windows.state_bytes > 0 && windows.state_keys > 0
+    };
+    assert!(running(&state), "windows are open");
+    assert_eq!((of("windows").state_keys, of("out").state_bytes), (0, 0), "and closed at the end");
     let amplification = of("windows").amplification().unwrap();
     assert!(
         (0.49..0.51).contains(&amplification),

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decision::Decision;
+use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
 use crate::error::{JobError, OperatorFault};
@@ -38,6 +39,7 @@ pub(crate) struct Worker {
     /// Counters are published and clocks are read, but for the last time.
     measures: bool,
     time_use: TimeUse,
+    state_use: Option<StateUse>,
     /// Sources were asked to end, and one of them had not ended yet.
     is_stopping: bool,
     was_cut: bool,
@@ -87,10 +89,17 @@ impl Worker {
             cells,
             measures,
             time_use,
+            state_use: None,
             is_stopping: false,
             was_cut: false,
             live,
         }
+    }
+
+    /// The same worker, which tells how much state its tasks have in `store`.
+    pub(crate) fn with_store(mut self, store: thalweg_storage::Store) -> Self {
+        self.state_use = Some(StateUse::new(store, &self.tasks));
+        self
     }
 
     /// Does one decided thing.
@@ -434,6 +443,8 @@ impl Worker {
             let mut counters = task.counters();
             let time = self.time_use.task(index);
             (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
+            let state = self.state_use.as_ref().map(|state| state.task(index)).unwrap_or_default();
+            (counters.state_bytes, counters.state_keys) = (state.bytes, state.keys);
             cells.publish(&counters, task.latency());
             task.splits(&mut |split, counters| cells.publish_split(split, counters));
             task.queued(&mut |lane, pages| cells.publish_queue(lane, pages));
