@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use thalweg::agg::Fold;
 use thalweg::prelude::*;
 use thalweg::window::{AtWatermark, Count, PaneInfo, TimeWindow, Trigger, WindowAssigner};
 use thalweg_tests::oracle::sorted;
@@ -41,10 +40,12 @@ fn windowed<W: WindowAssigner<Event>, G: Trigger<Event>>(
     }
     match holds {
         Holds::Accumulators => windows.process_aggregate(
-            Fold::of(
-                |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
-                |ids, later| ids.extend(later),
-            ),
+            |of| {
+                of.fold(
+                    |ids: &mut Vec<u64>, e: &Rec<Event>| ids.push(e.id()),
+                    |ids, later| ids.extend(later),
+                )
+            },
             |cx, ids| {
                 let shown = shown(cx.key(), cx.window(), cx.pane(), ids);
                 cx.emit(&shown);

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use super::window_build;
 use super::windowed_stream::{Windowed, WindowedStream};
+use crate::agg::{Aggregator, Of};
 use crate::exchange::KeySelector;
-use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::record::Record;
 use crate::window::{
@@ -42,9 +42,9 @@ where
     /// Cost: all records are kept, and each firing reads them all.
     pub fn aggregate_with<A: Aggregator<T>>(
         self,
-        aggregator: A,
+        aggregator: impl FnOnce(Of<T>) -> A,
     ) -> Windowed<WindowResult<S::Key, A::Result>, T> {
-        let function = FoldList::new(aggregator, Plain(PhantomData));
+        let function = FoldList::new(aggregator(Of::new()), Plain(PhantomData));
         window_build::buffered(self, function)
     }
 

@@ -243,14 +243,14 @@ where
             let rights = TimedLists::new(build.table(&pairing.name, "right"));
             let body = CoBuffered::new(lefts, rights, function);
             let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
-            let table = build.table(&pairing.name, "panes");
+            let (table, timers, clock) = window_build::pane_tables(build, &pairing.name);
             if <W as WindowAssigner<A>>::MERGES {
-                let panes = Merging::new(ValueTable::new(table));
+                let panes = Merging::new(ValueTable::new(table), timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });
             } else {
-                let panes = Separate::new(ValueTable::new(table));
+                let panes = Separate::new(ValueTable::new(table), timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::windowed_stream::{Windowed, WindowedStream};
+use crate::agg::Of;
 use crate::exchange::KeySelector;
-use crate::operator::aggregate::Fold;
 use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::Record;
@@ -39,6 +39,6 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> SessionStream<T, C, S> {
         F: Fn(&mut V, &Rec<T>) + 'static,
         M: Fn(&mut V, V) + 'static,
     {
-        self.windowed.aggregated(Spanning(Fold::of(add, merge)), AsSession(PhantomData))
+        self.windowed.aggregated(Spanning(Of::<T>::new().fold(add, merge)), AsSession(PhantomData))
     }
 }

@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 
+use thalweg_storage::Table;
+
 use super::evicting_stream::EvictingStream;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
 use super::topology::Build;
 use super::windowed_stream::{Windowed, WindowedStream};
+use crate::agg::Aggregator;
 use crate::error::BuildError;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
-use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::operator::output::Output;
 use crate::operator::task::{OnePort, OperatorTask};
@@ -24,6 +26,7 @@ use crate::window::operator::{WindowOperator, Windows};
 use crate::window::pane::{Add, Body, Firing};
 use crate::window::separate::Separate;
 use crate::window::session::Merging;
+use crate::window::timers::Timers;
 use crate::window::{
     Evictor, Finish, FinishList, Lateness, PaneTree, Slices, Trigger, WindowAssigner, levels_above,
 };
@@ -214,6 +217,13 @@ fn aligned<T, S, W, G, A, F>(
     build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
 }
 
+/// The tables of windows that are kept one by one: panes, and timers of event time and of the clock.
+pub(super) fn pane_tables(build: &mut Build, name: &str) -> (Table, Timers, Timers) {
+    let table = build.table(name, "panes");
+    let timers = Timers::new(build.timed(name, "timers"));
+    (table, timers, Timers::new(build.timed(name, "timers by the clock")))
+}
+
 /// The operator for all other windows.
 fn general<T, S, W, G, B>(build: &mut Build, parts: Parts<T, S, W, G, B::Out>, body: B)
 where
@@ -225,13 +235,14 @@ where
 {
     let Parts { selector, inbox, window, trigger, lateness, on_time, late, name } = parts;
     let firing = Firing::new(trigger, body, lateness, on_time);
-    let table = |build: &mut Build| build.table(&name, "panes");
     if W::MERGES {
-        let panes = Merging::new(ValueTable::new(table(build)));
+        let (table, timers, clock) = pane_tables(build, &name);
+        let panes = Merging::new(ValueTable::new(table), timers, clock);
         let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
         build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
     } else {
-        let panes = Separate::new(ValueTable::new(table(build)));
+        let (table, timers, clock) = pane_tables(build, &name);
+        let panes = Separate::new(ValueTable::new(table), timers, clock);
         let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
         build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
     }

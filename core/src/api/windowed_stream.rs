@@ -7,8 +7,8 @@ use super::evicting_stream::EvictingStream;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
 use super::window_build;
+use crate::agg::{Aggregator, Of};
 use crate::exchange::KeySelector;
-use crate::operator::aggregate::Aggregator;
 use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
@@ -101,7 +101,7 @@ where
         let has_to_merge = W::MERGES || W::OVERLAP;
         if has_to_merge {
             let message = format!(
-                "the accumulators of a {} have to become one, which a fold cannot do; use aggregate_with(Fold::of(add, merge))",
+                "the accumulators of a {} have to become one, which a fold cannot do; use aggregate_with(|of| of.fold(add, merge))",
                 W::KIND
             );
             window_build::refuse(&self, message);
@@ -109,23 +109,24 @@ where
         self.aggregated(FoldOnly::new(add), Plain(PhantomData))
     }
 
-    /// Aggregates each key's windows with an [`Aggregator`]; [`Fold::of`](crate::agg::Fold::of) makes one of two closures.
+    /// Aggregates each key's windows with an [`Aggregator`]: `|of| (of.count(), of.mean(|r| r.celsius()))`, `|of| of.fold(add, merge)`, or
+    /// `|_| MyAggregator`.
     ///
     /// Cost: one accumulator a key and window; of windows that overlap and fire at the watermark, one a key and slice, and O(log slices)
     /// merges a key for each window.
     pub fn aggregate_with<A: Aggregator<T>>(
         self,
-        aggregator: A,
+        aggregator: impl FnOnce(Of<T>) -> A,
     ) -> Windowed<WindowResult<S::Key, A::Result>, T> {
-        self.aggregated(aggregator, Plain(PhantomData))
+        self.aggregated(aggregator(Of::new()), Plain(PhantomData))
     }
 
     /// As [`Self::aggregate_with`]; results say which firing they are from.
     pub fn aggregate_panes<A: Aggregator<T>>(
         self,
-        aggregator: A,
+        aggregator: impl FnOnce(Of<T>) -> A,
     ) -> Windowed<PaneResult<S::Key, A::Result>, T> {
-        self.aggregated(aggregator, WithPane(PhantomData))
+        self.aggregated(aggregator(Of::new()), WithPane(PhantomData))
     }
 
     /// One record made of all of a window, by adding to the first each that follows.
@@ -133,20 +134,23 @@ where
     /// `reduce` is associative, where windows merge or overlap.
     pub fn reduce<F>(self, reduce: F) -> Windowed<WindowResult<S::Key, T>, T>
     where
-        T: Clone,
-        F: Fn(&mut T, &Rec<T>) + 'static,
+        F: Fn(T, &Rec<T>) -> T + 'static,
     {
         self.aggregated(Reducing::new(reduce), Plain(PhantomData))
     }
 
     /// Calls `function` with the aggregate of each firing; it sends what it likes.
-    pub fn process_aggregate<A, U, F>(self, aggregator: A, function: F) -> Windowed<U, T>
+    pub fn process_aggregate<A, U, F>(
+        self,
+        aggregator: impl FnOnce(Of<T>) -> A,
+        function: F,
+    ) -> Windowed<U, T>
     where
         A: Aggregator<T>,
         U: Record,
         F: FnMut(&mut WindowContext<'_, S::Key, U>, A::Result) + 'static,
     {
-        self.aggregated(aggregator, Processed::new(function))
+        self.aggregated(aggregator(Of::new()), Processed::new(function))
     }
 
     /// As [`Self::process_aggregate`], with state for each key and window and for each key.
@@ -155,7 +159,7 @@ where
     /// would have to merge too.
     pub fn process_aggregate_with_state<A, U, P, Q, F>(
         self,
-        aggregator: A,
+        aggregator: impl FnOnce(Of<T>) -> A,
         function: F,
     ) -> Windowed<U, T>
     where
@@ -167,7 +171,7 @@ where
             + 'static,
     {
         let states = self.states();
-        self.aggregated(aggregator, ProcessedWithState::new(function, states))
+        self.aggregated(aggregator(Of::new()), ProcessedWithState::new(function, states))
     }
 
     /// Calls `function` with all records of each firing, in the order in which they came; it sends what it likes.

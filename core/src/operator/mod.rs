@@ -43,6 +43,13 @@ pub(crate) enum Progress {
     More,
 }
 
+impl From<bool> for Progress {
+    /// Whether it is all done.
+    fn from(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::More }
+    }
+}
+
 /// What every stateful operator does, whatever its inputs.
 pub(crate) trait Operator: 'static {
     /// The merged event time of the inputs has advanced to `at`.

@@ -6,7 +6,7 @@
 
 use thalweg_storage::Panes;
 
-use super::archive_table::{Cursor, Hint, Place, Prefetch, update, update_with};
+use super::archive_table::{Cursor, Hint, Place, Prefetch, update};
 use super::scratch::Scratch;
 use super::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -36,20 +36,6 @@ impl<V: Record> SlicePanes<V> {
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
         update(self.panes.pane(pane), &mut self.scratch, place.into(), key, default, change)
-    }
-
-    /// As [`Self::update`], where both closures need the same `context`.
-    #[inline]
-    pub(crate) fn update_with<C, R>(
-        &mut self,
-        pane: i64,
-        (place, key): (impl Into<Place>, &[u8]),
-        context: &mut C,
-        default: impl FnOnce(&mut C) -> V,
-        change: impl FnOnce(&mut C, &mut V) -> R,
-    ) -> R {
-        let table = self.panes.pane(pane);
-        update_with(table, &mut self.scratch, (place.into(), key), context, default, change)
     }
 
     /// The value of `key` in `pane`.

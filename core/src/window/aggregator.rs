@@ -1,41 +1,13 @@
-//! How records become one value: fold, aggregator, reduce.
-//!
-//! A fold adds records to an accumulator, which is enough where each record is in windows that never become one. Sliding and cumulating
-//! windows share slices, and sessions merge: there two accumulators have to become one, which an [`Aggregator`] can do.
+//! Aggregators that windows need beside those of [`crate::agg`]: a fold, reduce, and one that knows when its records were.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
-use super::tree::Merge;
 use crate::operator::aggregate::Aggregator;
 use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::EventTime;
-
-/// An aggregator as the pane tree sees it.
-pub(crate) struct Merger<'a, T, A> {
-    pub(crate) aggregator: &'a A,
-    marker: PhantomData<fn(T)>,
-}
-
-impl<'a, T, A> Merger<'a, T, A> {
-    pub(crate) fn of(aggregator: &'a A) -> Self {
-        Self { aggregator, marker: PhantomData }
-    }
-}
-
-impl<T: Record, A: Aggregator<T>> Merge<A::Accumulator> for Merger<'_, T, A> {
-    #[inline]
-    fn create(&self) -> A::Accumulator {
-        self.aggregator.create()
-    }
-
-    #[inline]
-    fn merge(&mut self, into: &mut A::Accumulator, later: A::Accumulator) {
-        self.aggregator.merge(into, later);
-    }
-}
 
 /// Adds records and never merges: for windows whose accumulators stay apart; made by `WindowedStream::aggregate`.
 pub(crate) struct FoldOnly<V, F> {
@@ -90,9 +62,8 @@ impl<T: Record, F> Reducing<T, F> {
 
 impl<T, F> Aggregator<T> for Reducing<T, F>
 where
-    T: Record + Clone,
-    F: Fn(&mut T, &Rec<T>) + 'static,
-    Option<T>: Record,
+    T: Record,
+    F: Fn(T, &Rec<T>) -> T + 'static,
 {
     type Accumulator = Option<T>;
     type Result = T;
@@ -102,23 +73,25 @@ where
     }
 
     fn add(&self, accumulator: &mut Option<T>, record: &Rec<T>, _: EventTime) {
-        match accumulator {
+        *accumulator = Some(match accumulator.take() {
             Some(value) => (self.reduce)(value, record),
-            None => *accumulator = Some(record.to_value()),
-        }
+            None => record.to_value(),
+        });
     }
 
     fn merge(&self, accumulator: &mut Option<T>, later: Option<T>) {
-        match (accumulator, later) {
+        *accumulator = match (accumulator.take(), later) {
             (Some(value), Some(later)) => {
-                (self.reduce)(value, self.scratch.borrow_mut().archive(&later))
+                Some((self.reduce)(value, self.scratch.borrow_mut().archive(&later)))
             }
-            (accumulator, later) => *accumulator = accumulator.take().or(later),
-        }
+            (value, later) => value.or(later),
+        };
     }
 
     fn result(&self, accumulator: &Option<T>) -> T {
-        accumulator.clone().expect("invariant: a window that fires has a record")
+        let value = accumulator.as_ref().expect("invariant: a window that fires has a record");
+        // A record need not be `Clone`: its archive is a copy of it.
+        self.scratch.borrow_mut().archive(value).to_value()
     }
 }
 
@@ -153,8 +126,7 @@ impl<T: Record, A: Aggregator<T>> Aggregator<T> for Spanning<A> {
         self.0.merge(&mut accumulator.value, later.value);
     }
 
-    fn result(&self, spanned: &Self::Accumulator) -> Self::Result {
-        let Spanned { first, last, value } = spanned;
+    fn result(&self, Spanned { first, last, value }: &Self::Accumulator) -> Self::Result {
         Spanned { first: *first, last: *last, value: self.0.result(value) }
     }
 }

@@ -18,7 +18,6 @@
 use std::rc::Rc;
 
 use super::TimeWindow;
-use super::aggregator::Merger;
 use super::lateness::Lateness;
 use super::result::{Finish, Fired, PaneInfo, Timing};
 use super::slices::Slices;
@@ -140,14 +139,13 @@ where
     /// Goes on with the window that ends with `last`; true if it is done.
     fn put_together(&mut self, last: i64, limit: &mut usize) -> bool {
         let Self { slices, state, aggregator, finish, on_time, watermark, .. } = self;
-        let window = slices.window(last);
-        let mut merger = Merger::<T, A>::of(aggregator);
-        state.tree.build(limit, &mut merger)
-            && state.tree.show(limit, &mut merger, |merger, hash, key, value| {
+        let (window, watermark) = (slices.window(last), *watermark);
+        let merge = |into: &mut A::Accumulator, later| aggregator.merge(into, later);
+        state.tree.build(limit, || aggregator.create(), merge)
+            && state.tree.show(limit, merge, |hash, key, value| {
                 let pane = PaneInfo { timing: Timing::OnTime, number: 0 };
-                let (watermark, at) = (*watermark, window.last_instant());
-                let fired = Fired { hash, key, window, pane, watermark, at };
-                finish.finish(&fired, merger.aggregator.result(&value), on_time);
+                let fired = Fired { hash, key, window, pane, watermark, at: window.last_instant() };
+                finish.finish(&fired, aggregator.result(&value), on_time);
             })
     }
 
@@ -185,9 +183,8 @@ where
         state.tree.update_late(
             index,
             (hash, key),
-            aggregator,
-            |aggregator| aggregator.create(),
-            |aggregator, value| aggregator.add(value, record, at),
+            || aggregator.create(),
+            |value| aggregator.add(value, record, at),
         );
     }
 
@@ -271,12 +268,12 @@ where
                     return;
                 }
                 let Self { selector, state, aggregator, key, .. } = this;
-                state.tree.slices_mut().update_with(
+                state.tree.slices_mut().update(
                     index,
-                    ((hash, hint), selector.bytes(record, key)),
-                    aggregator,
-                    |aggregator| aggregator.create(),
-                    |aggregator, value| aggregator.add(value, record, at),
+                    (hash, hint),
+                    selector.bytes(record, key),
+                    || aggregator.create(),
+                    |value| aggregator.add(value, record, at),
                 );
             },
         );

@@ -49,15 +49,11 @@ impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> Body for Aggregated<T, A
         value: &mut Option<A::Accumulator>,
         fired: &Fired<'_>,
         _: &Site<'_>,
-        keep: bool,
+        _: bool,
         out: &mut Output<F::Out>,
     ) {
         if let Some(accumulator) = value {
-            let result = self.aggregator.result(accumulator);
-            self.finish.finish(fired, result, out);
-        }
-        if !keep {
-            *value = None;
+            self.finish.finish(fired, self.aggregator.result(accumulator), out);
         }
     }
 

@@ -15,8 +15,7 @@
 //! firings are in the order of the instants for which windows waited; at one instant, aligned windows show their keys in the order
 //! in which they came, all others in that of the keys' hashes.
 //!
-//! All state is in the store: panes, what triggers remember, lists. What is not is made from there: the agenda of the general operator
-//! ([`timers`]).
+//! All state is in the store: panes, what triggers remember, lists, [`timers`].
 //!
 //! * Arrives from: [`crate::exchange`], at the worker that owns the key.
 //! * Leaves to: [`crate::exchange`] and so to [`crate::sink`], as [`WindowResult`], [`SessionResult`] or what a window function emits.
@@ -31,7 +30,7 @@ pub(crate) mod operator;
 pub(crate) mod pane;
 pub(crate) mod separate;
 pub(crate) mod session;
-mod timers;
+pub(crate) mod timers;
 pub(crate) mod contents;
 pub(crate) mod buffer;
 mod trigger;
@@ -42,7 +41,8 @@ pub(crate) mod join;
 
 pub(crate) use aggregator::{FoldOnly, Reducing, Spanning};
 pub use assigner::{
-    Cumulating, DynamicSession, Global, Session, Sliding, TimeWindow, Tumbling, WindowAssigner,
+    Cumulating, DynamicSession, Global, InProcessingTime, Session, Sliding, TimeWindow, Tumbling,
+    WindowAssigner,
 };
 pub(crate) use evictor::KeepAll;
 pub use evictor::{Evict, EvictAfter, EvictCount, EvictDelta, EvictTime, Evictor};

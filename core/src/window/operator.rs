@@ -22,7 +22,7 @@ use crate::operator::output::{AnyOutput, Output};
 use crate::operator::{Input, Operator, Progress};
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::{Hint, Prefetch};
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 
 /// Where the panes of all keys are kept.
 pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>:
@@ -39,6 +39,12 @@ pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>:
 
     /// Does what is due at the watermark, about `limit` panes of it.
     fn fire(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize) -> Progress;
+
+    /// Does what is due by the clock, about `limit` panes of it.
+    fn fire_by_clock(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize);
+
+    /// For when the earliest timers are set: of event time, and of the clock.
+    fn timers(&self) -> (Option<EventTime>, Option<EventTime>);
 }
 
 /// Panes, what they are worked on with, and the windows of the current record.
@@ -80,6 +86,8 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
             |_, hash| hash,
             |panes, hint, (record, at, hash)| {
                 windows.clear();
+                let at =
+                    if W::BY_CLOCK { EventTime::from_nanos(firing.now.as_nanos()) } else { at };
                 assigner.assign(record, at, windows);
                 let key = selector.bytes(record, scratch);
                 let mut is_taken = windows.is_empty();
@@ -102,9 +110,49 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
     }
 
     /// The watermark has come to `at`.
-    pub(crate) fn advance(&mut self, at: EventTime) -> Progress {
+    pub(crate) fn advance<R: Record>(&mut self, at: EventTime) -> Progress
+    where
+        W: WindowAssigner<R>,
+    {
+        // Windows of processing time take no notice of event time, but for its end.
+        if W::BY_CLOCK && at != EventTime::MAX {
+            return Progress::Done;
+        }
         self.firing.watermark = at;
         self.fire(FIRST_SLICE)
+    }
+
+    /// The clock, for the step that begins.
+    pub(crate) fn clock(&mut self, now: ProcessingTime) {
+        self.firing.now = now;
+    }
+
+    /// When something is due by the clock.
+    pub(crate) fn alarm<R: Record>(&self) -> Option<ProcessingTime>
+    where
+        W: WindowAssigner<R>,
+    {
+        let (event_time, clock) = self.panes.timers();
+        let next = match event_time.filter(|_| W::BY_CLOCK) {
+            Some(at) => Some(clock.map_or(at, |clock| clock.min(at))),
+            None => clock,
+        };
+        next.filter(|at| *at != EventTime::MAX).map(|at| ProcessingTime::from_nanos(at.as_nanos()))
+    }
+
+    /// Does what is due by the clock.
+    pub(crate) fn on_alarm<R: Record>(&mut self, mut limit: usize)
+    where
+        W: WindowAssigner<R>,
+    {
+        if W::BY_CLOCK {
+            let now = EventTime::from_nanos(self.firing.now.as_nanos());
+            self.firing.watermark = self.firing.watermark.max(now);
+            if self.fire(limit) == Progress::More {
+                return;
+            }
+        }
+        self.panes.fire_by_clock(&mut self.firing, &mut limit);
     }
 
     /// Does what is due, about `limit` panes of it.
@@ -149,7 +197,20 @@ where
     P: Panes<T, G, B>,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
-        Ok(self.windows.advance(at))
+        Ok(self.windows.advance::<T>(at))
+    }
+
+    fn clock(&mut self, now: ProcessingTime) {
+        self.windows.clock(now);
+    }
+
+    fn alarm(&self) -> Option<ProcessingTime> {
+        self.windows.alarm::<T>()
+    }
+
+    fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
+        self.windows.on_alarm::<T>(limit.max(1));
+        Ok(())
     }
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {

@@ -19,7 +19,7 @@ use super::trigger::{Trigger, TriggerContext, Verdict};
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 
 /// What is kept for a key's window.
 #[thalweg::record]
@@ -30,6 +30,8 @@ pub(crate) struct Pane<V: Record, S: Record> {
     pub(crate) trigger: S,
     /// For when the trigger has asked; the end of time if for nothing.
     pub(crate) wake: EventTime,
+    /// The same by the clock, in its nanoseconds.
+    pub(crate) wake_clock: EventTime,
     /// Whether the watermark has reached the window's end.
     pub(crate) has_ended: bool,
     /// Firings so far.
@@ -50,8 +52,8 @@ pub(crate) struct Site<'a> {
 pub(crate) enum After {
     /// It waits for another instant than the one for which this entry of the agenda is.
     Passed,
-    /// It waits for this instant.
-    Wait(EventTime),
+    /// It waits for this instant; and its timer by the clock is to be set for that one.
+    Wait(EventTime, Option<EventTime>),
     /// Nothing of it is left.
     Close,
 }
@@ -110,13 +112,15 @@ pub(crate) struct Firing<T: Record, G, B: Body> {
     pub(crate) body: B,
     pub(crate) lateness: Lateness,
     pub(crate) watermark: EventTime,
+    pub(crate) now: ProcessingTime,
     pub(crate) out: Output<B::Out>,
     marker: PhantomData<fn(T)>,
 }
 
 impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
     pub(crate) fn new(trigger: G, body: B, lateness: Lateness, out: Output<B::Out>) -> Self {
-        Self { trigger, body, lateness, watermark: EventTime::MIN, out, marker: PhantomData }
+        let (watermark, now) = (EventTime::MIN, ProcessingTime::MIN);
+        Self { trigger, body, lateness, watermark, now, out, marker: PhantomData }
     }
 
     /// A pane for `window`, empty.
@@ -125,6 +129,7 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
             value: None,
             trigger: G::State::default(),
             wake: EventTime::MAX,
+            wake_clock: EventTime::MAX,
             has_ended: window.end <= self.watermark,
             firings: 0,
         }
@@ -174,6 +179,7 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
             self.body.merge(&mut pane.value, site, value, home);
         }
         pane.wake = pane.wake.min(later.wake);
+        pane.wake_clock = pane.wake_clock.min(later.wake_clock);
         pane.firings = pane.firings.max(later.firings);
         self.asked(pane, site, |trigger, pane| {
             trigger.on_merge(later.trigger, pane);
@@ -224,6 +230,36 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
         }
     }
 
+    /// Does what is due by the clock; the next instant for which the pane waits.
+    pub(crate) fn due_by_clock(
+        &mut self,
+        pane: &mut PaneOf<T, G, B>,
+        site: &Site<'_>,
+    ) -> Option<EventTime> {
+        if pane.wake_clock.as_nanos() <= self.now.as_nanos() {
+            pane.wake_clock = EventTime::MAX;
+            let now = self.now;
+            let verdict =
+                self.asked(pane, site, |trigger, pane| trigger.on_processing_time(now, pane));
+            self.obey(verdict, pane, site, self.watermark, true);
+        }
+        (pane.wake_clock != EventTime::MAX).then_some(pane.wake_clock)
+    }
+
+    /// As [`Self::arm`], for the clock.
+    #[inline]
+    pub(crate) fn arm_by_clock(
+        &self,
+        armed: &mut Option<EventTime>,
+        next: EventTime,
+    ) -> Option<EventTime> {
+        if next == EventTime::MAX || armed.is_some_and(|armed| armed <= next) {
+            return None;
+        }
+        *armed = Some(next);
+        *armed
+    }
+
     /// Forgets what a window holds.
     pub(crate) fn close(&mut self, site: &Site<'_>) {
         self.body.purge(site);
@@ -246,8 +282,10 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
             state: &mut pane.trigger,
             window: site.window,
             watermark: self.watermark,
+            now: self.now,
             has_ended: pane.has_ended,
             wake: &mut pane.wake,
+            wake_clock: &mut pane.wake_clock,
         };
         ask(&mut self.trigger, &mut context)
     }

@@ -3,17 +3,18 @@
 use super::TimeWindow;
 use super::operator::Panes;
 use super::pane::{After, Body, Firing, Pane, PaneOf, Site};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::trigger::Trigger;
 use crate::operator::Progress;
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::{Hint, Prefetch, ValueTable};
 use crate::time::EventTime;
 
-/// A pane, and for when it is on the agenda.
+/// A pane, and for when its timers are set, that of event time and that of the clock.
 #[thalweg::record]
 pub(crate) struct Held<V: Record, S: Record> {
     pub(crate) armed: Option<EventTime>,
+    pub(crate) armed_clock: Option<EventTime>,
     pub(crate) pane: Pane<V, S>,
 }
 
@@ -21,15 +22,18 @@ pub(crate) struct Held<V: Record, S: Record> {
 pub(crate) struct Separate<V: Record, S: Record> {
     table: ValueTable<Held<V, S>>,
     timers: Timers,
+    clock: Timers,
     address: KeyScratch,
+    /// The key of a timer that has come.
+    due: Vec<u8>,
     /// The window of the last record, which is mostly that of the next: where to look ahead.
     last: TimeWindow,
 }
 
 impl<V: Record, S: Record> Separate<V, S> {
-    pub(crate) fn new(table: ValueTable<Held<V, S>>) -> Self {
-        let (timers, address) = (Timers::default(), KeyScratch::default());
-        Self { table, timers, address, last: TimeWindow::ALL }
+    pub(crate) fn new(table: ValueTable<Held<V, S>>, timers: Timers, clock: Timers) -> Self {
+        let (address, due) = (KeyScratch::default(), Vec::new());
+        Self { table, timers, clock, address, due, last: TimeWindow::ALL }
     }
 }
 
@@ -106,44 +110,85 @@ where
         let site = Site { hash, key, window, home: window };
         let name = address(&mut self.address, window, key);
         let name_hash = address_hash(hash, window);
-        let due = self.table.update_with(
+        let (due, clock) = self.table.update_with(
             ((name_hash, hint), name),
             firing,
-            |firing| Held { armed: None, pane: firing.open(window) },
+            |firing| Held { armed: None, armed_clock: None, pane: firing.open(window) },
             |firing, held| {
                 take(firing, &mut held.pane, &site);
                 let next = firing.next(&held.pane, window);
-                firing.arm(&mut held.armed, next)
+                (
+                    firing.arm(&mut held.armed, next),
+                    firing.arm_by_clock(&mut held.armed_clock, held.pane.wake_clock),
+                )
             },
         );
         if let Some(at) = due {
             self.timers.set(at, name_hash, name);
         }
+        if let Some(at) = clock {
+            self.clock.set(at, name_hash, name);
+        }
         true
     }
 
     fn fire(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize) -> Progress {
-        while *limit > 0 {
-            let Some(timer) = self.timers.pop_due(firing.watermark) else { return Progress::Done };
-            *limit -= 1;
-            let (window, key) = parts(timer.key());
-            let site = Site { hash: key_hash(timer.hash, window), key, window, home: window };
-            let after = self.table.change(timer.hash, timer.key(), |held| {
-                if held.armed != Some(timer.at) {
+        loop {
+            let Timer { at, hash } =
+                match self.timers.pop_due(firing.watermark, limit, &mut self.due) {
+                    Ok(timer) => timer,
+                    Err(is_done) => return Progress::from(is_done),
+                };
+            let (window, key) = parts(&self.due);
+            let site = Site { hash: key_hash(hash, window), key, window, home: window };
+            let after = self.table.change(hash, &self.due, |held| {
+                if held.armed != Some(at) {
                     return After::Passed;
                 }
                 held.armed = firing.due(&mut held.pane, &site);
-                held.armed.map_or(After::Close, After::Wait)
+                let clock = firing.arm_by_clock(&mut held.armed_clock, held.pane.wake_clock);
+                held.armed.map_or(After::Close, |at| After::Wait(at, clock))
             });
             match after {
-                Some(After::Wait(at)) => self.timers.set(at, timer.hash, timer.key()),
+                Some(After::Wait(at, clock)) => {
+                    self.timers.set(at, hash, &self.due);
+                    if let Some(at) = clock {
+                        self.clock.set(at, hash, &self.due);
+                    }
+                }
                 Some(After::Close) => {
                     firing.close(&site);
-                    self.table.remove(timer.hash, timer.key());
+                    self.table.remove(hash, &self.due);
                 }
                 Some(After::Passed) | None => {}
             }
         }
-        Progress::More
+    }
+
+    fn fire_by_clock(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize) {
+        let now = EventTime::from_nanos(firing.now.as_nanos());
+        while let Ok(Timer { at, hash }) = self.clock.pop_due(now, limit, &mut self.due) {
+            let (window, key) = parts(&self.due);
+            let site = Site { hash: key_hash(hash, window), key, window, home: window };
+            let changed = self.table.change(hash, &self.due, |held| {
+                if held.armed_clock != Some(at) {
+                    return (None, None);
+                }
+                held.armed_clock = firing.due_by_clock(&mut held.pane, &site);
+                let next = firing.next(&held.pane, window);
+                (held.armed_clock, firing.arm(&mut held.armed, next))
+            });
+            let Some((clock, due)) = changed else { continue };
+            if let Some(at) = clock {
+                self.clock.set(at, hash, &self.due);
+            }
+            if let Some(at) = due {
+                self.timers.set(at, hash, &self.due);
+            }
+        }
+    }
+
+    fn timers(&self) -> (Option<EventTime>, Option<EventTime>) {
+        (self.timers.next(), self.clock.next())
     }
 }

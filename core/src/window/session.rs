@@ -11,7 +11,7 @@
 use super::TimeWindow;
 use super::operator::Panes;
 use super::pane::{After, Body, Firing, Pane, PaneOf, Site};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::trigger::Trigger;
 use crate::operator::Progress;
 use crate::record::{KeyHash, Record};
@@ -48,17 +48,18 @@ impl<V: Record, S: Record> Open<V, S> {
     }
 }
 
-/// The open sessions of a key, and for when it is on the agenda.
+/// The open sessions of a key, and for when its timers are set, that of event time and that of the clock.
 #[thalweg::record]
 pub(crate) struct OpenSessions<V: Record, S: Record> {
     pub(crate) armed: Option<EventTime>,
+    pub(crate) armed_clock: Option<EventTime>,
     pub(crate) first: Option<Open<V, S>>,
     pub(crate) more: Vec<Open<V, S>>,
 }
 
 impl<V: Record, S: Record> OpenSessions<V, S> {
     const fn none() -> Self {
-        Self { armed: None, first: None, more: Vec::new() }
+        Self { armed: None, armed_clock: None, first: None, more: Vec::new() }
     }
 
     fn at(&mut self, index: usize) -> &mut Open<V, S> {
@@ -114,11 +115,18 @@ impl<V: Record, S: Record> OpenSessions<V, S> {
 pub(crate) struct Merging<V: Record, S: Record> {
     table: ValueTable<OpenSessions<V, S>>,
     timers: Timers,
+    clock: Timers,
+    /// The key of a timer that has come.
+    due: Vec<u8>,
 }
 
 impl<V: Record, S: Record> Merging<V, S> {
-    pub(crate) fn new(table: ValueTable<OpenSessions<V, S>>) -> Self {
-        Self { table, timers: Timers::default() }
+    pub(crate) fn new(
+        table: ValueTable<OpenSessions<V, S>>,
+        timers: Timers,
+        clock: Timers,
+    ) -> Self {
+        Self { table, timers, clock, due: Vec::new() }
     }
 }
 
@@ -186,20 +194,22 @@ where
         take: impl FnOnce(&mut Firing<T, G, B>, &mut PaneOf<T, G, B>, &Site<'_>),
     ) -> bool {
         let mut is_empty = false;
-        let (is_late, due) = self.table.update_with(
+        let (is_late, due, clock) = self.table.update_with(
             ((hash, hint), key),
             firing,
             |_| OpenSessions::none(),
             |firing, open| {
                 let Some(place) = join(firing, open, (hash, key), window) else {
                     is_empty = open.first.is_none();
-                    return (true, None);
+                    return (true, None, None);
                 };
                 let target = open.at(place);
                 let site = target.site(hash, key);
                 take(firing, &mut target.pane, &site);
                 let next = firing.next(&target.pane, site.window);
-                (false, firing.arm(&mut open.armed, next))
+                let wake_clock = target.pane.wake_clock;
+                let clock = firing.arm_by_clock(&mut open.armed_clock, wake_clock);
+                (false, firing.arm(&mut open.armed, next), clock)
             },
         );
         if is_empty {
@@ -208,39 +218,83 @@ where
         if let Some(at) = due {
             self.timers.set(at, hash, key);
         }
+        if let Some(at) = clock {
+            self.clock.set(at, hash, key);
+        }
         !is_late
     }
 
     fn fire(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize) -> Progress {
-        while *limit > 0 {
-            let Some(timer) = self.timers.pop_due(firing.watermark) else { return Progress::Done };
-            let (hash, key) = (timer.hash, timer.key());
-            let mut looked_at = 1;
-            let next = self.table.change(hash, key, |open: &mut SessionsOf<T, G, B>| {
-                if open.armed != Some(timer.at) {
+        loop {
+            let Timer { at, hash } =
+                match self.timers.pop_due(firing.watermark, limit, &mut self.due) {
+                    Ok(timer) => timer,
+                    Err(is_done) => return Progress::from(is_done),
+                };
+            let key = self.due.as_slice();
+            let after = self.table.change(hash, key, |open: &mut SessionsOf<T, G, B>| {
+                if open.armed != Some(at) {
                     return After::Passed;
                 }
                 open.armed = None;
-                let armed = &mut open.armed;
+                let (armed, mut clock) = (&mut open.armed, EventTime::MAX);
                 OpenSessions::retain(&mut open.first, &mut open.more, |session| {
                     let site = session.site(hash, key);
-                    looked_at += 1;
                     let next = firing.due(&mut session.pane, &site);
+                    *limit = limit.saturating_sub(1);
                     match next {
                         Some(at) => *armed = Some(armed.map_or(at, |armed| armed.min(at))),
                         None => firing.close(&site),
                     }
+                    clock = clock.min(session.pane.wake_clock);
                     next.is_some()
                 });
-                open.armed.map_or(After::Close, After::Wait)
+                let clock = firing.arm_by_clock(&mut open.armed_clock, clock);
+                open.armed.map_or(After::Close, |at| After::Wait(at, clock))
             });
-            *limit = limit.saturating_sub(looked_at);
-            match next {
-                Some(After::Wait(at)) => self.timers.set(at, hash, key),
+            match after {
+                Some(After::Wait(at, clock)) => {
+                    self.timers.set(at, hash, key);
+                    if let Some(at) = clock {
+                        self.clock.set(at, hash, key);
+                    }
+                }
                 Some(After::Close) => drop(self.table.remove(hash, key)),
                 Some(After::Passed) | None => {}
             }
         }
-        Progress::More
+    }
+
+    fn fire_by_clock(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize) {
+        let now = EventTime::from_nanos(firing.now.as_nanos());
+        while let Ok(Timer { at, hash }) = self.clock.pop_due(now, limit, &mut self.due) {
+            let key = self.due.as_slice();
+            let changed = self.table.change(hash, key, |open: &mut SessionsOf<T, G, B>| {
+                if open.armed_clock != Some(at) {
+                    return (None, None);
+                }
+                open.armed_clock = None;
+                let mut due = None;
+                for session in open.first.iter_mut().chain(&mut open.more) {
+                    let site = session.site(hash, key);
+                    let next = firing.due_by_clock(&mut session.pane, &site);
+                    firing.arm_by_clock(&mut open.armed_clock, next.unwrap_or(EventTime::MAX));
+                    let next = firing.next(&session.pane, site.window);
+                    due = firing.arm(&mut open.armed, next).or(due);
+                }
+                (open.armed_clock, due)
+            });
+            let Some((clock, due)) = changed else { continue };
+            if let Some(at) = clock {
+                self.clock.set(at, hash, key);
+            }
+            if let Some(at) = due {
+                self.timers.set(at, hash, key);
+            }
+        }
+    }
+
+    fn timers(&self) -> (Option<EventTime>, Option<EventTime>) {
+        (self.timers.next(), self.clock.next())
     }
 }

@@ -22,14 +22,6 @@ use crate::state::{Cursor, SlicePanes};
 /// A pane: its level, and its number there.
 type Node = (u32, i64);
 
-/// How accumulators become one.
-pub(crate) trait Merge<A> {
-    /// The accumulator of no record.
-    fn create(&self) -> A;
-    /// Adds what `later` has accumulated.
-    fn merge(&mut self, into: &mut A, later: A);
-}
-
 /// How far putting a window together has come.
 #[derive(Debug, Default)]
 struct Plan {
@@ -79,17 +71,16 @@ impl<A: Record> PaneTree<A> {
     }
 
     /// Changes the accumulator of `key` in a slice that may be closed, and in the panes made from it.
-    pub(crate) fn update_late<C>(
+    pub(crate) fn update_late(
         &mut self,
         slice: i64,
         (hash, key): (KeyHash, &[u8]),
-        context: &mut C,
-        default: impl Fn(&mut C) -> A,
-        change: impl Fn(&mut C, &mut A),
+        create: impl Fn() -> A,
+        change: impl Fn(&mut A),
     ) {
         for (level, panes) in self.levels.iter_mut().enumerate() {
             if level == 0 || panes.contains(slice >> level) {
-                panes.update_with(slice >> level, (hash, key), context, &default, &change);
+                panes.update(slice >> level, hash, key, &create, &change);
             }
         }
     }
@@ -145,19 +136,18 @@ impl<A: Record> PaneTree<A> {
     }
 
     /// Makes what the window needs, about `limit` merges of it; true if it is all there.
-    pub(crate) fn build(&mut self, limit: &mut usize, merger: &mut impl Merge<A>) -> bool {
+    pub(crate) fn build(
+        &mut self,
+        limit: &mut usize,
+        create: impl Fn() -> A,
+        merge: impl Fn(&mut A, A),
+    ) -> bool {
         while let Some(&(level, number)) = self.plan.builds.get(self.plan.built) {
             let (below, above) = self.levels.split_at_mut(level as usize);
             let (children, parents) = (&below[level as usize - 1], &mut above[0]);
             let child = 2 * number + i64::from(self.plan.is_second);
             while let Some((hash, key, value)) = children.next(child, &mut self.plan.cursor) {
-                parents.update_with(
-                    number,
-                    (hash, key),
-                    merger,
-                    |merger| merger.create(),
-                    |merger, into| merger.merge(into, value.to_value()),
-                );
+                parents.update(number, hash, key, &create, |into| merge(into, value.to_value()));
                 *limit = limit.saturating_sub(1);
                 if *limit == 0 {
                     return false;
@@ -173,11 +163,11 @@ impl<A: Record> PaneTree<A> {
     /// Shows each key of the window with its accumulators merged, about `limit` keys; true if it was the last.
     ///
     /// Keys come in the order in which they first came into the oldest pane that has them.
-    pub(crate) fn show<M: Merge<A>>(
+    pub(crate) fn show(
         &mut self,
         limit: &mut usize,
-        merger: &mut M,
-        mut each: impl FnMut(&mut M, KeyHash, &[u8], A),
+        merge: impl Fn(&mut A, A),
+        mut each: impl FnMut(KeyHash, &[u8], A),
     ) -> bool {
         let Self { levels, plan } = self;
         let get = |node: &Node, hash, key: &[u8]| levels[node.0 as usize].get(node.1, hash, key);
@@ -191,10 +181,10 @@ impl<A: Record> PaneTree<A> {
                     let mut value = value.to_value();
                     for node in newer {
                         if let Some(other) = get(node, hash, key) {
-                            merger.merge(&mut value, other.to_value());
+                            merge(&mut value, other.to_value());
                         }
                     }
-                    each(merger, hash, key, value);
+                    each(hash, key, value);
                 }
                 *limit = limit.saturating_sub(1 + plan.nodes.len() / 8);
                 if *limit == 0 {
@@ -260,23 +250,12 @@ mod tests {
         PaneTree::new((0..levels).map(level).collect())
     }
 
-    struct Joined;
-
-    impl Merge<Vec<i64>> for Joined {
-        fn create(&self) -> Vec<i64> {
-            Vec::new()
-        }
-
-        fn merge(&mut self, into: &mut Vec<i64>, later: Vec<i64>) {
-            into.extend(later);
-        }
-    }
-
     fn window(tree: &mut PaneTree<Vec<i64>>, first: i64, last: i64) -> BTreeMap<u8, Vec<i64>> {
         tree.begin(first, last);
-        while !tree.build(&mut 2, &mut Joined) {}
+        let merge = |into: &mut Vec<i64>, later: Vec<i64>| into.extend(later);
+        while !tree.build(&mut 2, Vec::new, merge) {}
         let mut found = BTreeMap::new();
-        while !tree.show(&mut 3, &mut Joined, |_, _, key, value| {
+        while !tree.show(&mut 3, merge, |_, key, value| {
             assert!(found.insert(key[0], value).is_none(), "each key is shown once");
         }) {}
         found
@@ -313,14 +292,14 @@ mod tests {
                 for key in 0..5 {
                     let mut found = Vec::new();
                     tree.show_key((first, last), (hash(key), &[key]), &mut |value| found.extend(value));
-                    prop_assert_eq!(&found[..], expected.get(&key).map_or(&[][..], |values| &values[..]));
+                    prop_assert_eq!(Some(found), expected.get(&key).cloned().or(Some(vec![])));
                 }
                 prop_assert_eq!(window(&mut tree, first, last), expected);
                 // A late record may make the order within a pane another one; here it is one of a key of its own.
                 if let Some((slice, key)) = late.next().filter(|(slice, _)| *slice >= first) {
                     let key = key + 100;
                     tree.update_late(
-                        slice, (hash(key), &[key]), &mut (), |()| Vec::new(), |(), list| list.push(-1),
+                        slice, (hash(key), &[key]), Vec::new, |list| list.push(-1),
                     );
                     model.entry((slice, key)).or_default().push(-1);
                 }

@@ -7,7 +7,7 @@ use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::EventTime;
 
-/// An accumulator that is its own result, and two closures; made by [`super::Of::fold`] and [`Fold::of`].
+/// Made by [`super::Of::fold`].
 pub struct Fold<V, F, M> {
     add: F,
     merge: M,
@@ -17,22 +17,7 @@ pub struct Fold<V, F, M> {
 crate::operator::opaque_debug!(Fold<V, F, M>);
 
 impl<V, F, M> Fold<V, F, M> {
-    /// `add` adds a record to an accumulator that begins as its default, `merge` adds a later accumulator to an earlier one.
-    ///
-    /// ```
-    /// use thalweg::agg::Fold;
-    /// use thalweg::prelude::*;
-    ///
-    /// let sum = Fold::of(|sum: &mut i64, n: &Rec<i64>| *sum += n.to_native(), |sum, later| *sum += later);
-    /// # let _ = sum;
-    /// ```
-    pub fn of<T>(add: F, merge: M) -> Self
-    where
-        T: Record,
-        V: Record + Default + Clone,
-        F: Fn(&mut V, &Rec<T>) + 'static,
-        M: Fn(&mut V, V) + 'static,
-    {
+    pub(super) fn new(add: F, merge: M) -> Self {
         Self { add, merge, marker: PhantomData }
     }
 }

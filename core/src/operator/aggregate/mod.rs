@@ -244,7 +244,7 @@ impl<T: Record> Of<T> {
         F: Fn(&mut V, &Rec<T>) + 'static,
         M: Fn(&mut V, V) + 'static,
     {
-        Fold::of(add, merge)
+        Fold::new(add, merge)
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod cumulating;
 mod global;
+mod processing_time;
 mod session;
 mod sliding;
 mod tumbling;
 
 pub use cumulating::Cumulating;
 pub use global::Global;
+pub use processing_time::InProcessingTime;
 pub use session::{DynamicSession, Session};
 pub use sliding::Sliding;
 pub use tumbling::Tumbling;
@@ -71,6 +73,10 @@ pub trait WindowAssigner<T: Record>: 'static {
 
     /// Whether a record lies in more than one window.
     const OVERLAP: bool = false;
+
+    /// Whether records are given the time of the clock instead of their own, and windows end by it.
+    #[doc(hidden)]
+    const BY_CLOCK: bool = false;
 
     /// Whether [`Self::slices`] gives something.
     #[doc(hidden)]

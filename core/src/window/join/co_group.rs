@@ -18,7 +18,7 @@ use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
 use crate::state::TimedLists;
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 use crate::window::operator::{Panes, Windows};
 use crate::window::pane::{Body, Firing, Site};
 use crate::window::process::{Element, WindowContext};
@@ -177,7 +177,20 @@ where
     P: Panes<A, AtWatermark, CoBuffered<A, B, F>>,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
-        Ok(self.windows.advance(at))
+        Ok(self.windows.advance::<A>(at))
+    }
+
+    fn clock(&mut self, now: ProcessingTime) {
+        self.windows.clock(now);
+    }
+
+    fn alarm(&self) -> Option<ProcessingTime> {
+        self.windows.alarm::<A>()
+    }
+
+    fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
+        self.windows.on_alarm::<A>(limit.max(1));
+        Ok(())
     }
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {

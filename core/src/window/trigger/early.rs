@@ -12,6 +12,7 @@ use crate::time::EventTime;
 pub struct EarlyFirings {
     records: Option<u64>,
     span: Option<Duration>,
+    clock: Option<Duration>,
 }
 
 impl EarlyFirings {
@@ -26,6 +27,13 @@ impl EarlyFirings {
     #[must_use]
     pub fn early_every_event_time(mut self, span: Duration) -> Self {
         self.span = Some(span);
+        self
+    }
+
+    /// Fires also `span` of processing time after the first record since the last firing by the clock.
+    #[must_use]
+    pub fn early_every(mut self, span: Duration) -> Self {
+        self.clock = Some(span);
         self
     }
 }
@@ -49,6 +57,9 @@ impl<T: Record> Trigger<T> for EarlyFirings {
                 pane.wake_at(next);
             }
         }
+        if let (Some(span), None) = (self.clock, pane.processing_time_wake()) {
+            pane.wake_at_processing_time(pane.processing_time().saturating_add(span));
+        }
         *pane.state += 1;
         match self.records {
             Some(records) if *pane.state >= records => {
@@ -57,6 +68,15 @@ impl<T: Record> Trigger<T> for EarlyFirings {
             }
             _ => Verdict::Continue,
         }
+    }
+
+    fn on_processing_time(
+        &mut self,
+        _: crate::time::ProcessingTime,
+        pane: &mut TriggerContext<'_, u64>,
+    ) -> Verdict {
+        // What came after the end has fired at once.
+        if pane.has_ended() { Verdict::Continue } else { Verdict::Fire }
     }
 
     fn on_merge(&mut self, later: u64, pane: &mut TriggerContext<'_, u64>) {
@@ -70,16 +90,20 @@ impl<T: Record> Trigger<T> for EarlyFirings {
     fn describe(&self) -> String {
         let records = self.records.map(|records| format!(", early every {records} records"));
         let span = self.span.map(|span| format!(", early every {span:?} of event time"));
-        format!("at watermark{}{}", records.unwrap_or_default(), span.unwrap_or_default())
+        let clock = self.clock.map(|span| format!(", early every {span:?}"));
+        [records, span, clock]
+            .into_iter()
+            .flatten()
+            .fold("at watermark".into(), |text, part| text + &part)
     }
 
     fn check(&self) -> Result<(), String> {
-        match (self.records, self.span) {
-            (Some(0), _) => Err("a trigger fires early after at least one record".into()),
-            (_, Some(Duration::ZERO)) => {
-                Err("the time between early firings is longer than zero".into())
-            }
-            _ => Ok(()),
+        if self.records == Some(0) {
+            return Err("a trigger fires early after at least one record".into());
         }
+        if [self.span, self.clock].contains(&Some(Duration::ZERO)) {
+            return Err("the time between early firings is longer than zero".into());
+        }
+        Ok(())
     }
 }

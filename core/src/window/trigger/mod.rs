@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::TimeWindow;
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 
 /// What a trigger says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,16 @@ pub trait Trigger<T: Record>: 'static {
         pane: &mut TriggerContext<'_, Self::State>,
     ) -> Verdict {
         let _ = (at, pane);
+        Verdict::Fire
+    }
+
+    /// The clock has reached an instant for which the trigger had asked with [`TriggerContext::wake_at_processing_time`].
+    fn on_processing_time(
+        &mut self,
+        now: ProcessingTime,
+        pane: &mut TriggerContext<'_, Self::State>,
+    ) -> Verdict {
+        let _ = (now, pane);
         Verdict::Fire
     }
 
@@ -111,8 +121,10 @@ pub struct TriggerContext<'a, S> {
     pub state: &'a mut S,
     pub(crate) window: TimeWindow,
     pub(crate) watermark: EventTime,
+    pub(crate) now: ProcessingTime,
     pub(crate) has_ended: bool,
     pub(crate) wake: &'a mut EventTime,
+    pub(crate) wake_clock: &'a mut EventTime,
 }
 
 impl<S> TriggerContext<'_, S> {
@@ -144,5 +156,27 @@ impl<S> TriggerContext<'_, S> {
     /// Forgets what was asked.
     pub fn cancel_wake(&mut self) {
         *self.wake = EventTime::MAX;
+    }
+
+    /// The clock, as it was last decided.
+    pub fn processing_time(&self) -> ProcessingTime {
+        self.now
+    }
+
+    /// The instant of processing time for which the trigger has asked.
+    pub fn processing_time_wake(&self) -> Option<ProcessingTime> {
+        let at = ProcessingTime::from_nanos(self.wake_clock.as_nanos());
+        (at != ProcessingTime::MAX).then_some(at)
+    }
+
+    /// Asks to be called when the clock reaches `at`, instead of what was asked before. Does not outlive the window.
+    pub fn wake_at_processing_time(&mut self, at: ProcessingTime) {
+        let at = at.max(self.now.saturating_add(Duration::from_nanos(1)));
+        *self.wake_clock = EventTime::from_nanos(at.as_nanos());
+    }
+
+    /// Forgets what was asked of the clock.
+    pub fn cancel_processing_time_wake(&mut self) {
+        *self.wake_clock = EventTime::MAX;
     }
 }

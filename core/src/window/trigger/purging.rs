@@ -3,7 +3,7 @@
 use super::{Trigger, TriggerContext, Verdict};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 
 /// Fires when the trigger inside does, and purges each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,14 @@ impl<T: Record, G: Trigger<T>> Trigger<T> for Purging<G> {
 
     fn on_event_time(&mut self, at: EventTime, pane: &mut TriggerContext<'_, G::State>) -> Verdict {
         purging(self.inner.on_event_time(at, pane))
+    }
+
+    fn on_processing_time(
+        &mut self,
+        now: ProcessingTime,
+        pane: &mut TriggerContext<'_, G::State>,
+    ) -> Verdict {
+        purging(self.inner.on_processing_time(now, pane))
     }
 
     fn on_end(&mut self, pane: &mut TriggerContext<'_, G::State>) -> Verdict {

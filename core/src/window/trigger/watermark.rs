@@ -18,6 +18,11 @@ impl AtWatermark {
         EarlyFirings::default().early_every_records(records)
     }
 
+    /// Fires also `span` of processing time after the first record since the last firing by the clock.
+    pub fn early_every(self, span: Duration) -> EarlyFirings {
+        EarlyFirings::default().early_every(span)
+    }
+
     /// Fires also when the watermark passes a multiple of `span`, if records have come since the last firing.
     pub fn early_every_event_time(self, span: Duration) -> EarlyFirings {
         EarlyFirings::default().early_every_event_time(span)
