@@ -456,13 +456,14 @@ pub(crate) mod build {
         }
     }
 
-    /// One worker's tasks, senders before receivers.
+    /// One worker's tasks, senders before receivers, and the store that their state lies in.
     pub(crate) fn tasks(
         job: &JobFn,
         config: &JobConfig,
         files: Rc<dyn Files>,
         parts: WorkerParts,
-    ) -> Result<Vec<Box<dyn Task>>> {
-        Ok(run(job, Mode::Worker(parts), config, files)?.tasks)
+    ) -> Result<(Vec<Box<dyn Task>>, Store)> {
+        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files)?;
+        Ok((tasks, store))
     }
 }

@@ -139,9 +139,10 @@ impl Shared {
         let (record, own_clock) = (self.record, Rc::clone(&clock));
         let parts =
             crate::api::WorkerParts { worker, ends, splits, ports, record, clock: own_clock };
-        let tasks = build::tasks(&*self.job, &self.config, files, parts)?;
+        let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
-        Ok(Worker::new(worker, tasks, clock, &self.config, cells, self.record))
+        let worker = Worker::new(worker, tasks, clock, &self.config, cells, self.record);
+        Ok(worker.with_store(store))
     }
 
     /// Keeps the first error and stops all workers.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decision::Decision;
+use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
 use crate::error::{JobError, OperatorFault};
@@ -39,6 +40,7 @@ pub(crate) struct Worker {
     /// Counters are published and clocks are read, but for the last time.
     measures: bool,
     time_use: TimeUse,
+    state_use: Option<StateUse>,
     /// Sources were asked to end, and one of them had not ended yet.
     is_stopping: bool,
     was_cut: bool,
@@ -88,10 +90,17 @@ impl Worker {
             cells,
             measures,
             time_use,
+            state_use: None,
             is_stopping: false,
             was_cut: false,
             live,
         }
+    }
+
+    /// The same worker, which tells how much state its tasks have in `store`.
+    pub(crate) fn with_store(mut self, store: thalweg_storage::Store) -> Self {
+        self.state_use = Some(StateUse::new(store, &self.tasks));
+        self
     }
 
     /// Does one decided thing.
@@ -300,7 +309,7 @@ impl Worker {
     /// As [`Self::step`].
     pub(crate) fn turn(&mut self) -> Result<Turn, JobError> {
         let mut turn = Turn::Dry;
-        if self.time_use.is_due() && self.time_use.begin(self.clock.now_ns()) {
+        if self.time_use.is_due() && self.begin_measured() {
             turn = self.measured_turn()?;
         } else {
             for index in 0..self.tasks.len() {
@@ -313,6 +322,16 @@ impl Worker {
             turn = self.flush()?;
         }
         Ok(turn)
+    }
+
+    /// Looks at the clock: publishes if that is due, and says whether this turn is to be measured.
+    fn begin_measured(&mut self) -> bool {
+        let now_ns = self.clock.now_ns();
+        let is_measured = self.time_use.begin(now_ns);
+        if self.time_use.is_older_than(PUBLISH_NS, now_ns) {
+            self.publish_metrics();
+        }
+        is_measured
     }
 
     /// As the loop in [`Self::turn`], with a look at the clock after each task.
@@ -429,6 +448,8 @@ impl Worker {
             let mut counters = task.counters();
             let time = self.time_use.task(index);
             (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
+            let state = self.state_use.as_ref().map(|state| state.task(index)).unwrap_or_default();
+            (counters.state_bytes, counters.state_keys) = (state.bytes, state.keys);
             cells.publish(&counters, task.latency());
             task.splits(&mut |split, counters| cells.publish_split(split, counters));
             task.queued(&mut |lane, pages| cells.publish_queue(lane, pages));
@@ -443,6 +464,9 @@ impl Worker {
         WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default(), inputs }
     }
 }
+
+/// What is published of a worker whose turns take long is not older than this and a turn; of others the driver sees to it.
+const PUBLISH_NS: u64 = 5_000_000;
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
