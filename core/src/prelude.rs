@@ -7,8 +7,10 @@ pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
-pub use crate::sink::{Blackhole, Collected, ForEach};
-pub use crate::source::{Files, Items, OnError};
+pub use crate::sink::{
+    Blackhole, Callback, Collected, ForEach, UpsertCollected, UpsertFiles, Upserts,
+};
+pub use crate::source::{Files, Generator, Items, OnError, Reconnect, Sockets, Standard};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };

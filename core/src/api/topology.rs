@@ -18,7 +18,7 @@ use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
 use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
 use crate::exchange::partition::Route;
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::operator::Chain;
 use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
@@ -33,13 +33,14 @@ pub(crate) struct WorkerParts {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
     pub(crate) splits: VecDeque<AnySplits>,
+    pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
 }
 
 /// For which of its two purposes the job's function runs.
 enum Mode {
     /// To make the plan.
-    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits> },
+    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits>, gone: Vec<String> },
     /// To make one worker's tasks.
     Worker(WorkerParts),
 }
@@ -54,6 +55,7 @@ pub(crate) struct Build {
     mode: Mode,
     config: JobConfig,
     files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     store: Store,
     graph: Graph,
     names: HashSet<String>,
@@ -217,13 +219,22 @@ impl Build {
     /// The splits of the next source that this worker reads.
     pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
         let workers = self.config.workers;
+        let context = self.open_context(name);
+        let discovers = source.enumerator(&context).is_some();
         match &mut self.mode {
-            Mode::Plan { splits, .. } => {
+            Mode::Plan { splits, gone, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
                     let (operator, message) = (name.to_owned(), error_chain(&*error));
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
+                if let Err(error) = source.check(&context) {
+                    let (name, message) = (name.to_owned(), error_chain(&*error));
+                    self.errors.push(BuildError::Setting { name, message });
+                }
+                if !source.is_replayable(&context) {
+                    gone.push(name.to_owned());
+                }
                 splits.push(Arc::new(found));
                 Vec::new()
             }
@@ -233,7 +244,9 @@ impl Build {
                 let all = all
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
-                    speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
+                    // Where splits may appear, any worker may get one.
+                    let speakers = if discovers { workers } else { all.len() };
+                    speaks.iter_mut().take(speakers).for_each(|speaks| *speaks = true);
                 }
                 all.iter().skip(parts.worker).step_by(workers).cloned().collect()
             }
@@ -251,6 +264,7 @@ impl Build {
             workers: self.config.workers,
             operator: name.into(),
             files: Rc::clone(&self.files),
+            streams: Arc::clone(&self.streams),
             clock,
         }
     }
@@ -331,11 +345,18 @@ fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// A job's function.
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
-fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+fn run(
+    job: &JobFn,
+    mode: Mode,
+    config: &JobConfig,
+    files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
+) -> Result<Build> {
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
+        streams,
         store: Store::new(thalweg_storage::StoreConfig::default()),
         graph: Graph::default(),
         names: HashSet::new(),
@@ -360,12 +381,19 @@ pub(crate) mod build {
     use super::*;
 
     /// The plan, checked.
-    pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
+    pub(crate) fn plan(
+        job: &JobFn,
+        config: &JobConfig,
+        files: Rc<dyn Files>,
+        streams: Arc<dyn Streams>,
+    ) -> Result<Plan> {
         config.check().map_err(JobError::from)?;
-        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new() };
-        let build = run(job, mode, config, files)?;
+        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new(), gone: Vec::new() };
+        let build = run(job, mode, config, files, Arc::clone(&streams))?;
         match build.mode {
-            Mode::Plan { makers, splits } => Ok(Plan { graph: build.graph, makers, splits }),
+            Mode::Plan { makers, splits, gone } => {
+                Ok(Plan { graph: build.graph, makers, splits, streams, gone })
+            }
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         }
     }
@@ -377,6 +405,7 @@ pub(crate) mod build {
         files: Rc<dyn Files>,
         parts: WorkerParts,
     ) -> Result<Vec<Box<dyn Task>>> {
-        Ok(run(job, Mode::Worker(parts), config, files)?.tasks)
+        let streams = Arc::clone(&parts.streams);
+        Ok(run(job, Mode::Worker(parts), config, files, streams)?.tasks)
     }
 }

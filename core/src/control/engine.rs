@@ -8,7 +8,7 @@ use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::metrics::{JobReport, Snapshot};
 use crate::plan::Plan;
-use crate::rt::driver::{IdlePolicy, Shared, SharedJob, system_files};
+use crate::rt::driver::{IdlePolicy, Shared, SharedJob, system_files, system_streams};
 use crate::rt::{Driver, WorkerThread, now_ns, start_workers};
 use crate::runtime::Journal;
 
@@ -108,7 +108,7 @@ impl Engine {
     ///
     /// [`JobError::Build`] with everything that is wrong.
     pub fn plan(&self, job: impl Fn(&mut Topology) -> Result<()> + 'static) -> Result<Plan> {
-        build::plan(&job, &self.settings.config, system_files())
+        build::plan(&job, &self.settings.config, system_files(), system_streams())
     }
 
     /// Runs a job to its end.
@@ -136,7 +136,7 @@ impl Engine {
     ) -> Result<JobHandle> {
         let EngineBuilder { config, cores, driver, idle, record } = self.settings.clone();
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files())?;
+        let plan = build::plan(&*job, &config, system_files(), system_streams())?;
         let (shared, seats) = Shared::new(plan, config, job, idle, record);
         let started_ns = now_ns();
         let (driver, threads) = start_workers(driver, &shared, seats, &cores)?;
@@ -208,11 +208,12 @@ impl JobHandle {
         }
         let elapsed = Duration::from_nanos(now_ns() - started_ns);
         let mut operators = Vec::with_capacity(ends.len());
-        let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
+        let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
         for end in ends {
             let end = end.expect("invariant: a worker without an error has an end");
             operators.push(end.operators);
             journal.workers.push(end.journal);
+            journal.found.push(end.found);
         }
         Ok((JobReport::new(name, driver, elapsed, operators), journal))
     }

@@ -12,6 +12,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::exchange::mesh::EdgeMaker;
+use crate::io::Streams;
 
 /// The splits of one source, of a type that only its task knows.
 pub(crate) type AnySplits = Arc<dyn Any + Send + Sync>;
@@ -22,6 +23,10 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) makers: Vec<EdgeMaker>,
     pub(crate) splits: Vec<AnySplits>,
+    /// What listens already; the job's workers share it.
+    pub(crate) streams: Arc<dyn Streams>,
+    /// The sources whose records a replay would not find again.
+    pub(crate) gone: Vec<String>,
 }
 
 impl std::fmt::Debug for Plan {

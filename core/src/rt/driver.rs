@@ -11,11 +11,12 @@ use std::time::Duration;
 use super::clock::{Monotonic, now_ns};
 use super::files::SystemFiles;
 use super::parker::CondvarPark;
+use super::streams::SystemStreams;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::raw::doorbell::{Doorbell, Ringer};
@@ -118,7 +119,9 @@ impl Shared {
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
         let splits = self.plan.splits.iter().cloned().collect();
-        let parts = crate::api::WorkerParts { worker, ends, splits, clock: Rc::clone(&clock) };
+        let streams = Arc::clone(&self.plan.streams);
+        let parts =
+            crate::api::WorkerParts { worker, ends, splits, streams, clock: Rc::clone(&clock) };
         let tasks = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
         Ok(Worker::new(worker, tasks, clock, &self.config, cells, self.record))
@@ -268,6 +271,11 @@ pub(crate) fn guarded<R>(worker: usize, run: impl FnOnce() -> Result<R>) -> Resu
         let operator = format!("worker {worker}");
         Err(JobError::Panic { operator, message: panic_message(&*payload) })
     })
+}
+
+/// Access to sockets for one job.
+pub(crate) fn system_streams() -> Arc<dyn Streams> {
+    Arc::new(SystemStreams::default())
 }
 
 /// Access to files for a driver that has nothing better.

@@ -5,6 +5,7 @@
 
 mod clock;
 mod files;
+mod streams;
 mod parker;
 pub(crate) mod driver;
 mod plain;
@@ -13,7 +14,8 @@ mod sim;
 
 pub use clock::{Monotonic, now_ns};
 pub use files::SystemFiles;
-pub use sim::{MemoryFiles, Sim, SimReport};
+pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimReport};
+pub use streams::SystemStreams;
 
 use std::thread::JoinHandle;
 

@@ -8,8 +8,10 @@
 
 mod files;
 mod random;
+mod streams;
 
-pub use files::MemoryFiles;
+pub use files::{FileEvent, MemoryFiles};
+pub use streams::{Attempt, MemoryStreams};
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -21,8 +23,8 @@ use random::Random;
 use super::driver::{IdlePolicy, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::Result;
-use crate::io::Files;
+use crate::error::{BuildError, JobError, Result};
+use crate::io::{Files, Streams};
 use crate::metrics::JobReport;
 use crate::operator::task::Choice;
 use crate::runtime::worker::Worker;
@@ -35,6 +37,7 @@ pub struct Sim {
     random: Random,
     config: JobConfig,
     files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -74,7 +77,14 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        Self { random, config, files: Rc::new(MemoryFiles::default()) }
+        let streams = MemoryStreams::shared();
+        Self { random, config, files: Rc::new(MemoryFiles::default()), streams }
+    }
+
+    /// The same run with these sockets, standard input and output; without them nobody connects and the input is empty.
+    pub fn streams(mut self, streams: MemoryStreams) -> Self {
+        self.streams = Arc::new(streams);
+        self
     }
 
     /// The same run with these files; without them there are none.
@@ -96,10 +106,10 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files } = self;
+        let Self { mut random, config, files, streams } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, streams, &clock)?;
         let mut choices: Vec<(usize, Choice)> = Vec::new();
         let mut idle_rounds = 0;
         while workers.iter_mut().any(|worker| !worker.is_finished()) {
@@ -148,6 +158,24 @@ impl Sim {
         files: impl Files + 'static,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
+        Self::replay_with(journal, files, MemoryStreams::default(), job)
+    }
+
+    /// As [`Self::replay`], with the bytes that sockets and standard input gave when it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::replay`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::replay`].
+    pub fn replay_with(
+        journal: &Journal,
+        files: impl Files + 'static,
+        streams: MemoryStreams,
+        job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<SimReport> {
         let config = JobConfig {
             workers: journal.workers.len(),
             ring_page_bytes: Some(journal.page_bytes),
@@ -156,11 +184,22 @@ impl Sim {
         let files: Rc<dyn Files> = Rc::new(files);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers) =
+            make_workers(config, Arc::new(job), &files, Arc::new(streams), &clock)?;
+        if !shared.plan.gone.is_empty() {
+            let refuse = |name: &String| BuildError::NotReplayable { operator: name.clone() };
+            return Err(JobError::Build(shared.plan.gone.iter().map(refuse).collect()));
+        }
+        for (worker, found) in workers.iter_mut().zip(&journal.found) {
+            worker.set_found(found.clone());
+        }
         let mut left: Vec<VecDeque<Decision>> =
             journal.workers.iter().map(|decisions| decisions.iter().copied().collect()).collect();
+        let mut idle_rounds = 0;
         while left.iter().any(|decisions| !decisions.is_empty()) {
             let mut progress = false;
+            // What waits for the world, such as a sink, is asked again later.
+            clock.0.set(clock.0.get() + 1_000);
             // Also those that have nothing left to decide: others wait for their last pages.
             workers.iter_mut().for_each(Worker::drain);
             for (worker, decisions) in workers.iter_mut().zip(&mut left) {
@@ -170,12 +209,16 @@ impl Sim {
                     }
                     decisions.pop_front();
                     worker.replay(decision)?;
+                    if let Decision::Clock(now_ns) = decision {
+                        clock.0.set(clock.0.get().max(now_ns));
+                    }
                     progress = true;
                 }
             }
             let waiting: Vec<_> = left.iter().map(|decisions| decisions.front()).collect();
+            idle_rounds = if progress { 0 } else { idle_rounds + 1 };
             assert!(
-                progress,
+                idle_rounds < ROUNDS_TO_WAIT,
                 "the recorded decisions wait for each other: the journal is not whole: {waiting:?}"
             );
         }
@@ -183,13 +226,17 @@ impl Sim {
     }
 }
 
+/// Rounds of a replay without progress, for what waits for memory streams that are slow on purpose.
+const ROUNDS_TO_WAIT: u32 = 100_000;
+
 fn make_workers(
     config: JobConfig,
     job: SharedJob,
     files: &Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
 ) -> Result<(Shared, Vec<Worker>)> {
-    let plan = build::plan(&*job, &config, Rc::clone(files))?;
+    let plan = build::plan(&*job, &config, Rc::clone(files), streams)?;
     let idle = IdlePolicy { spin_only: true, ..IdlePolicy::default() };
     let (shared, seats) = Shared::new(plan, config, job, idle, true);
     let workers = seats.into_iter().map(|seat| {
@@ -212,11 +259,12 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
 
 fn finish(workers: Vec<Worker>, shared: &Shared, elapsed_ns: u64) -> SimReport {
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
+    let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
     let mut operators = Vec::new();
     for end in ends {
         operators.push(end.operators);
         journal.workers.push(end.journal);
+        journal.found.push(end.found);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
     SimReport { report: JobReport::new("simulated".into(), "sim", elapsed, operators), journal }

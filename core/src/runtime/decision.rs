@@ -4,6 +4,7 @@
 //! over one input can differ in; written down, it makes any run repeatable (a few bytes a batch).
 
 use crate::operator::task::{Choice, PollOutcome};
+use crate::source::Position;
 
 /// One decision of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +31,9 @@ pub enum Decision {
     Poll {
         /// The task.
         task: u16,
-        /// The place of the split among those that are open.
+        /// The place of the split among those that are open; 65,535 for a look for new splits.
         slot: u16,
-        /// How many records came.
+        /// How many records came, or splits.
         records: u32,
         /// How it ended: 0 full, 1 dry, 2 idle, 3 end.
         outcome: u8,
@@ -76,6 +77,8 @@ impl Decision {
 pub struct Journal {
     /// For each worker its decisions, in order.
     pub workers: Vec<Vec<Decision>>,
+    /// For each worker the splits that its sources have found while the job ran, in order.
+    pub found: Vec<Vec<Position>>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
 }

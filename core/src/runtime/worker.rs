@@ -5,6 +5,7 @@
 //! the replay differ in who decides.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::decision::Decision;
 use crate::error::JobError;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
+use crate::source::Position;
 use crate::time::Clock;
 
 /// One core's share of a job.
@@ -25,6 +27,8 @@ pub(crate) struct Worker {
     slice: u32,
     /// What was decided so far, if it is recorded.
     journal: Option<Vec<Decision>>,
+    /// Splits that sources have found so far; in a replay, those that they are still to find.
+    found: VecDeque<Position>,
     cells: Arc<WorkerCells>,
     /// Tasks that have not finished.
     live: Vec<bool>,
@@ -59,6 +63,7 @@ impl Worker {
             batch: config.batch_records,
             slice: config.slice_records,
             journal: record.then(Vec::new),
+            found: VecDeque::new(),
             cells,
             live,
         }
@@ -83,6 +88,11 @@ impl Worker {
     ///
     /// As [`Self::step`]; and [`JobError::Diverged`] if it came out otherwise than recorded.
     pub(crate) fn replay(&mut self, decision: Decision) -> Result<(), JobError> {
+        if let Decision::Poll { task, slot: u16::MAX, records, .. } = decision {
+            let count = self.found.len().min(records as usize);
+            let splits = self.found.drain(..count).collect();
+            self.tasks[usize::from(task)].replay_found(splits);
+        }
         let done = self.do_step(decision, true)?;
         let (task, expected) = match decision {
             Decision::Lane { task, elements, .. } => (task, elements),
@@ -161,6 +171,14 @@ impl Worker {
         if done.counts {
             journal.push(decision);
         }
+        if let Decision::Poll { task, slot: u16::MAX, .. } = decision {
+            self.found.extend(self.tasks[usize::from(task)].take_found());
+        }
+    }
+
+    /// Before a replay: the splits that the recorded worker has found.
+    pub(crate) fn set_found(&mut self, splits: Vec<Position>) {
+        self.found = splits.into();
     }
 
     /// Everything that could be decided now; for the simulator.
@@ -185,6 +203,12 @@ impl Worker {
     /// True if every recorded decision that needs a page has it.
     pub(crate) fn can_replay(&mut self, decision: Decision) -> bool {
         self.drain();
+        if let Decision::Lane { task, .. } | Decision::Slice { task, .. } = decision
+            && self.tasks[usize::from(task)].waits_outside()
+        {
+            // A sink that takes nothing now, took what it was given when this was recorded.
+            return false;
+        }
         let Decision::Lane { task, lane, .. } = decision else { return true };
         let mut choices = Vec::new();
         self.tasks[usize::from(task)].choices(&mut choices);
@@ -265,9 +289,12 @@ impl Worker {
         self.tasks.iter_mut().all(|task| task.is_finished())
     }
 
-    /// True if some unfinished task is a source: it must be polled, nobody rings for it.
+    /// True if some unfinished task is a source, or waits for something else outside: it must be asked, nobody rings for it.
     pub(crate) fn has_sources(&mut self) -> bool {
-        self.tasks.iter_mut().any(|task| matches!(task.choose(), Some(Choice::Poll(_))))
+        let is_outside = |task: &mut Box<dyn Task>| {
+            task.waits_outside() || matches!(task.choose(), Some(Choice::Poll(_)))
+        };
+        self.tasks.iter_mut().any(is_outside)
     }
 
     /// True if a task could do something other than poll a source.
@@ -292,7 +319,11 @@ impl Worker {
             counters: task.counters(),
             latency: task.latency().clone(),
         });
-        WorkerEnd { operators: operators.collect(), journal: self.journal.unwrap_or_default() }
+        WorkerEnd {
+            operators: operators.collect(),
+            journal: self.journal.unwrap_or_default(),
+            found: self.found.into(),
+        }
     }
 }
 
@@ -304,6 +335,7 @@ const PAGES_IN_A_TURN: usize = 8;
 pub(crate) struct WorkerEnd {
     pub(crate) operators: Vec<crate::metrics::OperatorTotals>,
     pub(crate) journal: Vec<Decision>,
+    pub(crate) found: Vec<Position>,
 }
 
 /// What a panic said.

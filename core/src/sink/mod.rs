@@ -7,12 +7,21 @@
 //! * Leaves to: outside, as bytes through [`crate::format`], or as values.
 
 mod collect;
+mod callback;
+mod encoder;
 mod file;
+mod stream;
+mod upsert;
 mod operator;
 
+pub use callback::{Callback, CallbackWriter};
 pub(crate) use collect::Each;
 pub use collect::{Blackhole, Collect, Collected, ForEach};
-pub use file::{FileSinkError, FileWriter};
+pub use file::{FileSink, FileSinkError, FileWriter};
+pub use stream::{StreamSinkError, StreamWriter};
+pub use upsert::{
+    Changes, UpsertCollected, UpsertFile, UpsertFiles, UpsertSink, UpsertWriter, Upserts,
+};
 
 pub(crate) use operator::SinkOperator;
 
@@ -53,12 +62,36 @@ pub trait Sink<T: Record>: 'static {
 
 /// Writes what one worker's tasks send to a sink.
 pub trait SinkWriter<T: Record>: 'static {
+    /// Whether it can take a run now; asked before each. While it says no the task reads nothing, and the job waits: backpressure.
+    /// Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// What ends the job.
+    fn poll_ready(&mut self) -> Result<bool, OperatorFault> {
+        Ok(true)
+    }
+
     /// Takes a run of records, in order.
     ///
     /// # Errors
     ///
     /// What ends the job.
     fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
+
+    /// True if something that was taken is kept back, to be written with more; [`Self::poll_flush`] is then called when the worker runs dry.
+    fn holds_back(&self) -> bool {
+        false
+    }
+
+    /// Writes what is kept back; true when nothing is, false to be asked again. Runs may come meanwhile. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    fn poll_flush(&mut self) -> Result<bool, OperatorFault> {
+        Ok(true)
+    }
 
     /// The input has ended; true when everything is out, false to be asked again.
     ///

@@ -6,20 +6,43 @@
 //! * Arrives from: outside, as bytes through [`crate::format`], or as values.
 //! * Leaves to: [`crate::exchange`], in pages with event times and watermarks.
 
+mod position;
+mod enumerator;
+mod discovery;
 mod task;
 mod iter;
+mod generator;
 mod file;
+mod tail;
+mod watch;
+mod socket;
+mod standard;
 
+pub use enumerator::{Discovered, SplitEnumerator};
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
     OnError,
 };
+pub use generator::{Generator, GeneratorReader};
 pub use iter::Items;
+pub use position::{Position, PositionError};
+pub(crate) use socket::Attempts;
+pub use socket::{
+    BoundAddress, Connect, ConnectReader, Connecting, Listen, Listening, Reconnect, SocketSplit,
+    Sockets, StreamError,
+};
+pub use standard::{Standard, StandardInput, StandardLines, StandardSink, StandardWriting};
+pub use tail::{Tail, TailReader};
 pub use task::Emitter;
 pub(crate) use task::SourceTask;
+pub use watch::WatchedFiles;
 
 use std::fmt::Debug;
 use std::rc::Rc;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::OperatorFault;
 use crate::io;
@@ -37,6 +60,8 @@ pub struct OpenContext {
     pub operator: Rc<str>,
     /// Access to files.
     pub files: Rc<dyn io::Files>,
+    /// Access to sockets and to the program's own input and output.
+    pub streams: Arc<dyn io::Streams>,
     /// The worker's clock, for measuring; what a record becomes must not depend on it.
     pub clock: Rc<dyn Clock>,
 }
@@ -69,7 +94,9 @@ pub trait Source: 'static {
     /// What it gives.
     type Out: Record;
     /// A part of it that is read in order, by one worker.
-    type Split: Debug + Clone + Send + Sync + 'static;
+    ///
+    /// It is written down, by serde, where splits are found while a job runs; see [`SplitEnumerator`].
+    type Split: Debug + Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
     /// Reads one split.
     type Reader: SplitReader<Self::Out>;
 
@@ -91,6 +118,44 @@ pub trait Source: 'static {
         context: &OpenContext,
     ) -> Result<Self::Reader, OperatorFault>;
 
+    /// A reader of one split, from where another one stood: [`SplitReader::position`] said so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; or that the position is none of this source's, or that the source keeps none: what a socket gave is gone.
+    fn resume(
+        &self,
+        split: &Self::Split,
+        position: &Position,
+        context: &OpenContext,
+    ) -> Result<Self::Reader, OperatorFault> {
+        let _ = (split, context);
+        Err(format!("this source cannot be read on from {position}: it keeps no positions").into())
+    }
+
+    /// Called once, after [`Self::splits`] and before the job starts: what can be refused is refused here, such as an address that is in use.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong; the job is refused with this error.
+    fn check(&self, context: &OpenContext) -> Result<(), OperatorFault> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// For a source whose splits appear while the job runs: what finds those of this worker. Called at every build, so it opens nothing yet.
+    fn enumerator(&self, context: &OpenContext) -> Option<Box<dyn SplitEnumerator<Self::Split>>> {
+        let _ = context;
+        None
+    }
+
+    /// True if a replay of recorded decisions finds the same records again. False for what is gone when it was read, as from a socket:
+    /// a replay is then refused, unless it brings the recorded bytes along ([`crate::rt::MemoryStreams`], [`crate::rt::MemoryFiles`]).
+    fn is_replayable(&self, context: &OpenContext) -> bool {
+        let _ = context;
+        true
+    }
+
     /// How many splits of one worker are read side by side; the others wait their turn and do not hold event
     /// time back.
     fn side_by_side(&self) -> usize {
@@ -111,6 +176,13 @@ pub trait SplitReader<T: Record>: 'static {
     ///
     /// What ends the job.
     fn poll(&mut self, out: &mut Emitter<'_, T>) -> Result<Polled, OperatorFault>;
+
+    /// Where the reader stands: behind the last record that it emitted. `None` if its source keeps no positions.
+    ///
+    /// A reader that [`Source::resume`] opens there emits exactly the records that this one has not emitted yet.
+    fn position(&self) -> Option<Position> {
+        None
+    }
 
     /// Records that were read but could not be decoded, since the split was opened.
     fn rejected(&self) -> u64 {

@@ -6,7 +6,9 @@
 //!    dry; never at a batch boundary. So for input that does not run dry, batch sizes do not show.
 //! 2. The source's watermark is the least of its open, busy splits, and never goes back. A split that waits for its turn
 //!    does not hold it back.
-//! 3. A split is idle after a silence that is measured between polls: while the source is held back by a full ring it is not polled, and
+//! 3. With an enumerator ([`super::enumerator`]) a look for new splits is one more thing to poll, in turn with the splits ([`DISCOVER`]).
+//!    While there is none to read the source is idle; it ends when there will be none any more.
+//! 4. A split is idle after a silence that is measured between polls: while the source is held back by a full ring it is not polled, and
 //!    that time does not count.
 
 use std::collections::VecDeque;
@@ -15,7 +17,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{OpenContext, Polled, Source, SplitReader};
+use super::discovery::Discovery;
+use super::{OpenContext, Polled, Position, Source, SplitReader};
 use crate::error::OperatorFault;
 use crate::metrics::TaskCounters;
 use crate::operator::output::{AnyOutput, Output};
@@ -33,11 +36,24 @@ pub struct Emitter<'a, T: Record> {
     greatest: EventTime,
     wanted: usize,
     emitted: usize,
+    is_replay: bool,
 }
 
 crate::operator::opaque_debug!(Emitter<'a, T: Record>);
 
-impl<T: Record> Emitter<'_, T> {
+impl<'a, T: Record> Emitter<'a, T> {
+    /// For those that poll a reader without a task.
+    pub(crate) fn new(out: &'a mut Output<T>, wanted: usize) -> Self {
+        let greatest = EventTime::MIN;
+        Self { out, generator: None, greatest, wanted, emitted: 0, is_replay: false }
+    }
+
+    /// True if this poll was recorded and is taken again: as many records as are wanted were there. A reader that follows a clock does not
+    /// look at it now.
+    pub fn is_replay(&self) -> bool {
+        self.is_replay
+    }
+
     /// How many records to emit at most; zero once they are emitted.
     pub fn wanted(&self) -> usize {
         self.wanted - self.emitted
@@ -100,7 +116,12 @@ pub(crate) struct SourceTask<S: Source, W> {
     rejected: u64,
     sampling: Sampling,
     latency: Histogram<u64>,
+    /// Finds splits while the job runs.
+    discovery: Option<Discovery<S::Split>>,
 }
+
+/// The slot of a look for new splits; no split ever gets it.
+const DISCOVER: u16 = u16::MAX;
 
 impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     pub(crate) fn new(
@@ -112,6 +133,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     ) -> Self {
         Self {
             name: Rc::clone(&context.operator),
+            discovery: source.enumerator(&context).map(Discovery::new),
             side_by_side: source.side_by_side().max(1),
             source,
             strategy,
@@ -131,9 +153,54 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         }
     }
 
+    /// Slots that may be polled: without a split, and without a way to get one, the first poll ends the source.
+    fn polled_slots(&self) -> usize {
+        self.slots().max(usize::from(!self.discovers()))
+    }
+
     /// Places for splits that are read now or can be opened.
     fn slots(&self) -> usize {
         (self.open.len() + self.waiting.len()).min(self.side_by_side)
+    }
+
+    /// True if new splits may still be found.
+    fn discovers(&self) -> bool {
+        self.discovery.as_ref().is_some_and(|discovery| !discovery.is_complete())
+    }
+
+    /// Looks for new splits, and opens those that find a place.
+    fn discover(&mut self, work: Work, now_ns: u64) -> Result<Done, OperatorFault> {
+        let ended = work.replay == Some(PollOutcome::End);
+        let discovery = self.discovery.as_mut().expect("invariant: only then there is this choice");
+        let found = discovery.look(now_ns, ended)?;
+        let is_last = discovery.is_complete();
+        let amount = u32::try_from(found.len()).expect("invariant: fewer than 2^32 splits");
+        self.waiting.extend(found);
+        for slot in 0..self.open.len() {
+            if self.open[slot].ended {
+                self.open_next_in(slot)?;
+            }
+        }
+        self.open_slots()?;
+        let mut said = false;
+        if self.open.iter().all(|split| split.ended) {
+            if is_last {
+                self.finish();
+            } else {
+                said = self.settle_idle(now_ns);
+            }
+        }
+        self.out.end_step()?;
+        let outcome = if is_last { PollOutcome::End } else { PollOutcome::Full };
+        Ok(Done { amount, outcome, counts: amount > 0 || is_last || said })
+    }
+
+    /// Puts the next split that waits into a slot whose split has ended.
+    fn open_next_in(&mut self, slot: usize) -> Result<(), OperatorFault> {
+        if let Some(split) = self.waiting.pop_front() {
+            self.open[slot] = self.open_split(&split)?;
+        }
+        Ok(())
     }
 
     /// True if slot `slot` has something to poll; the first poll of a source without splits ends it.
@@ -190,6 +257,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
                 greatest: split.greatest,
                 wanted,
                 emitted: 0,
+                is_replay: work.replay.is_some(),
             };
             let polled = split.reader.poll(&mut emitter)?;
             let emitted = emitter.emitted;
@@ -301,10 +369,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         let ended = &mut self.open[slot];
         ended.ended = true;
         self.rejected += ended.reader.rejected();
-        if let Some(split) = self.waiting.pop_front() {
-            self.open[slot] = self.open_split(&split)?;
-        }
-        if self.open.iter().all(|split| split.ended) && self.waiting.is_empty() {
+        self.open_next_in(slot)?;
+        let is_last = self.waiting.is_empty() && !self.discovers();
+        if self.open.iter().all(|split| split.ended) && is_last {
             self.finish();
         } else {
             self.settle();
@@ -331,7 +398,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if self.is_finished {
             return;
         }
-        for slot in 0..self.slots().max(1) {
+        if self.discovers() {
+            into.push(Choice::Poll(DISCOVER));
+        }
+        for slot in 0..self.polled_slots() {
             if self.is_pollable(slot) {
                 into.push(Choice::Poll(u16::try_from(slot).expect("invariant: few splits")));
             }
@@ -342,11 +412,18 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if self.is_finished {
             return None;
         }
-        let slots = self.slots().max(1);
-        for turn in 0..slots {
-            let slot = (self.next + turn) % slots;
+        let slots = self.polled_slots();
+        // One more than the slots: there new splits are looked for, first of all.
+        let discovers = usize::from(self.discovers());
+        for turn in 0..slots + discovers {
+            let place = (self.next + turn) % (slots + discovers);
+            if place < discovers {
+                self.next = 1;
+                return Some(Choice::Poll(DISCOVER));
+            }
+            let slot = place - discovers;
             if self.is_pollable(slot) {
-                self.next = slot + 1;
+                self.next = place + 1;
                 return Some(Choice::Poll(u16::try_from(slot).expect("invariant: few splits")));
             }
         }
@@ -357,6 +434,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         let Choice::Poll(slot) = work.choice else {
             unreachable!("invariant: a source has nothing but splits");
         };
+        if slot == DISCOVER {
+            return self.discover(work, context.now_ns);
+        }
         let slot = usize::from(slot);
         if self.slots() == 0 {
             self.finish();
@@ -420,6 +500,16 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
 
     fn latency(&self) -> &Histogram<u64> {
         &self.latency
+    }
+
+    fn take_found(&mut self) -> Vec<Position> {
+        self.discovery.as_mut().map(Discovery::take_found).unwrap_or_default()
+    }
+
+    fn replay_found(&mut self, splits: Vec<Position>) {
+        if let Some(discovery) = &mut self.discovery {
+            discovery.replay(splits);
+        }
     }
 }
 

@@ -97,6 +97,14 @@ pub(crate) trait Task {
     fn is_finished(&mut self) -> bool;
     /// The counters now.
     fn counters(&mut self) -> TaskCounters;
+    /// The splits that the last look for new ones has found, for a recording.
+    fn take_found(&mut self) -> Vec<crate::source::Position> {
+        Vec::new()
+    }
+    /// Gives what a recording has found, for the look that is taken again next.
+    fn replay_found(&mut self, splits: Vec<crate::source::Position>) {
+        let _ = splits;
+    }
     /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
     /// steps, see [`Sampling`].
     fn latency(&self) -> &Histogram<u64>;
@@ -121,6 +129,13 @@ impl dyn Task + '_ {
     pub(crate) fn is_hungry(&mut self) -> bool {
         let mut any = false;
         self.outputs(&mut |output| any |= output.is_hungry());
+        any
+    }
+
+    /// True if something outside has to be asked again.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.waits_outside());
         any
     }
 

@@ -64,6 +64,7 @@ fn rig<W: WatermarkStrategy<Tick>>(splits: Vec<Vec<Part>>, strategy: W) -> Rig<W
         workers: 1,
         operator: "script".into(),
         files: Rc::new(MemoryFiles::default()),
+        streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
     };
     let numbers = (0..splits.len()).collect();
