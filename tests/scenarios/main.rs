@@ -4,6 +4,7 @@
 mod windows;
 mod keyed_state;
 mod stateless;
+mod partitioned;
 mod joins;
 mod idleness;
 mod failures;
@@ -11,3 +12,5 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
+mod examples;

@@ -3,13 +3,14 @@
 mod topology;
 mod source_stream;
 mod stream;
+mod partitioned;
 mod keyed_stream;
 mod windowed_stream;
 mod joined_streams;
 
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
-pub use source_stream::SourceStream;
+pub use source_stream::{FarFuture, SourceStream};
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};

@@ -110,6 +110,11 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.outside);
     }
+
+    /// A sink holds nothing back: what it was given is all to be written.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
+        self.end()
+    }
 }
 
 impl<T: Record, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
@@ -163,6 +168,10 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
     fn emit_control(&mut self, _: Control) {}
 
     fn emitted(&self) -> u64 {
+        0
+    }
+
+    fn emitted_bytes(&self) -> u64 {
         0
     }
 

@@ -11,6 +11,8 @@ pub(super) struct Discovery<S> {
     enumerator: Box<dyn SplitEnumerator<S>>,
     next_ns: u64,
     is_complete: bool,
+    /// Splits found so far.
+    count: usize,
     /// The splits of the last look, as a recording keeps them.
     found: Vec<Position>,
     /// In a replay: what the look that comes next has found.
@@ -19,7 +21,8 @@ pub(super) struct Discovery<S> {
 
 impl<S: Serialize + DeserializeOwned> Discovery<S> {
     pub(super) fn new(enumerator: Box<dyn SplitEnumerator<S>>) -> Self {
-        Self { enumerator, next_ns: 0, is_complete: false, found: Vec::new(), replayed: None }
+        let (found, replayed) = (Vec::new(), None);
+        Self { enumerator, next_ns: 0, is_complete: false, count: 0, found, replayed }
     }
 
     /// True if no split will be found any more.
@@ -27,10 +30,16 @@ impl<S: Serialize + DeserializeOwned> Discovery<S> {
         self.is_complete
     }
 
+    /// Splits found so far.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Looks for splits if it is time; in a replay takes those that were found then. `ended`: the recording says that these were the last.
     pub(super) fn look(&mut self, now_ns: u64, ended: bool) -> Result<Vec<S>, OperatorFault> {
         if let Some(splits) = self.replayed.take() {
             self.is_complete = ended;
+            self.count += splits.len();
             return splits.iter().map(|split| Ok(split.read()?)).collect();
         }
         let mut found = Vec::new();
@@ -40,6 +49,7 @@ impl<S: Serialize + DeserializeOwned> Discovery<S> {
         self.is_complete = self.enumerator.discover(now_ns, &mut found)? == Discovered::All;
         let wait_ns = u64::try_from(self.enumerator.interval().as_nanos()).unwrap_or(u64::MAX);
         self.next_ns = now_ns.saturating_add(wait_ns);
+        self.count += found.len();
         self.found.extend(found.iter().map(Position::of));
         Ok(found)
     }

@@ -10,6 +10,10 @@ mod position;
 mod enumerator;
 mod discovery;
 mod task;
+mod source_time;
+mod split;
+mod emitter;
+mod outputs;
 mod iter;
 mod generator;
 mod file;
@@ -18,6 +22,7 @@ mod watch;
 mod socket;
 mod standard;
 
+pub use emitter::Emitter;
 pub use enumerator::{Discovered, SplitEnumerator};
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
@@ -25,6 +30,7 @@ pub use file::{
 };
 pub use generator::{Generator, GeneratorReader};
 pub use iter::Items;
+pub(crate) use outputs::SourceOutputs;
 pub use position::{Position, PositionError};
 pub(crate) use socket::Attempts;
 pub use socket::{
@@ -33,8 +39,7 @@ pub use socket::{
 };
 pub use standard::{Standard, StandardInput, StandardLines, StandardSink, StandardWriting};
 pub use tail::{Tail, TailReader};
-pub use task::Emitter;
-pub(crate) use task::SourceTask;
+pub(crate) use task::{OwnSplits, SourceTask};
 pub use watch::WatchedFiles;
 
 use std::fmt::Debug;
@@ -160,6 +165,11 @@ pub trait Source: 'static {
     /// time back.
     fn side_by_side(&self) -> usize {
         usize::MAX
+    }
+
+    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`.
+    fn split_name(&self, split: &Self::Split) -> String {
+        format!("{split:?}")
     }
 
     /// What it is, for plans.

@@ -61,6 +61,14 @@ impl FileSplit {
     pub(in crate::source) fn numbered(self, number: usize) -> Self {
         Self { number: (number, usize::MAX), ..self }
     }
+
+    /// The file, and where in it the split begins if it is not the first of the file.
+    pub(super) fn name(&self) -> String {
+        match self.range.start {
+            0 => self.path.display().to_string(),
+            start => format!("{} from byte {start}", self.path.display()),
+        }
+    }
 }
 
 /// All splits, by file and offset.

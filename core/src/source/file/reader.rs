@@ -301,7 +301,6 @@ fn take<T: Record>(
 }
 
 /// The decoder of the file's format; chosen once a chunk, not once a record.
-#[expect(clippy::large_enum_variant, reason = "one for each open split, and never moved")]
 enum AnyDecoder<T> {
     Csv(CsvDecoder<T>),
     Json(JsonDecoder<T>),
