@@ -14,3 +14,6 @@ mod replay;
 mod departures;
 mod engines;
 mod examples;
+mod conformance;
+mod sources;
+mod sinks;

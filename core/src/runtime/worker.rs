@@ -309,6 +309,11 @@ impl Worker {
         choices.contains(&Choice::Lane(lane))
     }
 
+    /// True if a task waits for something outside.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        self.tasks.iter_mut().any(|task| task.waits_outside())
+    }
+
     /// Moves into the rings what waits for room.
     pub(crate) fn drain(&mut self) {
         for task in &mut self.tasks {

@@ -12,7 +12,8 @@
 //!
 //! # Not here
 //!
-//! No watching for new files or for growing ones: the files are listed once, before the job starts.
+//! The files are listed once, before the job starts. Growing files are followed by [`super::Tail`], and new ones found by
+//! [`super::WatchedFiles`]; both read them with the reader that is here.
 
 mod bad_line;
 mod error;

@@ -3,8 +3,97 @@
 //! A source is a list of splits; a reader polls one split for a bounded number of records and never blocks. The worker that owns the
 //! split makes its watermarks (see [`crate::time::WatermarkStrategy`]) and notices when it falls silent.
 //!
+//! Built in: [`Items`] and [`Generator`]; [`Files`] (read whole, followed with [`FileRecords::tail`], found in a folder with
+//! [`FileRecords::watch`]); [`Sockets`] that listen or connect; [`Standard`] input.
+//!
 //! * Arrives from: outside, as bytes through [`crate::format`], or as values.
 //! * Leaves to: [`crate::exchange`], in pages with event times and watermarks.
+
+//!
+//! # Writing a source
+//!
+//! A source is two types: a [`Source`] that names its splits and opens them, and a [`SplitReader`] that reads one. The rules:
+//!
+//! 1. *A poll never waits.* It emits what is there, at most [`Emitter::wanted`] records, and says how it stands: [`Polled::More`] if there may
+//!    be more at once, [`Polled::Dry`] if there is nothing for now, [`Polled::Pending`] if there is something but it is on its way (then
+//!    event time does not move), [`Polled::End`] if there will never be more. The worker polls again; nobody has to wake it.
+//! 2. *Records are a property of the split*, not of the polls: however many are wanted at a time, the same ones come in the same order. What a
+//!    poll gave is a decision that a recording keeps; a replay asks again until it has as many ([`Emitter::is_replay`]).
+//! 3. *A position is a place between two records.* [`SplitReader::position`] names it, [`Source::resume`] goes there, and what follows
+//!    is exactly the rest. Any type with serde's derive is a position ([`Position::of`]). A source that cannot go back says `None`, and is
+//!    not replayable ([`Source::is_replayable`]).
+//! 4. *Names of things in errors*: an error says which file and line, which address. An error ends the job; a record that cannot be read is
+//!    better counted ([`SplitReader::rejected`]) and left out, if the user wants that.
+//! 5. *The outside comes through the context*: files, sockets and the clock are those of the [`OpenContext`], so that the simulator can
+//!    replace them. A source of a foreign system brings its own client, which must not block either.
+//! 6. *Splits that appear later* are found by a [`SplitEnumerator`].
+//!
+//! A whole source of even numbers, checked by the suite that the built-in ones pass:
+//!
+//! ```
+//! use thalweg::error::OperatorFault;
+//! use thalweg::io::Files;
+//! use thalweg::source::{Emitter, OpenContext, Polled, Position, Source, SplitReader};
+//! use thalweg::testing::SourceSuite;
+//!
+//! /// Even numbers up to a limit, in two splits: the lower half and the upper half.
+//! struct Even {
+//!     limit: u64,
+//! }
+//!
+//! struct EvenReader {
+//!     next: u64,
+//!     end: u64,
+//! }
+//!
+//! impl Even {
+//!     fn end(&self, split: u64) -> u64 {
+//!         self.limit / 2 * (split + 1)
+//!     }
+//! }
+//!
+//! impl Source for Even {
+//!     type Out = u64;
+//!     type Split = u64;
+//!     type Reader = EvenReader;
+//!
+//!     fn splits(&self, _: &dyn Files) -> Result<Vec<u64>, OperatorFault> {
+//!         Ok(vec![0, 1])
+//!     }
+//!
+//!     fn open(&self, split: &u64, _: &OpenContext) -> Result<EvenReader, OperatorFault> {
+//!         Ok(EvenReader { next: self.limit / 2 * split, end: self.end(*split) })
+//!     }
+//!
+//!     fn resume(
+//!         &self,
+//!         split: &u64,
+//!         position: &Position,
+//!         _: &OpenContext,
+//!     ) -> Result<EvenReader, OperatorFault> {
+//!         Ok(EvenReader { next: position.read()?, end: self.end(*split) })
+//!     }
+//! }
+//!
+//! impl SplitReader<u64> for EvenReader {
+//!     fn poll(&mut self, out: &mut Emitter<'_, u64>) -> Result<Polled, OperatorFault> {
+//!         while out.wanted() > 0 {
+//!             if self.next >= self.end {
+//!                 return Ok(Polled::End);
+//!             }
+//!             out.emit(&self.next);
+//!             self.next += 2;
+//!         }
+//!         Ok(Polled::More)
+//!     }
+//!
+//!     fn position(&self) -> Option<Position> {
+//!         Some(Position::of(&self.next))
+//!     }
+//! }
+//!
+//! SourceSuite::new(|_| Even { limit: 40 }).expect((0..40).step_by(2).collect()).run();
+//! ```
 
 mod position;
 mod enumerator;

@@ -175,6 +175,3 @@ impl ReadFile for FromStream {
         polled
     }
 }
-
-#[cfg(test)]
-mod tests;

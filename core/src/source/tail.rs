@@ -329,6 +329,3 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for TailReader<T> {
 fn failed(action: &'static str, path: &Path, source: std::io::Error) -> FileSourceError {
     FileSourceError::File(FileError { action, path: path.to_owned(), source })
 }
-
-#[cfg(test)]
-mod tests;

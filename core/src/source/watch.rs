@@ -231,6 +231,3 @@ fn list(files: &dyn io::Files, pattern: &Path) -> Result<Vec<PathBuf>, FileSourc
         None => Ok(found),
     }
 }
-
-#[cfg(test)]
-mod tests;

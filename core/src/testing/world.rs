@@ -15,6 +15,7 @@ use crate::time::Clock;
 pub struct World {
     files: Rc<dyn Files>,
     streams: Arc<dyn Streams>,
+    memory: Option<(MemoryFiles, MemoryStreams)>,
     clock: Rc<HandClock>,
     patience: u32,
 }
@@ -41,7 +42,8 @@ impl Clock for HandClock {
 impl World {
     /// These files and streams.
     pub fn new(files: MemoryFiles, streams: MemoryStreams) -> Self {
-        Self::of(Rc::new(files), Arc::new(streams), 1_000_000)
+        let memory = Some((files.clone(), streams.clone()));
+        Self { memory, ..Self::of(Rc::new(files), Arc::new(streams), 1_000_000) }
     }
 
     /// The files and sockets of this machine.
@@ -50,7 +52,26 @@ impl World {
     }
 
     fn of(files: Rc<dyn Files>, streams: Arc<dyn Streams>, patience: u32) -> Self {
-        Self { files, streams, clock: Rc::new(HandClock(Cell::new(1))), patience }
+        let clock = Rc::new(HandClock(Cell::new(1)));
+        Self { files, streams, memory: None, clock, patience }
+    }
+
+    /// Its files in memory.
+    ///
+    /// # Panics
+    ///
+    /// If this is the real world.
+    pub fn memory_files(&self) -> &MemoryFiles {
+        &self.memory.as_ref().expect("the real world is not in memory").0
+    }
+
+    /// Its streams in memory.
+    ///
+    /// # Panics
+    ///
+    /// If this is the real world.
+    pub fn memory_streams(&self) -> &MemoryStreams {
+        &self.memory.as_ref().expect("the real world is not in memory").1
     }
 
     /// Its files.

@@ -1,6 +1,7 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
 mod departures;
+mod outside;
 mod two_stages;
 
 /// A job by name.
@@ -19,5 +20,9 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+    Entry {
+        name: "outside",
+        run: |seed, twice| crate::seed::guarded(|| outside::run(seed, twice)),
     },
 ];

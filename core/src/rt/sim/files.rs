@@ -126,7 +126,12 @@ impl Files for MemoryFiles {
     }
 
     fn status(&self, path: &Path) -> io::Result<FileStatus> {
-        self.find(path).map(|contents| contents.status())
+        let found = self.find(path);
+        if found.is_err() {
+            // Whoever waits for it has looked and found nothing.
+            self.on_look();
+        }
+        found.map(|contents| contents.status())
     }
 
     fn open(&self, path: &Path, offset: u64) -> io::Result<Box<dyn ReadFile>> {
