@@ -14,4 +14,4 @@ pub use crate::source::{Files, Generator, Items, OnError, Reconnect, Sockets, St
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };
-pub use crate::window::{Session, Tumbling};
+pub use crate::window::{Cumulating, Global, Session, Sliding, Tumbling};

@@ -18,12 +18,14 @@ pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;
@@ -39,6 +41,13 @@ pub(crate) enum Progress {
     Done,
     /// There is more; ask for another slice.
     More,
+}
+
+impl From<bool> for Progress {
+    /// Whether it is all done.
+    fn from(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::More }
+    }
 }
 
 /// What every stateful operator does, whatever its inputs.
