@@ -5,6 +5,7 @@ mod windows;
 mod keyed_state;
 mod stateless;
 mod partitioned;
+mod running;
 mod joins;
 mod idleness;
 mod failures;

@@ -5,11 +5,13 @@ mod source_stream;
 mod stream;
 mod partitioned;
 mod keyed_stream;
+mod running;
 mod windowed_stream;
 mod joined_streams;
 
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
+pub use running::Deduplicated;
 pub use source_stream::SourceStream;
 pub use stream::Stream;
 pub use topology::Topology;

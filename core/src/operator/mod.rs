@@ -18,6 +18,9 @@ pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod running;
+pub(crate) mod deduplicate;
+pub(crate) mod top_n;
 #[cfg(test)]
 pub(crate) mod rig;
 
@@ -25,6 +28,8 @@ pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
 pub use map::{Map, TryMap};
+pub use running::Running;
+pub use top_n::Ranking;
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;

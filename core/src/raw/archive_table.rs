@@ -154,6 +154,13 @@ impl<V: Record> ArchivePanes<V> {
         update(table, &mut self.scratch, place.into(), key, default, change)
     }
 
+    /// The value of `key` in `pane`.
+    pub(crate) fn get(&self, pane: EventTime, hash: KeyHash, key: &[u8]) -> Option<&Rec<V>> {
+        let value = self.panes.get(pane.as_nanos())?.get(hash.0, key)?;
+        // SAFETY: invariants 1 and 2.
+        Some(unsafe { Rec::from_archive(value) })
+    }
+
     /// The oldest pane.
     pub(crate) fn first(&self) -> Option<EventTime> {
         self.panes.first_pane().map(EventTime::from_nanos)
