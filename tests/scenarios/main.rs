@@ -13,3 +13,5 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
+mod examples;

@@ -12,7 +12,7 @@ mod joined_streams;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use running::Deduplicated;
-pub use source_stream::SourceStream;
+pub use source_stream::{FarFuture, SourceStream};
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};
