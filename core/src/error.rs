@@ -101,6 +101,47 @@ impl Error for JobError {
     }
 }
 
+impl JobError {
+    /// The error of a step of the task `task`, unless the error itself knows better where it happened.
+    pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
+        match fault.downcast::<NamedFault>() {
+            Ok(named) => Self::Operator { operator: named.operator, source: named.source },
+            Err(source) => Self::Operator { operator: task, source },
+        }
+    }
+}
+
+/// An error of an operator that runs in a task of another name.
+#[derive(Debug)]
+pub(crate) struct NamedFault {
+    pub(crate) operator: String,
+    pub(crate) source: OperatorFault,
+}
+
+impl fmt::Display for NamedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operator {:?} failed", self.operator)
+    }
+}
+
+impl Error for NamedFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        chain.push_str(": ");
+        chain.push_str(&error.to_string());
+        cause = error.source();
+    }
+    chain
+}
+
 /// Why a job was refused at `build()`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

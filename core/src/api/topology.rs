@@ -12,7 +12,7 @@ use thalweg_storage::{Store, TableConfig, TableName};
 
 use super::source_stream::SourceStream;
 use crate::config::JobConfig;
-use crate::error::{BuildError, JobError, Result};
+use crate::error::{BuildError, JobError, Result, error_chain};
 use crate::exchange::Pattern;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
@@ -348,12 +348,6 @@ impl Clock for NoClock {
     fn now_ns(&self) -> u64 {
         0
     }
-}
-
-/// An error and its causes in one line.
-fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A job's function.
