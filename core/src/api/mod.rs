@@ -3,7 +3,9 @@
 mod topology;
 mod source_stream;
 mod stream;
+mod policies;
 mod partitioned;
+mod split;
 mod keyed_stream;
 mod running;
 mod windowed_stream;
@@ -11,8 +13,10 @@ mod joined_streams;
 
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
+pub use policies::{Guarded, Tried};
 pub use running::Deduplicated;
 pub use source_stream::{FarFuture, SourceStream};
+pub use split::SplitStreams;
 pub use stream::Stream;
 pub use topology::Topology;
 pub(crate) use topology::{WorkerParts, build};

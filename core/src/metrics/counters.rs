@@ -17,6 +17,12 @@ pub(crate) struct TaskCounters {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future.
     pub far_future: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
     pub watermark_ns: i64,
     /// The decided clock when the watermark last moved.
@@ -44,7 +50,7 @@ impl Default for TaskCounters {
 }
 
 /// Words of a task's cell.
-pub(super) const WORDS: usize = 13;
+pub(super) const WORDS: usize = 16;
 
 const BLOCKED: u64 = 1;
 const FIRING: u64 = 2;
@@ -70,6 +76,9 @@ impl TaskCounters {
             self.late,
             self.rejected,
             self.far_future,
+            self.skipped,
+            self.dead_lettered,
+            self.retried,
             self.watermark_ns.cast_unsigned(),
             self.moved_ns,
             self.held_by.unwrap_or(u64::MAX),
@@ -88,6 +97,9 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            skipped,
+            dead_lettered,
+            retried,
             watermark_ns,
             moved_ns,
             held_by,
@@ -103,6 +115,9 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            skipped,
+            dead_lettered,
+            retried,
             watermark_ns: watermark_ns.cast_signed(),
             moved_ns,
             held_by: Some(held_by).filter(|held_by| *held_by != u64::MAX),
@@ -195,7 +210,7 @@ mod tests {
         let mut words = [0; WORDS];
         words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
         let counters = TaskCounters::from_words(words);
-        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()
