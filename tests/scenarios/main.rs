@@ -7,6 +7,7 @@ mod stateless;
 mod partitioned;
 mod running;
 mod policies;
+mod dead_letters;
 mod split;
 mod unions;
 mod joins;

@@ -15,7 +15,7 @@ pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use policies::{Guarded, Tried};
 pub use running::Deduplicated;
-pub use source_stream::{FarFuture, SourceStream};
+pub use source_stream::{FarFuture, GuardedSource, SourceStream};
 pub use split::SplitStreams;
 pub use stream::Stream;
 pub use topology::Topology;

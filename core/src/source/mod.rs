@@ -16,8 +16,8 @@ mod file;
 
 pub use emitter::Emitter;
 pub use file::{
-    DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
-    OnError,
+    FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files, OnError,
+    RejectedLine,
 };
 pub use iter::Items;
 pub(crate) use outputs::SourceOutputs;

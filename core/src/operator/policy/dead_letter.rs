@@ -17,6 +17,7 @@ type Validator<'a> = rkyv::api::high::HighValidator<'a, Failure>;
 
 /// A record, or a line that was to become one, for which something went wrong.
 #[thalweg::record]
+#[derive(Default)]
 pub struct DeadLetter {
     /// The operator, or the source.
     pub operator: Str,
