@@ -12,4 +12,4 @@ pub use crate::source::{Files, Items, OnError};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };
-pub use crate::window::{Session, Tumbling};
+pub use crate::window::{Cumulating, Global, Session, Sliding, Tumbling};

@@ -41,7 +41,10 @@ impl Handles {
     }
 
     /// The job that fills them.
-    fn job(&self, split_bytes: u64) -> impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static {
+    fn job(
+        &self,
+        split_bytes: u64,
+    ) -> impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static {
         let (good, bad) = (self.good.clone(), self.bad.clone());
         move |t| {
             let split_bytes = NonZeroU64::new(split_bytes).expect("not zero");
@@ -80,7 +83,7 @@ proptest! {
 
         let good = good.into_iter().flatten().map(|(_, visit)| visit.page);
         let lines = || files.iter().flat_map(|lines| lines.iter().enumerate());
-        let expected = lines().filter(|(_, is_bad)| !**is_bad).map(|(n, _)| format!("/page {n}").into());
+        let expected = lines().filter(|(_, is_bad)| !**is_bad).map(|(n, _)| Str::from(format!("/page {n}")));
         prop_assert_eq!(sorted(good), sorted(expected));
 
         let bad: Vec<DeadLetter> = bad.into_iter().flatten().map(|(_, letter)| letter).collect();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
+mod window_rules;
 mod keyed_state;
 mod stateless;
 mod partitioned;

@@ -18,7 +18,7 @@ use crate::operator::task::{OnePort, OperatorTask};
 use crate::operator::top_n::{Ranking, TopN};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::state::{ValuePanes, ValueTable};
+use crate::state::{SlicePanes, ValueTable};
 
 /// What [`KeyedStream::deduplicate`] gives: first records, and those that came too late to tell.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let (unique, late) = self.keyed_task(node, &["unique", "late"], |build, inbox, node| {
             let (unique, unique_port) = build.output(node, 0);
             let (late, late_port) = build.output(node, 1);
-            let panes = ValuePanes::new(build.panes(name, "passed"));
+            let panes = SlicePanes::new(build.panes(name, "passed"));
             let operator = Deduplicate::new(selector, panes, time_to_live, unique, late);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (unique_port, late_port)

@@ -286,6 +286,11 @@ impl Build {
         self.store.panes(name, config).expect("invariant: the name was just made unique")
     }
 
+    pub(crate) fn timed(&mut self, operator: &str, state: &str) -> thalweg_storage::TimedTable {
+        let (name, config) = self.state_name(operator, state);
+        self.store.timed(name, config).expect("invariant: the name was just made unique")
+    }
+
     /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
     fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
         let operator = match self.errors.len() {

@@ -21,12 +21,12 @@ use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
 use crate::record::{KeyHash, KeyScratch, Record};
-use crate::state::{Hint, Prefetch, ValuePanes};
+use crate::state::{Hint, Prefetch, SlicePanes};
 use crate::time::EventTime;
 
 /// When records passed, by pane and key.
 struct Passed {
-    panes: ValuePanes<EventTime>,
+    panes: SlicePanes<EventTime>,
     time_to_live: Duration,
 }
 
@@ -38,7 +38,7 @@ impl Passed {
         // At the ends of time a neighbour is the pane itself, which is asked once more and says the same.
         let near = [pane, pane.saturating_sub(*time_to_live), pane.saturating_add(*time_to_live)];
         near.into_iter().any(|pane| {
-            let passed = panes.get(pane, hash, key).map(|passed| passed.get());
+            let passed = panes.get(pane.as_nanos(), hash, key).map(|passed| passed.get());
             passed.is_some_and(|passed| passed.since(at).max(at.since(passed)) < *time_to_live)
         })
     }
@@ -50,15 +50,17 @@ impl Prefetch for Passed {
     #[inline(always)]
     fn bucket(&self, (at, hash): (EventTime, KeyHash)) {
         let pane = at.floor(self.time_to_live);
-        self.panes.bucket((pane, hash));
-        self.panes.bucket((pane.saturating_sub(self.time_to_live), hash));
+        let before = pane.saturating_sub(self.time_to_live);
+        self.panes.bucket((pane.as_nanos(), hash));
+        self.panes.bucket((before.as_nanos(), hash));
     }
 
     #[inline(always)]
     fn entry(&self, (at, hash): (EventTime, KeyHash)) -> Hint {
         let pane = at.floor(self.time_to_live);
-        self.panes.entry((pane.saturating_sub(self.time_to_live), hash));
-        self.panes.entry((pane, hash))
+        let before = pane.saturating_sub(self.time_to_live);
+        self.panes.entry((before.as_nanos(), hash));
+        self.panes.entry((pane.as_nanos(), hash))
     }
 }
 
@@ -76,7 +78,7 @@ pub(crate) struct Deduplicate<T: Record, S> {
 impl<T: Record, S> Deduplicate<T, S> {
     pub(crate) fn new(
         selector: Rc<S>,
-        panes: ValuePanes<EventTime>,
+        panes: SlicePanes<EventTime>,
         time_to_live: Duration,
         unique: Output<T>,
         late: Output<T>,
@@ -98,12 +100,9 @@ impl<T: Record, S: KeySelector<T>> Operator for Deduplicate<T, S> {
         self.watermark = at;
         let Passed { panes, time_to_live } = &mut self.passed;
         // A record that is not late lies in a pane that has not ended, and is compared with the one before it.
-        while let Some(pane) = panes.first() {
-            let forgotten = pane.saturating_add(*time_to_live).saturating_add(*time_to_live);
-            if forgotten > at {
-                break;
-            }
-            panes.drop_pane(pane);
+        let forgotten = at.saturating_sub(*time_to_live).saturating_sub(*time_to_live);
+        if forgotten > EventTime::MIN {
+            panes.drop_below(forgotten.as_nanos() + 1);
         }
         Ok(Progress::Done)
     }
@@ -130,10 +129,45 @@ impl<T: Record, S: KeySelector<T>> Input<T, 0> for Deduplicate<T, S> {
             }
             let bytes = selector.bytes(record, key);
             if !passed.is_repeated(at, hash, bytes) {
-                passed.panes.update(pane, (hash, hint), bytes, || at, |_| {});
+                passed.panes.update(pane.as_nanos(), (hash, hint), bytes, || at, |_| {});
                 unique.record(record, at);
             }
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::ByValue;
+    use crate::operator::rig::{lane, output};
+    use crate::raw::view::Rec;
+    use thalweg_storage::{Store, TableConfig, TableName};
+
+    #[test]
+    fn panes_are_forgotten_when_nothing_can_be_compared_with_them() {
+        let panes =
+            Store::default().panes(TableName::new("d", "passed"), TableConfig::default()).unwrap();
+        let mut panes = SlicePanes::new(panes);
+        let seconds = EventTime::from_secs;
+        for start in [-10, 0, 10, 20] {
+            let (pane, at) = (seconds(start).as_nanos(), seconds(start));
+            panes.update(pane, KeyHash(1), &[1], || at, |_| {});
+        }
+        let ((unique, _rx), (late, _rx_late)) = (lane::<u64>(1), lane::<u64>(1));
+        let selector = Rc::new(ByValue::new(|n: &Rec<u64>| n.to_native()));
+        let (unique, late) = (output(vec![unique]), output(vec![late]));
+        let time_to_live = Duration::from_secs(10);
+        let mut operator = Deduplicate::new(selector, panes, time_to_live, unique, late);
+        let first_after = |operator: &mut Deduplicate<u64, _>, at: EventTime| {
+            assert_eq!(operator.watermark(at).unwrap(), Progress::Done);
+            operator.passed.panes.first_from(i64::MIN).map(EventTime::from_nanos)
+        };
+        assert_eq!(first_after(&mut operator, EventTime::MIN), Some(seconds(-10)));
+        assert_eq!(first_after(&mut operator, seconds(9)), Some(seconds(-10)));
+        assert_eq!(first_after(&mut operator, seconds(10)), Some(seconds(0)));
+        assert_eq!(first_after(&mut operator, seconds(25)), Some(seconds(10)));
+        assert_eq!(first_after(&mut operator, EventTime::MAX), None);
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod keyed_state;
 pub(crate) mod running;
 pub(crate) mod deduplicate;
 pub(crate) mod top_n;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
@@ -31,6 +32,7 @@ pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::Map;
 pub use policy::DeadLetter;
 pub use running::Running;
@@ -50,6 +52,13 @@ pub(crate) enum Progress {
     Done,
     /// There is more; ask for another slice.
     More,
+}
+
+impl From<bool> for Progress {
+    /// Whether it is all done.
+    fn from(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::More }
+    }
 }
 
 /// What every stateful operator does, whatever its inputs.

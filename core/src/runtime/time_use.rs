@@ -126,17 +126,17 @@ impl TimeUse {
     }
 
     /// The worker slept; `is_blocked` says of each task whether its output waited for room.
-    pub(super) fn slept(&mut self, nanos: u64, is_blocked: impl Fn(usize) -> bool) {
+    pub(super) fn slept(&mut self, nanos: u64, mut is_blocked: impl FnMut(usize) -> bool) {
         if !self.is_on {
             return;
         }
         // The rest of a measured turn would take the sleep for something that happens after one turn of thirty.
         self.open_since_ns = None;
         self.slept_ns += nanos;
-        for (task, time) in self.tasks.iter_mut().enumerate().filter(|(task, _)| is_blocked(*task))
-        {
-            let _ = task;
-            time.blocked_ns += nanos;
+        for (task, time) in self.tasks.iter_mut().enumerate() {
+            if is_blocked(task) {
+                time.blocked_ns += nanos;
+            }
         }
     }
 

@@ -339,8 +339,7 @@ impl Worker {
     /// The worker's thread slept for so long.
     pub(crate) fn slept(&mut self, nanos: u64) {
         let Self { tasks, time_use, .. } = self;
-        let is_blocked: Vec<bool> = tasks.iter_mut().map(|task| !task.drain()).collect();
-        time_use.slept(nanos, |task| is_blocked[task]);
+        time_use.slept(nanos, |task| !tasks[task].drain());
     }
 
     /// True if the task did something.
