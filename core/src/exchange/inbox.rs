@@ -114,6 +114,12 @@ impl<T: Record> Inbox<T> {
         self
     }
 
+    /// The lanes of `self` and then those of `other`, as one inbox.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.lanes.extend(other.lanes);
+        self
+    }
+
     /// True if no record will come on `lane`.
     pub(crate) fn is_silent(&self, lane: usize) -> bool {
         self.lanes[lane].is_silent
