@@ -13,23 +13,13 @@ use std::marker::PhantomData;
 
 use thalweg_storage::{Panes, Table};
 
-pub(crate) use thalweg_storage::{Cursor, Hint};
+pub(crate) use thalweg_storage::{Cursor, Hint, Prefetch};
 
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
-
-/// State whose memory can be asked for ahead of its use, in two steps: what leads to an entry, and the entry.
-pub(crate) trait Prefetch {
-    /// What addresses a value.
-    type Key: Copy;
-    /// First step.
-    fn bucket(&self, key: Self::Key);
-    /// Second step, when what the first one asked for is there. What it finds out makes the update cheaper; a stale hint is harmless.
-    fn entry(&self, key: Self::Key) -> Hint;
-}
 
 /// Where a key is, by its hash, and by what a prefetch found out if there was one.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +54,7 @@ fn update<V: Record, R>(
         // Nothing is in the table before the closures, which may panic, are done (invariant 1).
         let mut value = default();
         let result = change(&mut value);
-        table.put(hash.0, key, scratch.archive(&value).archive());
+        table.put_new(hash.0, key, scratch.archive(&value).archive());
         return result;
     };
     // SAFETY: invariants 1 and 2.
@@ -123,6 +113,11 @@ impl<V: Record> Prefetch for ArchiveTable<V> {
     #[inline(always)]
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.prefetch_entry(hash.0)
+    }
+
+    #[inline(always)]
+    fn again(&self, hash: KeyHash, hint: Hint) -> Hint {
+        self.table.prefetch_again(hash.0, hint)
     }
 }
 
@@ -187,6 +182,14 @@ impl<V: Record> Prefetch for ArchivePanes<V> {
         self.panes
             .get(pane.as_nanos())
             .map_or_else(Hint::default, |table| table.prefetch_entry(hash.0))
+    }
+
+    #[inline(always)]
+    fn again(&self, (pane, hash): (EventTime, KeyHash), hint: Hint) -> Hint {
+        match self.panes.get(pane.as_nanos()) {
+            Some(table) if !hint.leads_somewhere() => table.prefetch_again(hash.0, hint),
+            _ => hint,
+        }
     }
 }
 

@@ -83,9 +83,18 @@ impl Buckets {
 
     #[inline(always)]
     pub(super) fn guess(&self, hash: u64) -> Option<Address> {
-        let bucket = &self.buckets[self.home(hash)];
-        let word = bucket::candidates(bucket, Print::of(hash)).next()?;
-        Some(bucket::address(bucket[word & 7]))
+        let (home, print) = (self.home(hash), Print::of(hash));
+        let bucket = &self.buckets[home];
+        for word in bucket::candidates(bucket, print) {
+            let slot = bucket[word & 7];
+            if print.is_of(slot) {
+                return Some(bucket::address(slot));
+            }
+        }
+        if bucket::overflows(bucket) {
+            raw::prefetch_at(&self.buckets, self.after(home));
+        }
+        None
     }
 
     /// Bucket, word and address of the entry for which `is_it` holds.

@@ -105,7 +105,7 @@ impl Index {
         self.holder(hash).1.prefetch(hash);
     }
 
-    /// The address that `hash` most likely has; reads the bucket.
+    /// The address that `hash` most likely has, if it is in its first bucket, which is read; if it may be in the next one, asks for that.
     #[inline(always)]
     pub(crate) fn guess(&self, hash: u64) -> Option<Address> {
         self.holder(hash).1.guess(hash)
