@@ -22,11 +22,18 @@ const ENTRIES: usize = 4;
 /// Groups between the third step and use.
 const AGAIN: usize = 2;
 
-/// Groups between the first step and use: as many again before the second.
-const BUCKETS: usize = 8;
+/// Groups between the first step and use: about as many again before the second.
+const BUCKETS: usize = 7;
 
-/// Groups whose hints are kept, more than [`ENTRIES`]; a power of two, so that a place in the row is a mask away.
-const KEPT: usize = 8;
+/// Rows that are kept: those of all groups from the one that is worked on to the one that takes its first step.
+const ROWS: usize = BUCKETS + 1;
+
+/// One group on its way. Where the last group is short, the rest of its row is of an earlier group: asked for once more in vain, never used.
+#[derive(Clone, Copy)]
+struct Row<K> {
+    keys: [K; GROUP],
+    hints: [Hint; GROUP],
+}
 
 /// State whose memory can be asked for ahead of its use, in steps: what leads to an entry, and the entry.
 ///
@@ -42,10 +49,10 @@ pub trait Prefetch {
     /// to the next place where it may be.
     fn entry(&self, key: Self::Key) -> Hint;
 
-    /// Third step, when what the second one asked for is there: looks at that next place, if `hint`, which the second step gave, leads nowhere.
-    fn again(&self, key: Self::Key, hint: Hint) -> Hint {
+    /// Third step, when what the second one asked for is there, and only if its hint leads nowhere: looks at that next place.
+    fn again(&self, key: Self::Key) -> Hint {
         let _ = key;
-        hint
+        Hint::default()
     }
 }
 
@@ -63,64 +70,72 @@ impl Prefetch for Table {
     }
 
     #[inline(always)]
-    fn again(&self, hash: u64, hint: Hint) -> Hint {
-        self.prefetch_again(hash, hint)
+    fn again(&self, hash: u64) -> Hint {
+        self.prefetch_again(hash)
     }
 }
 
-/// Calls `each` with every key, in order, and with what is known about where its value lies.
+/// Calls `each` with every one of `items`, in order, and with what is known about where the value of its key lies.
 ///
-/// `each` may do with the state what it likes. Cost: some ten nanoseconds a key in caches' hits; the misses of the first group show.
+/// `keys` are the keys of `items`, as many. `each` may do with the state what it likes. Cost: some ten nanoseconds a key that the caches hold; the misses of the
+/// first few keys show.
 #[inline(always)]
-pub fn look_ahead<S: Prefetch>(
-    keys: impl ExactSizeIterator<Item = S::Key> + Clone,
+pub fn look_ahead<S: Prefetch, I>(
+    mut keys: impl ExactSizeIterator<Item = S::Key> + Clone,
+    items: impl IntoIterator<Item = I>,
     state: &mut S,
-    mut each: impl FnMut(&mut S, S::Key, Hint),
+    mut each: impl FnMut(&mut S, Hint, I),
 ) {
     let groups = keys.len().div_ceil(GROUP);
-    let (mut for_bucket, mut for_entry, mut for_again) = (keys.clone(), keys.clone(), keys.clone());
-    let mut keys = keys;
-    // Of a group in the place of its number.
-    let mut hints = [[Hint::default(); GROUP]; KEPT];
-    buckets(&mut for_bucket, state, BUCKETS * GROUP);
-    hints[..ENTRIES].iter_mut().for_each(|hints| entries(&mut for_entry, state, hints));
-    hints[..AGAIN].iter_mut().for_each(|hints| again(&mut for_again, state, hints));
+    let mut items = items.into_iter();
+    let Some(first) = keys.clone().next() else { return };
+    let mut rows = [Row { keys: [first; GROUP], hints: [Hint::default(); GROUP] }; ROWS];
+    rows.iter_mut().take(groups).for_each(|row| row.ask_for_buckets(&mut keys, state));
+    rows.iter_mut().take(groups.min(ENTRIES)).for_each(|row| row.ask_for_entries(state));
+    rows.iter_mut().take(groups.min(AGAIN)).for_each(|row| row.ask_again(state));
     for group in 0..groups {
-        entries(&mut for_entry, state, &mut hints[(group + ENTRIES) % KEPT]);
-        again(&mut for_again, state, &mut hints[(group + AGAIN) % KEPT]);
-        buckets(&mut for_bucket, state, GROUP);
-        for (hint, key) in hints[group % KEPT].iter().zip(&mut keys) {
-            each(state, key, *hint);
+        if group + ENTRIES < groups {
+            rows[(group + ENTRIES) % ROWS].ask_for_entries(state);
+        }
+        if group + AGAIN < groups {
+            rows[(group + AGAIN) % ROWS].ask_again(state);
+        }
+        for (hint, item) in rows[group % ROWS].hints.iter().zip(&mut items) {
+            each(state, *hint, item);
+        }
+        if group + ROWS < groups {
+            rows[group % ROWS].ask_for_buckets(&mut keys, state);
         }
     }
 }
 
-#[inline(always)]
-fn buckets<S: Prefetch>(keys: &mut impl Iterator<Item = S::Key>, state: &S, count: usize) {
-    for key in keys.take(count) {
-        state.bucket(key);
+impl<K: Copy> Row<K> {
+    #[inline(always)]
+    fn ask_for_buckets(
+        &mut self,
+        keys: &mut impl Iterator<Item = K>,
+        state: &impl Prefetch<Key = K>,
+    ) {
+        for (place, key) in self.keys.iter_mut().zip(keys) {
+            *place = key;
+            state.bucket(key);
+        }
     }
-}
 
-#[inline(always)]
-fn entries<S: Prefetch>(
-    keys: &mut impl Iterator<Item = S::Key>,
-    state: &S,
-    hints: &mut [Hint; GROUP],
-) {
-    for (hint, key) in hints.iter_mut().zip(keys) {
-        *hint = state.entry(key);
+    #[inline(always)]
+    fn ask_for_entries(&mut self, state: &impl Prefetch<Key = K>) {
+        for (hint, key) in self.hints.iter_mut().zip(&self.keys) {
+            *hint = state.entry(*key);
+        }
     }
-}
 
-#[inline(always)]
-fn again<S: Prefetch>(
-    keys: &mut impl Iterator<Item = S::Key>,
-    state: &S,
-    hints: &mut [Hint; GROUP],
-) {
-    for (hint, key) in hints.iter_mut().zip(keys) {
-        *hint = state.again(key, *hint);
+    #[inline(always)]
+    fn ask_again(&mut self, state: &impl Prefetch<Key = K>) {
+        for (hint, key) in self.hints.iter_mut().zip(&self.keys) {
+            if !hint.leads_somewhere() {
+                *hint = state.again(*key);
+            }
+        }
     }
 }
 
@@ -152,14 +167,12 @@ mod tests {
             let mut expected = BTreeMap::new();
             for run in runs {
                 run.iter().for_each(|key| *expected.entry(*key).or_insert(0u64) += 1);
-                let mut keys = run.iter();
-                look_ahead(run.iter().map(|key| hash(*key)), &mut table, |table, hash, hint| {
-                    let key = keys.next().unwrap().to_le_bytes();
-                    let (value, _) = table.upsert_at(hint, hash, &key, 8, |_| {});
+                let hashes = run.iter().map(|key| hash(*key));
+                look_ahead(hashes, &run, &mut table, |table, hint, key| {
+                    let (value, _) = table.upsert_at(hint, hash(*key), &key.to_le_bytes(), 8, |_| {});
                     let value: &mut [u8; 8] = value.try_into().unwrap();
                     *value = (u64::from_le_bytes(*value) + 1).to_le_bytes();
                 });
-                assert!(keys.next().is_none());
             }
             prop_assert_eq!(table.len(), expected.len());
             for (key, count) in expected {
@@ -179,9 +192,9 @@ mod tests {
         let first: Vec<Hint> = (0..8).map(|key| table.prefetch_entry(hash(key))).collect();
         let found = first.iter().filter(|hint| hint.leads_somewhere()).count();
         assert_eq!(found, 7);
-        for (key, hint) in (0..8).zip(first) {
-            assert!(table.prefetch_again(hash(key), hint).leads_somewhere());
+        for key in 0..8 {
+            assert!(table.prefetch_again(hash(key)).leads_somewhere());
         }
-        assert!(!table.prefetch_again(hash(9), table.prefetch_entry(hash(9))).leads_somewhere());
+        assert!(!table.prefetch_again(hash(9)).leads_somewhere());
     }
 }

@@ -34,10 +34,8 @@
 //! let mut store = Store::default();
 //! let mut counts = store.table(TableName::new("count by user", "total"), TableConfig::default())?;
 //! let batch = [7u64, 9, 7];
-//! let mut users = batch.iter();
-//! look_ahead(batch.iter().map(|user| hash(*user)), &mut counts, |counts, hash, hint| {
-//!     let user = users.next().expect("as many as hashes");
-//!     let (count, _new) = counts.upsert_at(hint, hash, &user.to_le_bytes(), 8, |_zero| {});
+//! look_ahead(batch.iter().map(|user| hash(*user)), batch, &mut counts, |counts, hint, user| {
+//!     let (count, _new) = counts.upsert_at(hint, hash(user), &user.to_le_bytes(), 8, |_zero| {});
 //!     count[0] += 1;
 //! });
 //! assert_eq!(counts.get(hash(7), &7u64.to_le_bytes()), Some(&2u64.to_le_bytes()[..]));

@@ -116,20 +116,16 @@ impl Table {
     /// not look into the bucket again, or be ignored.
     #[inline(always)]
     pub fn prefetch_entry(&self, hash: u64) -> Hint {
-        let address = self.index.guess(hash).unwrap_or(Address::NONE);
+        let address = self.index.guess(hash);
         self.log.prefetch(address);
         Hint { address, generation: self.generation }
     }
 
-    /// Third phase: if `hint`, which the second phase gave for `hash`, leads nowhere, looks into the buckets behind the first, of which the second
-    /// phase has asked for the next, and asks for the entry. Cost: next to nothing for all but a few percent of the keys.
-    #[inline(always)]
-    pub fn prefetch_again(&self, hash: u64, hint: Hint) -> Hint {
-        if hint.leads_somewhere() { hint } else { self.look_further(hash) }
-    }
-
+    /// Third phase, for a hash whose hint leads nowhere: looks into the buckets behind the first, of which the second phase has asked for the next,
+    /// and asks for the entry.
     #[inline(never)]
-    fn look_further(&self, hash: u64) -> Hint {
+    #[must_use]
+    pub fn prefetch_again(&self, hash: u64) -> Hint {
         let address = self.index.find(hash, |_| true).map_or(Address::NONE, |(_, address)| address);
         self.log.prefetch(address);
         Hint { address, generation: self.generation }

@@ -98,10 +98,10 @@ fn by_table(table: &mut Table, records: &[Record]) {
         for (hash, record) in hashes.iter_mut().zip(page) {
             *hash = mix(record[0]);
         }
-        let mut rest = page.iter();
-        look_ahead(hashes[..page.len()].iter().copied(), table, |table, hash, hint| {
-            let record = rest.next().expect("as many as hashes");
-            increment(table, hint, hash, record[0]);
+        let hashes = hashes[..page.len()].iter();
+        let known = page.iter().zip(hashes.clone());
+        look_ahead(hashes.copied(), known, table, |table, hint, (record, hash)| {
+            increment(table, hint, *hash, record[0]);
         });
     }
 }

@@ -12,12 +12,8 @@ pub(crate) fn each_ahead<T: Record, S: Prefetch>(
     run: Records<'_, T>,
     state: &mut S,
     key_of: impl Fn(EventTime, KeyHash) -> S::Key,
-    mut each: impl FnMut(&mut S, Hint, (&Rec<T>, EventTime, KeyHash)),
+    each: impl FnMut(&mut S, Hint, (&Rec<T>, EventTime, KeyHash)),
 ) {
-    let mut records = run.keyed();
     let keys = run.keys().map(|(at, hash)| key_of(at, hash));
-    thalweg_storage::look_ahead(keys, state, |state, _, hint| {
-        let record = records.next().expect("invariant: as many records as keys");
-        each(state, hint, record);
-    });
+    thalweg_storage::look_ahead(keys, run.keyed(), state, each);
 }

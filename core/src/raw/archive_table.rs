@@ -116,8 +116,8 @@ impl<V: Record> Prefetch for ArchiveTable<V> {
     }
 
     #[inline(always)]
-    fn again(&self, hash: KeyHash, hint: Hint) -> Hint {
-        self.table.prefetch_again(hash.0, hint)
+    fn again(&self, hash: KeyHash) -> Hint {
+        self.table.prefetch_again(hash.0)
     }
 }
 
@@ -185,11 +185,10 @@ impl<V: Record> Prefetch for ArchivePanes<V> {
     }
 
     #[inline(always)]
-    fn again(&self, (pane, hash): (EventTime, KeyHash), hint: Hint) -> Hint {
-        match self.panes.get(pane.as_nanos()) {
-            Some(table) if !hint.leads_somewhere() => table.prefetch_again(hash.0, hint),
-            _ => hint,
-        }
+    fn again(&self, (pane, hash): (EventTime, KeyHash)) -> Hint {
+        self.panes
+            .get(pane.as_nanos())
+            .map_or_else(Hint::default, |table| table.prefetch_again(hash.0))
     }
 }
 

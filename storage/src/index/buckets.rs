@@ -82,19 +82,19 @@ impl Buckets {
     }
 
     #[inline(always)]
-    pub(super) fn guess(&self, hash: u64) -> Option<Address> {
+    pub(super) fn guess(&self, hash: u64) -> Address {
         let (home, print) = (self.home(hash), Print::of(hash));
         let bucket = &self.buckets[home];
-        for word in bucket::candidates(bucket, print) {
+        if let Some(word) = bucket::candidates(bucket, print).next() {
             let slot = bucket[word & 7];
             if print.is_of(slot) {
-                return Some(bucket::address(slot));
+                return bucket::address(slot);
             }
         }
         if bucket::overflows(bucket) {
             raw::prefetch_at(&self.buckets, self.after(home));
         }
-        None
+        Address::NONE
     }
 
     /// Bucket, word and address of the entry for which `is_it` holds.

@@ -268,8 +268,10 @@ impl Log {
     #[cfg(test)]
     pub(crate) fn freeze(&mut self) {
         let last = self.chunks.len().saturating_sub(1);
-        self.mutable_from =
-            self.chunks.last().map_or(Address(FIRST_ADDRESS), |chunk| Address::of(last, chunk.used));
+        self.mutable_from = self
+            .chunks
+            .last()
+            .map_or(Address(FIRST_ADDRESS), |chunk| Address::of(last, chunk.used));
         self.free.clear();
     }
 }

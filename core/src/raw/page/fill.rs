@@ -134,11 +134,7 @@ impl Fill {
 
     /// Sets the key hash of every record that lies in the page.
     #[inline(always)]
-    pub(super) fn set_hashes<T: Record>(
-        &self,
-        page: &mut [u8],
-        hash: impl Fn(&Rec<T>) -> KeyHash,
-    ) {
+    pub(super) fn set_hashes<T: Record>(&self, page: &mut [u8], hash: impl Fn(&Rec<T>) -> KeyHash) {
         let (archives, slots) = page.split_at_mut(self.free);
         let count = slots.len() / SLOT;
         // SAFETY: by invariant 1 the page ends with that many slots, written by `commit`; aligned, because the page is aligned
