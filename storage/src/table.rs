@@ -195,7 +195,7 @@ impl Table {
     #[must_use]
     pub fn get_mut_at(&mut self, hint: Hint, hash: u64, key: &[u8]) -> Option<&mut [u8]> {
         match self.follow(hint, key) {
-            Some(value) => Some(&mut self.log.at_mut(hint.address)[value]),
+            Some(value) => Some(self.value_at(hint, value)),
             None => self.get_mut(hash, key),
         }
     }
@@ -214,7 +214,7 @@ impl Table {
         init: impl FnOnce(&mut [u8]),
     ) -> (&mut [u8], bool) {
         match self.follow(hint, key) {
-            Some(value) => (&mut self.log.at_mut(hint.address)[value], false),
+            Some(value) => (self.value_at(hint, value), false),
             None => self.upsert(hash, key, value_len, init),
         }
     }
@@ -286,7 +286,7 @@ impl Table {
         self.index.clear();
     }
 
-    /// Where the hinted entry's value lies, if it is `key`'s and may be changed in place.
+    /// Where in its chunk the hinted entry's value lies, if it is `key`'s and may be changed in place.
     ///
     /// Entries of one generation begin where they once began, and a dead one that is mutable is marked: so what has
     /// the key here is the key's one entry (invariant 1).
@@ -295,10 +295,18 @@ impl Table {
         if hint.generation != self.generation || !self.log.is_mutable(hint.address) {
             return None;
         }
-        let bytes = self.log.get(hint.address)?;
-        let header = entry::single_with_key(bytes, key)?;
-        let start = entry::value_offset(key.len(), self.value_align);
+        let (chunk, at) = self.log.chunk_of(hint.address)?;
+        let header = entry::single_with_key(chunk, at, key)?;
+        let start = at + entry::value_offset(key.len(), self.value_align);
         Some(start..start + header.value_len())
+    }
+
+    /// Where [`Table::follow`] has led.
+    #[inline(always)]
+    fn value_at(&mut self, hint: Hint, value: Range<usize>) -> &mut [u8] {
+        let (chunk, _) =
+            self.log.chunk_of_mut(hint.address).expect("invariant: the hint was followed there");
+        &mut chunk[value]
     }
 
     /// The bounded part of clearing; [`Index::scrub`] is the rest.
