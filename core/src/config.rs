@@ -25,11 +25,13 @@ pub struct JobConfig {
     pub page_bytes: usize,
     /// Results of a long firing that one step sends at most; default 512.
     pub slice_records: u32,
-    /// Keys that operators will have, by the operator's name, over all workers; see [`EngineBuilder::expected_keys`](crate::EngineBuilder::expected_keys).
+    /// Keys that operators will have, by the operator's name, over all workers; see [`EngineBuilder::expected_keys`](crate::control::EngineBuilder::expected_keys).
     pub expected_keys: BTreeMap<String, usize>,
     /// Memory that is ready for state to grow into, bytes, over all workers; see
-    /// [`EngineBuilder::state_reserve_bytes`](crate::EngineBuilder::state_reserve_bytes). Default 0.
+    /// [`EngineBuilder::state_reserve_bytes`](crate::control::EngineBuilder::state_reserve_bytes). Default 0.
     pub state_reserve_bytes: usize,
+    /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
+    pub measure: bool,
 }
 
 /// What the rings into one worker may take together; half of a 1 MiB L2, the rest is for state.
@@ -48,6 +50,7 @@ impl Default for JobConfig {
             slice_records: 512,
             expected_keys: BTreeMap::new(),
             state_reserve_bytes: 0,
+            measure: true,
         }
     }
 }

@@ -115,6 +115,8 @@ pub mod control;
 #[cfg(not(loom))]
 pub mod prelude;
 
+#[cfg(not(loom))]
+pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;
 pub use thalweg_derive::record;

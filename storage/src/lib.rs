@@ -14,6 +14,7 @@
 //! | [`panes`](Panes) | one table per slice of time, dropped whole |
 //! | [`table`](Table) | the operations; [`list`](Table::append) for several values a key |
 //! | [`ahead`](look_ahead) | many keys looked up before they are used, their cache misses together |
+//! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
@@ -65,6 +66,7 @@ mod panes;
 mod table;
 mod ahead;
 mod list;
+mod timers;
 mod index;
 mod log;
 mod cursor;
@@ -84,6 +86,7 @@ pub use error::StoreError;
 pub use panes::Panes;
 pub use store::Store;
 pub use table::{Hint, Table};
+pub use timers::{Popped, TimedTable};
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;

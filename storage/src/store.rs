@@ -1,7 +1,7 @@
 //! The store of one core: where its tables come from, and how much memory they hold.
 
 use crate::memory::Memory;
-use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName};
+use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName, TimedTable};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -44,6 +44,20 @@ impl Store {
     pub fn panes(&mut self, name: TableName, config: TableConfig) -> Result<Panes, StoreError> {
         self.claim(name, config)?;
         Ok(Panes::new(Rc::clone(&self.memory), config))
+    }
+
+    /// A new, empty table whose entries have deadlines: timers, or state that expires. An empty one holds about 6 KiB.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::table`].
+    pub fn timed(
+        &mut self,
+        name: TableName,
+        config: TableConfig,
+    ) -> Result<TimedTable, StoreError> {
+        self.claim(name, config)?;
+        Ok(TimedTable::new(Rc::clone(&self.memory), config))
     }
 
     /// Memory that the tables of this core hold, bytes, logs and indexes. Cost: O(1).

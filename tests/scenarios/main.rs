@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
+mod window_rules;
 mod keyed_state;
 mod stateless;
+mod partitioned;
 mod joins;
 mod idleness;
 mod failures;
@@ -11,3 +13,5 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
+mod examples;

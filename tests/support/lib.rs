@@ -3,5 +3,6 @@
 pub mod records;
 pub mod random;
 pub mod oracle;
+pub mod window_oracle;
 pub mod run;
 pub mod departures;

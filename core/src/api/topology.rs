@@ -25,8 +25,9 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
 use crate::record::Record;
-use crate::source::{OpenContext, Source};
+use crate::source::{OpenContext, OwnSplits, Source};
 use crate::time::Clock;
+use crate::time::alignment::AlignmentBoard;
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -214,9 +215,10 @@ impl Build {
         }
     }
 
-    /// The splits of the next source that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
+    /// The splits of the source that was just added that this worker reads.
+    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
+        let node = self.graph.nodes.len() - 1;
         match &mut self.mode {
             Mode::Plan { splits, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
@@ -224,18 +226,25 @@ impl Build {
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
-                splits.push(Arc::new(found));
-                Vec::new()
+                let names = found.iter().map(|split| source.split_name(split)).collect();
+                let board = Arc::new(AlignmentBoard::new(workers));
+                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                none
             }
             Mode::Worker(parts) => {
-                let all =
-                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
-                let all = all
+                let next =
+                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    });
+                let (all, board) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
                     speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
                 }
-                all.iter().skip(parts.worker).step_by(workers).cloned().collect()
+                let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
+                let splits = own.map(|(number, split)| (number, split.clone())).collect();
+                OwnSplits { splits, board }
             }
         }
     }
@@ -255,6 +264,14 @@ impl Build {
         }
     }
 
+    /// The worker whose tasks are made; 0 while the plan is.
+    pub(crate) fn worker(&self) -> usize {
+        match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(parts) => parts.worker,
+        }
+    }
+
     pub(crate) fn config(&self) -> &JobConfig {
         &self.config
     }
@@ -267,6 +284,11 @@ impl Build {
     pub(crate) fn panes(&mut self, operator: &str, state: &str) -> thalweg_storage::Panes {
         let (name, config) = self.state_name(operator, state);
         self.store.panes(name, config).expect("invariant: the name was just made unique")
+    }
+
+    pub(crate) fn timed(&mut self, operator: &str, state: &str) -> thalweg_storage::TimedTable {
+        let (name, config) = self.state_name(operator, state);
+        self.store.timed(name, config).expect("invariant: the name was just made unique")
     }
 
     /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.

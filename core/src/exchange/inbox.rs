@@ -91,12 +91,13 @@ struct InLane<T: Record> {
 #[derive(Debug)]
 pub(crate) struct Inbox<T: Record> {
     lanes: Vec<InLane<T>>,
+    bytes: u64,
 }
 
 impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
         let lane = |rx| InLane { rx, cursor: 0, is_silent: false };
-        Self { lanes: lanes.into_iter().map(lane).collect() }
+        Self { lanes: lanes.into_iter().map(lane).collect(), bytes: 0 }
     }
 
     /// The same inbox; no record will come on `lane`, so event time need not wait for it.
@@ -117,6 +118,16 @@ impl<T: Record> Inbox<T> {
     #[inline]
     pub(crate) fn is_ready(&mut self, lane: usize) -> bool {
         self.lanes[lane].rx.pages.is_ready()
+    }
+
+    /// Pages that wait in `lane`, the one that is being read among them. Cost: a line that the sender writes.
+    pub(crate) fn waiting(&mut self, lane: usize) -> usize {
+        self.lanes[lane].rx.pages.len()
+    }
+
+    /// What the pages that were read held, in bytes: archives and what says where they lie.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// When the front page's oldest record entered the engine.
@@ -153,6 +164,7 @@ impl<T: Record> Inbox<T> {
                         .recv()
                         .expect("invariant: a large record was sent before its mark");
                     let page = large.view();
+                    self.bytes += page.used_bytes() as u64;
                     go_on = arrivals.records(Records { page, from: 0, to: page.len() });
                 }
                 Element::Record(..) => unreachable!("invariant: a run of records was read above"),
@@ -162,6 +174,7 @@ impl<T: Record> Inbox<T> {
         let read = *cursor - first;
         if *cursor == page.len() {
             *cursor = 0;
+            self.bytes += page.used_bytes() as u64;
             rx.release();
         }
         read

@@ -116,7 +116,7 @@ impl<T: Record> Lane<T> {
     pub(crate) fn push_page(
         &mut self,
         page: PageView<'_, T>,
-        hash: Option<impl Fn(&Rec<T>) -> KeyHash>,
+        hash: Option<impl FnMut(&Rec<T>) -> KeyHash>,
     ) -> bool {
         if page.bytes().len() != self.page_bytes || 2 * page.used_bytes() < self.page_bytes {
             return false;

@@ -20,6 +20,12 @@ pub enum Pattern {
     Exchange,
     /// Each worker to worker 0.
     Gather,
+    /// Each worker to each worker, every record to all of them.
+    Broadcast,
+    /// Each worker to each worker, one record after the other in turn.
+    Rebalance,
+    /// Each worker to each worker, as a function of the user's says.
+    Partition,
 }
 
 impl Pattern {
@@ -27,7 +33,9 @@ impl Pattern {
     pub(crate) fn connects(self, from: usize, to: usize) -> bool {
         match self {
             Pattern::Forward => from == to,
-            Pattern::Exchange => true,
+            Pattern::Exchange | Pattern::Broadcast | Pattern::Rebalance | Pattern::Partition => {
+                true
+            }
             Pattern::Gather => to == 0,
         }
     }
@@ -36,7 +44,11 @@ impl Pattern {
     pub(crate) fn rings_into_one(self, workers: usize) -> usize {
         match self {
             Pattern::Forward => 1,
-            Pattern::Exchange | Pattern::Gather => workers,
+            Pattern::Exchange
+            | Pattern::Gather
+            | Pattern::Broadcast
+            | Pattern::Rebalance
+            | Pattern::Partition => workers,
         }
     }
 }

@@ -96,11 +96,20 @@ where
     }
 }
 
-/// Chooses the lane of each record of one edge.
+/// Chooses the lane of each record of one edge. Control elements go to all lanes, whatever the route.
 pub(crate) trait Route<T: Record>: 'static {
-    /// True if the choice needs the record; else [`KeyHash`] 0 and lane 0 serve for all.
+    /// True if the choice needs the record; else [`Self::next_lane`] serves, and the hash is zero.
     const READS_RECORD: bool;
-    fn route(&self, record: &Rec<T>) -> (KeyHash, usize);
+    /// True if every record goes to every lane; nothing else is asked then.
+    const TO_ALL: bool = false;
+
+    /// The key hash and the lane of a record.
+    fn route(&mut self, record: &Rec<T>) -> (KeyHash, usize);
+
+    /// The lane of the next record, whatever it is.
+    fn next_lane(&mut self) -> usize {
+        0
+    }
 
     /// True if all records go to lane 0.
     fn is_one_way(&self) -> bool;
@@ -114,7 +123,7 @@ impl<T: Record> Route<T> for Forward {
     const READS_RECORD: bool = false;
 
     #[inline]
-    fn route(&self, _: &Rec<T>) -> (KeyHash, usize) {
+    fn route(&mut self, _: &Rec<T>) -> (KeyHash, usize) {
         (KeyHash(0), 0)
     }
 
@@ -134,12 +143,81 @@ impl<T: Record, S: KeySelector<T>> Route<T> for ByKey<S> {
     const READS_RECORD: bool = true;
 
     #[inline]
-    fn route(&self, record: &Rec<T>) -> (KeyHash, usize) {
+    fn route(&mut self, record: &Rec<T>) -> (KeyHash, usize) {
         let hash = self.selector.hash(record);
         (hash, hash.owner(self.workers))
     }
 
     fn is_one_way(&self) -> bool {
         self.workers == 1
+    }
+}
+
+/// Every record to every worker; for [`super::Pattern::Broadcast`].
+#[derive(Debug)]
+pub(crate) struct ToAll;
+
+impl<T: Record> Route<T> for ToAll {
+    const READS_RECORD: bool = false;
+    const TO_ALL: bool = true;
+
+    fn route(&mut self, _: &Rec<T>) -> (KeyHash, usize) {
+        unreachable!("invariant: what goes to all lanes has no route of its own")
+    }
+
+    fn is_one_way(&self) -> bool {
+        false
+    }
+}
+
+/// One record to each worker in turn; for [`super::Pattern::Rebalance`].
+///
+/// The turn is a counter of this sender, which begins with the sender's own worker, so that the first records of many senders do not all go
+/// to worker 0. It is no state: where a record goes is not part of any result.
+#[derive(Debug)]
+pub(crate) struct InTurn {
+    next: usize,
+    workers: usize,
+}
+
+impl InTurn {
+    /// The turn of sender `worker`.
+    pub(crate) fn new(worker: usize, workers: usize) -> Self {
+        Self { next: worker, workers }
+    }
+}
+
+impl<T: Record> Route<T> for InTurn {
+    const READS_RECORD: bool = false;
+
+    #[inline]
+    fn route(&mut self, _: &Rec<T>) -> (KeyHash, usize) {
+        (KeyHash(0), Route::<T>::next_lane(self))
+    }
+
+    #[inline]
+    fn next_lane(&mut self) -> usize {
+        let lane = self.next;
+        // Not `%`: a division costs more than the rest of this.
+        self.next = if lane + 1 == self.workers { 0 } else { lane + 1 };
+        lane
+    }
+
+    fn is_one_way(&self) -> bool {
+        self.workers == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turn_begins_with_the_senders_own_worker_and_comes_round() {
+        let mut turn = InTurn::new(2, 3);
+        let lanes: Vec<usize> = (0..7).map(|_| Route::<u64>::next_lane(&mut turn)).collect();
+        assert_eq!(lanes, [2, 0, 1, 2, 0, 1, 2]);
+        assert!(!Route::<u64>::is_one_way(&turn));
+        assert!(Route::<u64>::is_one_way(&InTurn::new(0, 1)));
     }
 }

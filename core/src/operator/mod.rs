@@ -13,22 +13,25 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
+pub mod aggregate;
 pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::record::Record;
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 use output::AnyOutput;
 
 /// Whether an operator has finished what it was asked to do.
@@ -38,6 +41,13 @@ pub(crate) enum Progress {
     Done,
     /// There is more; ask for another slice.
     More,
+}
+
+impl From<bool> for Progress {
+    /// Whether it is all done.
+    fn from(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::More }
+    }
 }
 
 /// What every stateful operator does, whatever its inputs.
@@ -60,6 +70,34 @@ pub(crate) trait Operator: 'static {
     /// All inputs have ended, after a last watermark of [`EventTime::MAX`].
     fn end(&mut self) -> Result<Progress, OperatorFault> {
         Ok(Progress::Done)
+    }
+
+    /// The job was stopped: no record will come any more, and event time stays where it is. What is open stays open; only what holds something of the
+    /// outside, as a sink does its file, closes it.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
+        Ok(Progress::Done)
+    }
+
+    /// The time of the step that begins; called before each step, also before the first.
+    ///
+    /// The clock is an input: it is what was last decided, stands still within a step, and may differ between workers.
+    #[inline]
+    fn clock(&mut self, now: ProcessingTime) {
+        let _ = now;
+    }
+
+    /// When the operator next wants [`Self::on_alarm`]; asked after each step. Too early is harmless, too late is late.
+    fn alarm(&self) -> Option<ProcessingTime> {
+        None
+    }
+
+    /// The decided clock has reached [`Self::alarm`]: does about `limit` records' worth of what is due. What is left is still due, and `alarm` says
+    /// so; between two calls the task may read.
+    ///
+    /// It is a step of its own that is decided, recorded and replayed; never while a watermark or the end is being worked off, nor after the end.
+    fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
+        let _ = limit;
+        Ok(())
     }
 
     /// Shows every output.

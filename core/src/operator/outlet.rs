@@ -10,7 +10,7 @@ use crate::operator::chain::{Chain, Emit};
 use crate::raw::page::{Element, PageView};
 use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
-use crate::record::Record;
+use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
 
 /// One consumer of an operator's output.
@@ -46,26 +46,40 @@ impl<C: Chain, R: Route<C::Out>> ChainOutlet<C, R> {
 
 /// Where the chain's results go.
 struct IntoLanes<'a, T: Record, R> {
-    route: &'a R,
+    route: &'a mut R,
     lanes: &'a mut [Lane<T>],
     scratch: &'a mut Scratch<T>,
+}
+
+/// Copies a record to where it goes.
+#[inline(always)]
+fn place<T: Record, R: Route<T>>(
+    route: &mut R,
+    lanes: &mut [Lane<T>],
+    record: &Rec<T>,
+    at: EventTime,
+) {
+    if R::TO_ALL {
+        lanes.iter_mut().for_each(|lane| lane.push_record(record, at, KeyHash(0)));
+    } else {
+        let (hash, lane) = route.route(record);
+        lanes[lane].push_record(record, at, hash);
+    }
 }
 
 impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
     #[inline]
     fn record(&mut self, record: &Rec<T>, at: EventTime) {
-        let (hash, lane) = self.route.route(record);
-        self.lanes[lane].push_record(record, at, hash);
+        place(self.route, self.lanes, record, at);
     }
 
     #[inline]
     fn value(&mut self, value: &T, at: EventTime) {
-        if R::READS_RECORD {
-            let record = self.scratch.archive(value);
-            let (hash, lane) = self.route.route(record);
-            self.lanes[lane].push_record(record, at, hash);
+        if R::READS_RECORD || R::TO_ALL {
+            place(self.route, self.lanes, self.scratch.archive(value), at);
         } else {
-            self.lanes[0].push_value(value, at, crate::record::KeyHash(0));
+            let lane = self.route.next_lane();
+            self.lanes[lane].push_value(value, at, KeyHash(0));
         }
     }
 }
@@ -74,12 +88,14 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
     fn page(&mut self, page: PageView<'_, C::In>) -> Result<(), OperatorFault> {
         let Self { chain, route, lanes, scratch } = self;
         lanes.iter_mut().for_each(|lane| lane.stamp(page.origin_ns()));
-        // Where no operator is on the way and only one worker at its end, a page goes whole.
-        if let (Some(page), true, [lane]) =
-            (chain.unchanged(page), route.is_one_way(), &mut **lanes)
-        {
-            let hash = R::READS_RECORD.then_some(|record: &Rec<C::Out>| route.route(record).0);
-            if lane.push_page(page, hash) {
+        // Where no operator is on the way, and only one worker at its end or all of them, a page goes whole.
+        if let (Some(page), true) = (chain.unchanged(page), R::TO_ALL || route.is_one_way()) {
+            // Lanes of one edge have pages of one size, so all of them take the page, or none does.
+            let is_taken = lanes.iter_mut().fold(false, |_, lane| {
+                let hash = R::READS_RECORD.then_some(|record: &Rec<C::Out>| route.route(record).0);
+                lane.push_page(page, hash)
+            });
+            if is_taken {
                 return Ok(());
             }
         }

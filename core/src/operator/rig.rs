@@ -13,7 +13,7 @@ use crate::exchange::partition::Forward;
 use crate::operator::outlet::ChainOutlet;
 use crate::raw::page::{Control, Element, page_ring};
 use crate::record::{KeyHash, Record};
-use crate::time::{Clock, EventTime};
+use crate::time::{Clock, EventTime, ProcessingTime};
 
 /// An element that a task has sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +88,18 @@ impl Clock for Stopped {
 
 /// One step of a task.
 pub(crate) fn step(task: &mut dyn Task, choice: Choice, limit: u32) -> Result<Done, OperatorFault> {
-    let context = StepContext { now_ns: 1, clock: &Stopped };
+    step_at(task, choice, limit, 1)
+}
+
+/// One step of a task, `now_ns` after the epoch.
+pub(crate) fn step_at(
+    task: &mut dyn Task,
+    choice: Choice,
+    limit: u32,
+    now_ns: u64,
+) -> Result<Done, OperatorFault> {
+    let now = ProcessingTime::from_nanos(i64::try_from(now_ns).unwrap());
+    let context = StepContext { now_ns, now, clock: &Stopped };
     task.step(Work { choice, limit, replay: None }, context)
 }
 

@@ -10,6 +10,9 @@ fn pattern(pattern: Pattern) -> &'static str {
         Pattern::Forward => "same worker",
         Pattern::Exchange => "by key",
         Pattern::Gather => "to worker 0",
+        Pattern::Broadcast => "to all workers",
+        Pattern::Rebalance => "in turn",
+        Pattern::Partition => "by partitioner",
     }
 }
 
@@ -101,6 +104,9 @@ mod tests {
                 edge(0, 0, 1, Pattern::Exchange, &["filter", "map"]),
                 edge(1, 0, 2, Pattern::Forward, &[]),
                 edge(1, 1, 2, Pattern::Gather, &[]),
+                edge(1, 1, 2, Pattern::Broadcast, &[]),
+                edge(1, 1, 2, Pattern::Rebalance, &[]),
+                edge(1, 1, 2, Pattern::Partition, &[]),
             ],
         }
     }
@@ -113,6 +119,9 @@ source \"a \"b\"\": two files
 window \"w\"
   └ on_time [Bid] same worker ⇒ sink \"out\"
   └ late [Bid] to worker 0 ⇒ sink \"out\"
+  └ late [Bid] to all workers ⇒ sink \"out\"
+  └ late [Bid] in turn ⇒ sink \"out\"
+  └ late [Bid] by partitioner ⇒ sink \"out\"
 sink \"out\"
 ";
         assert_eq!(text(&graph()), expected);
@@ -124,5 +133,6 @@ sink \"out\"
         assert!(dot.contains(r#"n0 [label="a \"b\"\nsource"];"#), "{dot}");
         assert!(dot.contains(r#"n0 -> n1 [label="filter → map → by key", style=bold];"#), "{dot}");
         assert!(dot.contains(r#"n1 -> n2 [label="on_time same worker", style=solid];"#), "{dot}");
+        assert!(dot.contains(r#"n1 -> n2 [label="late to all workers", style=bold];"#), "{dot}");
     }
 }

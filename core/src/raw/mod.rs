@@ -9,6 +9,7 @@
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `archive_table`: archives as the values of keyed state.
+//! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
 
 pub(crate) mod atomic;
 mod region;
@@ -24,5 +25,9 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
+#[cfg(not(loom))]
+pub(crate) mod window_panes;
+#[cfg(not(loom))]
+pub(crate) mod timed_lists;
 #[cfg(not(loom))]
 pub(crate) mod os;

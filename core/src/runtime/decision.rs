@@ -8,7 +8,9 @@ use crate::operator::task::{Choice, PollOutcome};
 /// One decision of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// The clock was read: nanoseconds.
+    /// The wall clock's time at the origin of the clock, in nanoseconds since the Unix epoch; a worker's first decision.
+    ClockOrigin(i64),
+    /// The clock was read: nanoseconds since its origin.
     Clock(u64),
     /// Task `task` read `elements` elements of the front page of lane `lane`.
     Lane {
@@ -37,8 +39,20 @@ pub enum Decision {
         /// How it ended: 0 full, 1 dry, 2 idle, 3 end.
         outcome: u8,
     },
+    /// Task `task` did what was due by the clock, `results` results of it at most.
+    Alarm {
+        /// The task.
+        task: u16,
+        /// The limit.
+        results: u32,
+    },
     /// Task `task` sent its open pages on.
     Flush(u16),
+    /// The job was asked to end: the sources were cut off.
+    Stop {
+        /// Event time went to its end, so that everything that was open closed; else it stayed where it was.
+        drains: bool,
+    },
 }
 
 impl Decision {
@@ -48,6 +62,7 @@ impl Decision {
         match choice {
             Choice::Lane(lane) => Self::Lane { task, lane, elements: limit },
             Choice::Slice => Self::Slice { task, results: limit },
+            Choice::Alarm => Self::Alarm { task, results: limit },
             Choice::Poll(slot) => Self::Poll { task, slot, records: limit, outcome: 0 },
         }
     }

@@ -10,22 +10,37 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decision::Decision;
-use crate::error::JobError;
+use super::stop::StopRequest;
+use super::time_use::TimeUse;
+use crate::error::{JobError, OperatorFault};
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
-use crate::time::Clock;
+use crate::raw::page::Control;
+use crate::time::{Clock, ProcessingTime};
 
 /// One core's share of a job.
 pub(crate) struct Worker {
     index: usize,
     tasks: Vec<Box<dyn Task>>,
     clock: Rc<dyn Clock>,
+    /// The wall clock at the clock's origin.
+    origin_unix_ns: i64,
     now_ns: u64,
+    /// For each task when its alarm is due; it changes only in its steps.
+    alarms: Vec<ProcessingTime>,
+    /// The least of them.
+    next_alarm: ProcessingTime,
     batch: u32,
     slice: u32,
     /// What was decided so far, if it is recorded.
     journal: Option<Vec<Decision>>,
     cells: Arc<WorkerCells>,
+    /// Counters are published and clocks are read, but for the last time.
+    measures: bool,
+    time_use: TimeUse,
+    /// Sources were asked to end, and one of them had not ended yet.
+    is_stopping: bool,
+    was_cut: bool,
     /// Tasks that have not finished.
     live: Vec<bool>,
 }
@@ -44,22 +59,36 @@ pub(crate) enum Turn {
 impl Worker {
     pub(crate) fn new(
         index: usize,
-        tasks: Vec<Box<dyn Task>>,
+        mut tasks: Vec<Box<dyn Task>>,
         clock: Rc<dyn Clock>,
         config: &crate::config::JobConfig,
         cells: Arc<WorkerCells>,
         record: bool,
     ) -> Self {
         let live = vec![true; tasks.len()];
+        let measures = config.measure;
+        if !measures {
+            tasks.iter_mut().for_each(|task| task.measure_nothing());
+        }
+        let time_use = TimeUse::new(tasks.len(), measures, || clock.now_ns());
+        let alarms = tasks.iter().map(|task| task.alarm().unwrap_or(ProcessingTime::MAX));
+        let alarms: Vec<_> = alarms.collect();
         Self {
             index,
             tasks,
+            origin_unix_ns: 0,
             now_ns: 0,
+            next_alarm: alarms.iter().copied().min().unwrap_or(ProcessingTime::MAX),
+            alarms,
             clock,
             batch: config.batch_records,
             slice: config.slice_records,
             journal: record.then(Vec::new),
             cells,
+            measures,
+            time_use,
+            is_stopping: false,
+            was_cut: false,
             live,
         }
     }
@@ -101,9 +130,17 @@ impl Worker {
 
     fn do_step(&mut self, decision: Decision, is_replay: bool) -> Result<Done, JobError> {
         let nothing = Done { amount: 0, outcome: PollOutcome::Full, counts: true };
-        let (task, work) = match decision {
+        let (index, work) = match decision {
+            Decision::ClockOrigin(unix_ns) => {
+                self.origin_unix_ns = unix_ns;
+                return Ok(nothing);
+            }
             Decision::Clock(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
+                return Ok(nothing);
+            }
+            Decision::Stop { drains } => {
+                self.stop(if drains { Control::End } else { Control::Halt })?;
                 return Ok(nothing);
             }
             Decision::Flush(task) => {
@@ -116,6 +153,9 @@ impl Worker {
             Decision::Slice { task, results } => {
                 (task, Work { choice: Choice::Slice, limit: results, replay: None })
             }
+            Decision::Alarm { task, results } => {
+                (task, Work { choice: Choice::Alarm, limit: results, replay: None })
+            }
             Decision::Poll { task, slot, records, outcome } => {
                 let replay = is_replay.then(|| Decision::outcome_of(outcome));
                 // The end of a split shows only to who asks for one record more.
@@ -123,19 +163,68 @@ impl Worker {
                 (task, Work { choice: Choice::Poll(slot), limit, replay })
             }
         };
-        let task = &mut self.tasks[usize::from(task)];
-        let context = StepContext { now_ns: self.now_ns, clock: &*self.clock };
-        // The task is not used again after a panic: the job ends.
-        match catch_unwind(AssertUnwindSafe(|| task.step(work, context))) {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(source)) => {
-                Err(JobError::Operator { operator: task.name().to_string(), source })
-            }
-            Err(payload) => Err(JobError::Panic {
-                operator: task.name().to_string(),
-                message: panic_message(&*payload),
-            }),
+        let index = usize::from(index);
+        let context = StepContext { now_ns: self.now_ns, now: self.now(), clock: &*self.clock };
+        let done = guarded(&mut *self.tasks[index], |task| task.step(work, context))?;
+        self.note_alarm(index);
+        Ok(done)
+    }
+
+    /// Cuts the sources off.
+    fn stop(&mut self, last: Control) -> Result<(), JobError> {
+        self.is_stopping = true;
+        for task in self.tasks.iter_mut().filter(|task| task.must_be_polled()) {
+            guarded(&mut **task, |task| task.stop(last, self.now_ns))?;
+            self.was_cut = true;
         }
+        Ok(())
+    }
+
+    /// Decides to end if that is wished for and was not decided yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    #[inline]
+    pub(crate) fn heed(&mut self, request: &StopRequest) -> Result<(), JobError> {
+        match request.decision().filter(|_| !self.is_stopping) {
+            Some(decision) => self.step(decision).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// True if an end was wished for and not decided yet.
+    pub(crate) fn must_heed(&self, request: &StopRequest) -> bool {
+        !self.is_stopping && request.asked().is_some()
+    }
+
+    /// The clock as it was last decided.
+    fn now(&self) -> ProcessingTime {
+        let since_origin = i64::try_from(self.now_ns).unwrap_or(i64::MAX);
+        ProcessingTime::from_nanos(self.origin_unix_ns.saturating_add(since_origin))
+    }
+
+    /// Asks a task that was stepped for its alarm.
+    fn note_alarm(&mut self, task: usize) {
+        let alarm = self.tasks[task].alarm().unwrap_or(ProcessingTime::MAX);
+        if alarm != self.alarms[task] {
+            self.alarms[task] = alarm;
+            self.next_alarm = self.alarms.iter().copied().min().unwrap_or(ProcessingTime::MAX);
+        }
+    }
+
+    fn is_alarm_due(&self, task: usize) -> bool {
+        // `MAX` is "never", whatever the clock says.
+        self.alarms[task] <= self.now() && self.alarms[task] < ProcessingTime::MAX
+    }
+
+    /// What the clock will show when the next alarm is due; `None` if none is set.
+    pub(crate) fn next_alarm_ns(&self) -> Option<u64> {
+        if self.next_alarm == ProcessingTime::MAX {
+            return None;
+        }
+        let ns = self.next_alarm.as_nanos().saturating_sub(self.origin_unix_ns);
+        Some(u64::try_from(ns).unwrap_or(0))
     }
 
     fn record(&mut self, decision: Decision, done: Done) {
@@ -172,6 +261,11 @@ impl Worker {
                 into.extend(choices.drain(..).map(|choice| (index, choice)));
             }
         }
+        for index in 0..self.tasks.len() {
+            if self.is_alarm_due(index) && self.tasks[index].drain() {
+                into.push((index, Choice::Alarm));
+            }
+        }
     }
 
     /// Tasks with open pages; for the simulator.
@@ -205,9 +299,13 @@ impl Worker {
     /// As [`Self::step`].
     pub(crate) fn turn(&mut self) -> Result<Turn, JobError> {
         let mut turn = Turn::Dry;
-        for index in 0..self.tasks.len() {
-            if self.live[index] && self.task_turn(index)? {
-                turn = Turn::Busy;
+        if self.time_use.is_due() && self.time_use.begin(self.clock.now_ns()) {
+            turn = self.measured_turn()?;
+        } else {
+            for index in 0..self.tasks.len() {
+                if self.live[index] && self.task_turn(index)? {
+                    turn = Turn::Busy;
+                }
             }
         }
         if turn == Turn::Dry {
@@ -216,9 +314,41 @@ impl Worker {
         Ok(turn)
     }
 
+    /// As the loop in [`Self::turn`], with a look at the clock after each task.
+    fn measured_turn(&mut self) -> Result<Turn, JobError> {
+        let mut turn = Turn::Dry;
+        let began_ns = self.clock.now_ns();
+        let mut last_ns = began_ns;
+        for index in 0..self.tasks.len() {
+            if !self.live[index] {
+                continue;
+            }
+            let is_blocked = !self.tasks[index].drain();
+            let is_busy = self.task_turn(index)?;
+            if is_busy {
+                turn = Turn::Busy;
+            }
+            let now_ns = self.clock.now_ns();
+            self.time_use.note(index, now_ns - last_ns, is_busy, is_blocked);
+            last_ns = now_ns;
+        }
+        self.time_use.end(began_ns, last_ns);
+        Ok(turn)
+    }
+
+    /// The worker's thread slept for so long.
+    pub(crate) fn slept(&mut self, nanos: u64) {
+        let Self { tasks, time_use, .. } = self;
+        time_use.slept(nanos, |task| !tasks[task].drain());
+    }
+
     /// True if the task did something.
     fn task_turn(&mut self, index: usize) -> Result<bool, JobError> {
-        let mut busy = false;
+        // Before the pages: what is due is late already. One slice of it a turn, so that it does not starve them either.
+        let mut busy = self.is_alarm_due(index) && self.tasks[index].drain();
+        if busy {
+            self.step(Decision::of(index, Choice::Alarm, self.slice))?;
+        }
         for _ in 0..PAGES_IN_A_TURN {
             let task = &mut self.tasks[index];
             if !task.drain() {
@@ -266,44 +396,74 @@ impl Worker {
     }
 
     /// True if some unfinished task is a source: it must be polled, nobody rings for it.
-    pub(crate) fn has_sources(&mut self) -> bool {
-        self.tasks.iter_mut().any(|task| matches!(task.choose(), Some(Choice::Poll(_))))
+    pub(crate) fn has_sources(&self) -> bool {
+        self.tasks.iter().any(|task| task.must_be_polled())
     }
 
     /// True if a task could do something other than poll a source.
     pub(crate) fn has_pages(&mut self) -> bool {
-        self.tasks.iter_mut().any(|task| {
-            task.drain() && matches!(task.choose(), Some(Choice::Lane(_) | Choice::Slice))
+        (0..self.tasks.len()).any(|index| {
+            let is_due = self.is_alarm_due(index);
+            let task = &mut self.tasks[index];
+            let is_ready = |choice| matches!(choice, Some(Choice::Lane(_) | Choice::Slice));
+            task.drain() && (is_due || is_ready(task.choose()))
         })
     }
 
-    /// Publishes the counters.
+    /// Publishes the counters, unless nothing is to be measured.
     pub(crate) fn publish_metrics(&mut self) {
-        for (task, cell) in self.tasks.iter_mut().zip(&self.cells.tasks) {
-            cell.publish(&task.counters());
+        if self.measures {
+            self.time_use.settle(self.clock.now_ns());
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        self.cells.publish_time(self.time_use.total());
+        for (index, (task, cells)) in self.tasks.iter_mut().zip(&self.cells.tasks).enumerate() {
+            let mut counters = task.counters();
+            let time = self.time_use.task(index);
+            (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
+            cells.publish(&counters, task.latency());
+            task.splits(&mut |split, counters| cells.publish_split(split, counters));
+            task.queued(&mut |lane, pages| cells.publish_queue(lane, pages));
         }
     }
 
     /// What remains of the worker when it has ended.
     pub(crate) fn into_parts(mut self) -> WorkerEnd {
         self.publish_metrics();
-        let operators = self.tasks.iter_mut().map(|task| crate::metrics::OperatorTotals {
-            name: task.name().to_string(),
-            counters: task.counters(),
-            latency: task.latency().clone(),
-        });
-        WorkerEnd { operators: operators.collect(), journal: self.journal.unwrap_or_default() }
+        self.publish();
+        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default() }
     }
 }
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
 
-/// A worker's totals and decisions.
+/// What is left of a worker, beside its last metrics.
 #[derive(Debug)]
 pub(crate) struct WorkerEnd {
-    pub(crate) operators: Vec<crate::metrics::OperatorTotals>,
+    /// A source was cut off before its end.
+    pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
+}
+
+/// Lets a task do something; the task is not used again after an error or a panic: the job ends.
+fn guarded<R>(
+    task: &mut dyn Task,
+    run: impl FnOnce(&mut dyn Task) -> Result<R, OperatorFault>,
+) -> Result<R, JobError> {
+    let result = catch_unwind(AssertUnwindSafe(|| run(&mut *task)));
+    let operator = || task.name().to_string();
+    match result {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(source)) => Err(JobError::Operator { operator: operator(), source }),
+        Err(payload) => {
+            let message = panic_message(&*payload);
+            Err(JobError::Panic { operator: operator(), message })
+        }
+    }
 }
 
 /// What a panic said.
@@ -314,3 +474,6 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
         _ => "a panic without a message".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

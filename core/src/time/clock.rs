@@ -4,4 +4,9 @@
 pub trait Clock {
     /// Now; never goes back.
     fn now_ns(&self) -> u64;
+
+    /// The wall clock's time at this clock's origin, in nanoseconds since the Unix epoch.
+    fn origin_unix_ns(&self) -> i64 {
+        0
+    }
 }

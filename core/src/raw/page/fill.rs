@@ -134,7 +134,11 @@ impl Fill {
 
     /// Sets the key hash of every record that lies in the page.
     #[inline(always)]
-    pub(super) fn set_hashes<T: Record>(&self, page: &mut [u8], hash: impl Fn(&Rec<T>) -> KeyHash) {
+    pub(super) fn set_hashes<T: Record>(
+        &self,
+        page: &mut [u8],
+        mut hash: impl FnMut(&Rec<T>) -> KeyHash,
+    ) {
         let (archives, slots) = page.split_at_mut(self.free);
         let count = slots.len() / SLOT;
         // SAFETY: by invariant 1 the page ends with that many slots, written by `commit`; aligned, because the page is aligned
@@ -219,7 +223,7 @@ macro_rules! page_writer {
         ///
         /// Cost: one pass over the slots and the keys.
         #[inline]
-        pub fn set_hashes(&mut self, hash: impl Fn(&Rec<T>) -> KeyHash) {
+        pub fn set_hashes(&mut self, hash: impl FnMut(&Rec<T>) -> KeyHash) {
             if let Some((fill, page)) = self.$page() {
                 fill.set_hashes::<T>(page, hash);
             }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::HEADER;
 use super::control::Control;
 use super::fill::Fill;
-use super::slot::{ACTIVE, END, IDLE, LARGE, RECORD, Slot, WATERMARK};
+use super::slot::{ACTIVE, END, HALT, IDLE, LARGE, RECORD, Slot, WATERMARK};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -213,6 +213,7 @@ impl<'a, T: Record> PageView<'a, T> {
             IDLE => Element::Control(Control::Idle),
             ACTIVE => Element::Control(Control::Active),
             END => Element::Control(Control::End),
+            HALT => Element::Control(Control::Halt),
             LARGE => Element::Large(at, KeyHash(slot.hash)),
             other => unreachable!("invariant: no element kind {other}"),
         }
