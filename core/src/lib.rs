@@ -97,7 +97,7 @@ pub mod operator;
 #[cfg(not(loom))]
 pub mod exchange;
 #[cfg(not(loom))]
-pub(crate) mod state;
+pub mod state;
 #[cfg(not(loom))]
 pub mod window;
 #[cfg(not(loom))]
@@ -115,6 +115,8 @@ pub mod control;
 #[cfg(not(loom))]
 pub mod prelude;
 
+#[cfg(not(loom))]
+pub use api::process;
 pub use rkyv;
 pub use serde;
 pub use thalweg_derive::record;

@@ -2,7 +2,7 @@
 
 pub use crate::api::{Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
-pub use crate::error::{JobError, Result};
+pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;

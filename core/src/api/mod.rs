@@ -7,7 +7,11 @@ mod partitioned;
 mod keyed_stream;
 mod windowed_stream;
 mod joined_streams;
+mod side_outputs;
+pub mod process;
+mod connected;
 
+pub use connected::{BroadcastConnectedStreams, ConnectedKeyedStreams, ConnectedStreams};
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use source_stream::SourceStream;

@@ -277,6 +277,11 @@ impl Build {
         self.store.panes(name, config).expect("invariant: the name was just made unique")
     }
 
+    pub(crate) fn timed(&mut self, operator: &str, state: &str) -> thalweg_storage::TimedTable {
+        let (name, config) = self.state_name(operator, state);
+        self.store.timed(name, config).expect("invariant: the name was just made unique")
+    }
+
     /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
     fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
         let operator = match self.errors.len() {
@@ -309,6 +314,22 @@ impl Build {
                 },
             });
         }
+    }
+}
+
+/// The tables of one operator.
+pub(crate) struct OperatorTables<'a> {
+    pub(crate) build: &'a mut Build,
+    pub(crate) operator: &'a str,
+}
+
+impl crate::state::Tables for OperatorTables<'_> {
+    fn table(&mut self, state: &str) -> thalweg_storage::Table {
+        self.build.table(self.operator, state)
+    }
+
+    fn timed(&mut self, state: &str) -> thalweg_storage::TimedTable {
+        self.build.timed(self.operator, state)
     }
 }
 

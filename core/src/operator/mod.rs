@@ -17,6 +17,7 @@ pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod process;
 #[cfg(test)]
 pub(crate) mod rig;
 

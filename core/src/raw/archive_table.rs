@@ -38,6 +38,16 @@ pub(crate) struct Place {
     hint: Hint,
 }
 
+impl Place {
+    pub(crate) fn hash(self) -> KeyHash {
+        self.hash
+    }
+
+    pub(crate) fn hint(self) -> Hint {
+        self.hint
+    }
+}
+
 impl From<KeyHash> for Place {
     fn from(hash: KeyHash) -> Self {
         Self { hash, hint: Hint::default() }

@@ -9,6 +9,7 @@
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `archive_table`: archives as the values of keyed state.
+//! * `state_cells`: the same for declared state, whose values may expire.
 
 pub(crate) mod atomic;
 mod region;
@@ -24,5 +25,7 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
+#[cfg(not(loom))]
+pub(crate) mod state_cells;
 #[cfg(not(loom))]
 pub(crate) mod os;
