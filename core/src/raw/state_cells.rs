@@ -286,3 +286,22 @@ fn append<V: Record>(
     buffer.extend_from_slice(record.archive());
     table.append(hash.0, key, buffer)
 }
+
+#[cfg(test)]
+impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
+    /// Entries, alive or expired.
+    pub(crate) fn len(&self) -> usize {
+        match &self.backing {
+            Backing::Plain(table) => table.len(),
+            Backing::Timed(table) => table.len(),
+        }
+    }
+
+    pub(crate) fn each_key(&self, mut each: impl FnMut(KeyHash, &[u8])) {
+        let mut cursor = thalweg_storage::Cursor::default();
+        let Backing::Plain(table) = &self.backing else { return };
+        while let Some((hash, key, _)) = table.next(&mut cursor) {
+            each(KeyHash(hash), key);
+        }
+    }
+}

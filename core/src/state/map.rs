@@ -310,3 +310,25 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
         expiry(self.ttl, by, self.cells.next_expiry())
     }
 }
+
+#[cfg(test)]
+impl<K: Key, V: Record> Map<K, V> {
+    /// Entries of all keys, and of the directory.
+    pub(super) fn entries(&self) -> (usize, usize) {
+        (self.cells.len(), self.directory.table.len())
+    }
+
+    /// The hashes of everything that belongs to a key.
+    pub(super) fn hashes(&self, key: &str) -> Vec<KeyHash> {
+        let mut hashes = Vec::new();
+        let mut cursor = super::Cursor::default();
+        while let Some((hash, found, _)) = self.directory.table.next(&mut cursor) {
+            let own = if found[0] == 0 { &found[1..] } else { &found[9..] };
+            hashes.extend((own == key.as_bytes()).then_some(KeyHash(hash)));
+        }
+        self.cells.each_key(|hash, found| {
+            hashes.extend((parts(found).0 == key.as_bytes()).then_some(hash));
+        });
+        hashes
+    }
+}

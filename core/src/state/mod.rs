@@ -23,6 +23,8 @@ mod list;
 mod map;
 mod reducing;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod ttl;
 mod value;
 
