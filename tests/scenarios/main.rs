@@ -13,3 +13,4 @@ mod backpressure;
 mod replay;
 mod departures;
 mod examples;
+mod processes;

@@ -4,4 +4,5 @@ pub mod records;
 pub mod random;
 pub mod oracle;
 pub mod run;
+pub mod processes;
 pub mod departures;

@@ -19,6 +19,10 @@ use crate::record::{KeyHash, Record};
 
 /// A table with or without deadlines.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each field of a state, and no access should follow a pointer more"
+)]
 pub(crate) enum Backing {
     /// Values stay until they are removed.
     Plain(Table),

@@ -1,6 +1,7 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
 mod departures;
+mod processes;
 mod two_stages;
 
 /// A job by name.
@@ -15,6 +16,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "two-stages",
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
+    },
+    Entry {
+        name: "processes",
+        run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
     },
     Entry {
         name: "departures",

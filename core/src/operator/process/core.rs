@@ -102,9 +102,10 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
             match self.timers.event.pop(to, &mut budget, &mut self.taken, &self.scope) {
                 Next::Timer(Fired { timer, at }) => {
                     let at = EventTime::from_nanos(at);
-                    let emit_at = at.max(self.passed);
-                    self.scope.set_times(at, emit_at);
-                    call(&mut self.context(emit_at), timer, at)?;
+                    // A timer may have been set to a time that was over: what expired since is gone, and what is sent then would be late.
+                    let event = at.max(self.passed);
+                    self.scope.set_times(event, event);
+                    call(&mut self.context(event), timer, at)?;
                 }
                 Next::Budget => return Ok(Progress::More),
                 Next::Nothing => break,

@@ -18,7 +18,7 @@
 //!    state under `broadcast`. The wheels that find due timers are derived from their tables. A user's struct itself is made anew with each start.
 //! 2. Timers fire in the order of (time, hash of the key, name). A watermark is passed on when every event-time timer at or before it has fired,
 //!    also those that were set meanwhile.
-//! 3. State expires behind the timers of the same watermark: a timer sees what was alive at its own time.
+//! 3. State expires behind the timers of the same watermark: a timer sees what was alive at its own time, or at the watermark before, if that is later.
 
 pub(crate) mod broadcast;
 pub(crate) mod co;
