@@ -13,7 +13,7 @@ use crate::operator::Out;
 use crate::operator::chain::Chain;
 use crate::operator::process::broadcast::{BroadcastMap, BroadcastProcessor};
 use crate::operator::process::co::CoProcessor;
-use crate::operator::process::core::Keyed;
+use crate::operator::process::shared::Keyed;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::Record;

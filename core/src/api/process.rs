@@ -78,7 +78,7 @@ use super::topology::OperatorTables;
 use crate::exchange::partition::{ByKey, Forward};
 use crate::exchange::{KeySelector, Pattern};
 use crate::operator::chain::Chain;
-use crate::operator::process::core::Keyed;
+use crate::operator::process::shared::Keyed;
 use crate::operator::process::keyed::KeyedProcessor;
 use crate::operator::process::plain::PlainProcessor;
 use crate::operator::task::{OnePort, OperatorTask};

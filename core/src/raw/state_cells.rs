@@ -162,7 +162,7 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     pub(crate) fn pop_expired(&mut self, to: i64, budget: &mut usize, taken: &mut Taken) -> Popped {
         match &mut self.backing {
             Backing::Plain(_) => Popped::Nothing,
-            Backing::Timed(table) => table.pop_due(to, budget, taken),
+            Backing::Timed(table) => table.take_due(to, budget, taken),
         }
     }
 

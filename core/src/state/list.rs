@@ -114,7 +114,7 @@ impl<T: Record> StateField for List<T> {
         sweep.run(
             *ttl,
             &mut (cells, due),
-            |(_, due), to, budget, taken| due.pop_due(to, budget, taken),
+            |(_, due), to, budget, taken| due.take_due(to, budget, taken),
             |(cells, due), hash, taken, now| {
                 if let Some(half) = cells.compact(hash, &taken.key, now) {
                     due.set(Hint::default(), hash.0, &taken.key, half);

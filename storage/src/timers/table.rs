@@ -58,7 +58,7 @@ pub struct TimedTable {
     value: Vec<u8>,
 }
 
-/// Where [`TimedTable::pop_due`] copies an entry to; to be used again.
+/// Where [`TimedTable::take_due`] copies an entry to; to be used again.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// The key.
@@ -277,31 +277,47 @@ impl TimedTable {
         Some(signed(next))
     }
 
-    /// Takes out the first entry whose deadline is `to` or before, and copies it to `taken`.
+    /// Takes out the first entry whose deadline is `to` or before, and copies its key to `key`.
     ///
     /// `to` must not go back. A deadline that is set meanwhile and is due already is met in its place in the order.
     ///
     /// `budget` goes down by the work done: by one for each entry that comes out or is put off, by a few for each turn of the wheel.
-    pub fn pop_due(&mut self, to: i64, budget: &mut usize, taken: &mut Taken) -> Popped {
+    pub fn pop_due(&mut self, to: i64, budget: &mut usize, key: &mut Vec<u8>) -> Popped {
+        match self.find_due(to, budget) {
+            Ok((due, address)) => self.take(due, address, key, None),
+            Err(popped) => popped,
+        }
+    }
+
+    /// As [`Self::pop_due`]; copies the payload too.
+    pub fn take_due(&mut self, to: i64, budget: &mut usize, taken: &mut Taken) -> Popped {
+        match self.find_due(to, budget) {
+            Ok((due, address)) => self.take(due, address, &mut taken.key, Some(&mut taken.payload)),
+            Err(popped) => popped,
+        }
+    }
+
+    /// The first entry whose deadline is `to` or before.
+    fn find_due(&mut self, to: i64, budget: &mut usize) -> Result<(Due, Address), Popped> {
         let to = unsigned(to);
         loop {
             let first = self.due.first().filter(|due| due.at <= to);
             if *budget == 0 {
                 let is_through = first.is_none() && self.wheel.next().is_none_or(|at| at > to);
-                return if is_through { Popped::Nothing } else { Popped::Budget };
+                return Err(if is_through { Popped::Nothing } else { Popped::Budget });
             }
             if let Some(due) = first.filter(|_| !self.wheel.is_emptying()) {
                 *budget -= 1;
                 self.due.pop();
                 let reference = Reference { at: due.at, address: due.address() };
                 if let Some(address) = self.meet(reference) {
-                    return self.take(due, address, taken);
+                    return Ok((due, address));
                 }
             } else if self.wheel.turn(to, &mut self.near) {
                 *budget = budget.saturating_sub(TURN_COST);
                 self.look_at_near();
             } else {
-                return Popped::Nothing;
+                return Err(Popped::Nothing);
             }
         }
     }
@@ -419,14 +435,22 @@ impl TimedTable {
         None
     }
 
-    fn take(&mut self, due: Due, address: Address, Taken { key, payload }: &mut Taken) -> Popped {
+    fn take(
+        &mut self,
+        due: Due,
+        address: Address,
+        key: &mut Vec<u8>,
+        payload: Option<&mut Vec<u8>>,
+    ) -> Popped {
         let bytes = self.table.log.at(address);
         let header = Header::read(bytes);
-        let start = entry::value_offset(header.key_len(), self.table.value_align);
         key.clear();
         key.extend_from_slice(entry::key(bytes, header));
-        payload.clear();
-        payload.extend_from_slice(&bytes[start + PREFIX_BYTES..start + header.value_len()]);
+        if let Some(payload) = payload {
+            let start = entry::value_offset(header.key_len(), self.table.value_align);
+            payload.clear();
+            payload.extend_from_slice(&bytes[start + PREFIX_BYTES..start + header.value_len()]);
+        }
         self.remove_at(address);
         Popped::Due { hash: due.hash, at: signed(due.at) }
     }

@@ -64,7 +64,7 @@ fn pop_all(table: &mut TimedTable, to: i64, budget: usize) -> Vec<(i64, u64, u8)
     loop {
         let mut left = budget;
         loop {
-            match table.pop_due(to, &mut left, &mut taken) {
+            match table.take_due(to, &mut left, &mut taken) {
                 Popped::Due { hash, at } => popped.push((at, hash, taken.key[0])),
                 Popped::Budget => break,
                 Popped::Nothing => return popped,
@@ -162,7 +162,7 @@ fn what_is_set_while_it_is_due_comes_in_its_place() {
         table.set(Hint::default(), 1, &[at], i64::from(at));
     }
     let (mut taken, mut budget, mut met) = (Taken::default(), 1_000, Vec::new());
-    while let Popped::Due { at, .. } = table.pop_due(100, &mut budget, &mut taken) {
+    while let Popped::Due { at, .. } = table.take_due(100, &mut budget, &mut taken) {
         met.push(at);
         if at == 10 {
             table.set(Hint::default(), 1, &[25], 25);

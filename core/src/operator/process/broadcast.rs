@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::FIRST_SLICE;
-use super::core::Keyed;
+use super::shared::Keyed;
 use super::side::show;
 use super::traits::KeyedBroadcastProcess;
 use crate::error::OperatorFault;

@@ -6,7 +6,7 @@
 //! | [`context`] | what user code is given |
 //! | [`timers`] | the timers of the key at hand |
 //! | [`side`] | further outputs |
-//! | [`core`] | what all process operators share: state, timers, outputs, and the order of firing |
+//! | [`shared`] | what all process operators share: state, timers, outputs, and the order of firing |
 //! | [`keyed`], [`co`], [`broadcast`], [`plain`] | the operators |
 //!
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
@@ -23,7 +23,7 @@
 pub(crate) mod broadcast;
 pub(crate) mod co;
 pub(crate) mod context;
-pub(crate) mod core;
+pub(crate) mod shared;
 pub(crate) mod keyed;
 pub(crate) mod plain;
 pub(crate) mod side;

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Popped, Taken, TimedTable};
+use thalweg_storage::{Popped, TimedTable};
 
 use crate::record::{KeyHash, KeyScratch};
 use crate::state::{Hint, Scope, Tables};
@@ -157,13 +157,13 @@ impl Domain {
         &mut self,
         to: i64,
         budget: &mut usize,
-        taken: &mut Taken,
+        key: &mut Vec<u8>,
         scope: &Scope,
     ) -> Next<N> {
         let Some(table) = &mut self.table else { return Next::Nothing };
-        match table.pop_due(to, budget, taken) {
+        match table.pop_due(to, budget, key) {
             Popped::Due { hash, at } => {
-                let (number, key) = taken.key.split_last().expect("invariant: a timer has a name");
+                let (number, key) = key.split_last().expect("invariant: a timer has a name");
                 scope.set_key(KeyHash(hash), key);
                 Next::Timer(Fired { timer: N::from_number(*number), at })
             }

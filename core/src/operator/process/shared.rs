@@ -3,8 +3,6 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use thalweg_storage::Taken;
-
 use super::context::{Collector, Context};
 use super::side::Sides;
 use super::timers::{Fired, Next, TimerSet, TimerTables, Timers};
@@ -27,7 +25,8 @@ pub(crate) struct Keyed<K, S, N, O: Record, D> {
     /// The last watermark that was passed on: what is sent before it is late.
     passed: EventTime,
     now: ProcessingTime,
-    taken: Taken,
+    /// The key of the timer that fires.
+    key: Vec<u8>,
     sweep: Sweep,
     marker: PhantomData<fn() -> (K, N)>,
 }
@@ -47,7 +46,7 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
             watermark: EventTime::MIN,
             passed: EventTime::MIN,
             now: ProcessingTime::MIN,
-            taken: Taken::default(),
+            key: Vec::new(),
             sweep: Sweep::default(),
             marker: PhantomData,
         }
@@ -99,7 +98,7 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
         let mut budget = limit.max(1);
         let to = self.watermark.as_nanos();
         loop {
-            match self.timers.event.pop(to, &mut budget, &mut self.taken, &self.scope) {
+            match self.timers.event.pop(to, &mut budget, &mut self.key, &self.scope) {
                 Next::Timer(Fired { timer, at }) => {
                     let at = EventTime::from_nanos(at);
                     // A timer may have been set to a time that was over: what expired since is gone, and what is sent then would be late.
@@ -147,7 +146,7 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
         let mut budget = limit.max(1);
         let to = self.now.as_nanos();
         loop {
-            match self.timers.processing.pop(to, &mut budget, &mut self.taken, &self.scope) {
+            match self.timers.processing.pop(to, &mut budget, &mut self.key, &self.scope) {
                 Next::Timer(Fired { timer, at }) => {
                     self.scope.set_times(self.watermark, self.watermark);
                     let watermark = self.watermark;
