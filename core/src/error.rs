@@ -49,6 +49,13 @@ pub enum JobError {
         /// Expected and found.
         message: String,
     },
+    /// A job of that name runs on the engine; names address jobs, so give this one another, or join that one first.
+    NameInUse {
+        /// The name.
+        name: String,
+    },
+    /// The engine was shut down; build another.
+    EngineStopped,
     /// The program's own error, from the job's function.
     Program(OperatorFault),
 }
@@ -72,6 +79,13 @@ impl fmt::Display for JobError {
                     "the replay of worker {worker} diverged at operator {operator:?}: {message}"
                 )
             }
+            Self::NameInUse { name } => {
+                write!(
+                    f,
+                    "a job named {name:?} runs on this engine; give this one another name, or join that one first"
+                )
+            }
+            Self::EngineStopped => f.write_str("the engine was shut down; build another"),
             Self::Program(_) => f.write_str("the job's function failed"),
         }
     }

@@ -117,6 +117,7 @@ pub mod prelude;
 
 #[cfg(not(loom))]
 pub use api::process;
+pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;
 pub use thalweg_derive::record;

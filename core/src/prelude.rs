@@ -1,6 +1,6 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
-pub use crate::api::{Joined, Stream, Topology, Windowed};
+pub use crate::api::{FarFuture, Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
 pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::raw::view::Rec;
@@ -12,4 +12,4 @@ pub use crate::source::{Files, Items, OnError};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };
-pub use crate::window::{Session, Tumbling};
+pub use crate::window::{Cumulating, Global, Session, Sliding, Tumbling};

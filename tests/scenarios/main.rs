@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
+mod window_rules;
 mod keyed_state;
 mod stateless;
 mod partitioned;
@@ -12,5 +13,6 @@ mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
 mod examples;
 mod processes;

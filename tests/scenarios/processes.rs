@@ -561,7 +561,7 @@ fn by_hand_gives_something_of_everything() {
         text: Str::default(),
     };
     let events: Vec<_> =
-        (0..300u64).map(|i| event(i, i64::try_from(i * 10 - i % 5 * 8).unwrap())).collect();
+        (0..300u64).map(|i| event(i, i64::try_from(200 + i * 10 - i % 5 * 30).unwrap())).collect();
     let Given { main, late, fired } = by_hand(&events, 1.millis(), 30.millis());
     assert_eq!(main.len(), 300);
     assert!(!late.is_empty() && fired.len() == 3, "{late:?} {fired:?}");

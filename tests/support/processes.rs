@@ -106,8 +106,11 @@ impl KeyedProcess for Everything {
         note(&mut totals, cx.state.recent.get().unwrap_or(99));
         note(&mut totals, cx.state.values.len());
         match totals.digest % 4 {
-            // Due at once, in this firing.
-            0 => drop(cx.event_timers.set(Timer::Soon, at)),
+            // Due at once, in this firing; the count sees to it that this ends.
+            0 if totals.count > 0 => {
+                totals.count -= 1;
+                cx.event_timers.set(Timer::Soon, at);
+            }
             1 if totals.count > 0 => {
                 totals.count -= 1;
                 cx.event_timers.set(Timer::Silent, at + 1.nanos());
@@ -199,7 +202,10 @@ impl Key {
             note(&mut totals, self.recent.1.filter(alive).map_or(99, |_| self.recent.0));
             note(&mut totals, self.values.iter().filter(|(_, until)| alive(until)).count());
             match totals.digest % 4 {
-                0 => drop(self.timers.insert(Timer::Soon, at)),
+                0 if totals.count > 0 => {
+                    totals.count -= 1;
+                    self.timers.insert(Timer::Soon, at);
+                }
                 1 if totals.count > 0 => {
                     totals.count -= 1;
                     self.timers.insert(Timer::Silent, at + 1.nanos());

@@ -25,8 +25,9 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
 use crate::record::Record;
-use crate::source::{OpenContext, Source};
+use crate::source::{OpenContext, OwnSplits, Source};
 use crate::time::Clock;
+use crate::time::alignment::AlignmentBoard;
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -214,9 +215,10 @@ impl Build {
         }
     }
 
-    /// The splits of the next source that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
+    /// The splits of the source that was just added that this worker reads.
+    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
+        let node = self.graph.nodes.len() - 1;
         match &mut self.mode {
             Mode::Plan { splits, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
@@ -224,18 +226,25 @@ impl Build {
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
-                splits.push(Arc::new(found));
-                Vec::new()
+                let names = found.iter().map(|split| source.split_name(split)).collect();
+                let board = Arc::new(AlignmentBoard::new(workers));
+                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                none
             }
             Mode::Worker(parts) => {
-                let all =
-                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
-                let all = all
+                let next =
+                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    });
+                let (all, board) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
                     speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
                 }
-                all.iter().skip(parts.worker).step_by(workers).cloned().collect()
+                let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
+                let splits = own.map(|(number, split)| (number, split.clone())).collect();
+                OwnSplits { splits, board }
             }
         }
     }
@@ -288,7 +297,12 @@ impl Build {
             0 => operator.to_owned(),
             errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
         };
-        (TableName::new(operator, state), TableConfig::default())
+        // A plan is not run: what it makes is thrown away.
+        let keys = match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+        };
+        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {
@@ -303,6 +317,12 @@ impl Build {
     fn check(&mut self) {
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
+        }
+        for operator in self.config.expected_keys.keys() {
+            if !self.graph.nodes.iter().any(|node| node.name == *operator) {
+                let message = "keys are expected of an operator that the job does not have; use the name of one".into();
+                self.errors.push(BuildError::Setting { name: operator.clone(), message });
+            }
         }
         for output in self.outputs.iter().filter(|output| !output.used) {
             let node = &self.graph.nodes[output.node];
@@ -361,11 +381,15 @@ fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
 fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+    let reserve = match &mode {
+        Mode::Plan { .. } => 0,
+        Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
+    };
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
-        store: Store::new(thalweg_storage::StoreConfig::default()),
+        store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),

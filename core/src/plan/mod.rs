@@ -5,6 +5,7 @@
 
 mod graph;
 mod explain;
+mod shape;
 
 pub use graph::{Edge, Graph, Node};
 
@@ -12,9 +13,19 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::exchange::mesh::EdgeMaker;
+use crate::time::alignment::AlignmentBoard;
 
-/// The splits of one source, of a type that only its task knows.
-pub(crate) type AnySplits = Arc<dyn Any + Send + Sync>;
+/// The splits of one source.
+#[derive(Clone)]
+pub(crate) struct AnySplits {
+    /// The source's node.
+    pub(crate) node: usize,
+    pub(crate) names: Vec<String>,
+    /// A `Vec` of a type that only the source's task knows.
+    pub(crate) splits: Arc<dyn Any + Send + Sync>,
+    /// Where its workers say how far they are.
+    pub(crate) board: Arc<AlignmentBoard>,
+}
 
 /// A checked job.
 #[derive(Clone)]

@@ -11,6 +11,7 @@ mod random;
 
 pub use files::MemoryFiles;
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -18,13 +19,14 @@ use std::sync::Arc;
 
 use random::Random;
 
-use super::driver::{IdlePolicy, Shared, SharedJob};
+use super::driver::{JobParts, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::Result;
 use crate::io::Files;
-use crate::metrics::JobReport;
+use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
+use crate::raw::doorbell::Doorbell;
 use crate::runtime::worker::Worker;
 use crate::runtime::{Decision, Journal};
 use crate::time::Clock;
@@ -35,6 +37,8 @@ pub struct Sim {
     random: Random,
     config: JobConfig,
     files: Rc<dyn Files>,
+    /// After so many steps the job is asked to end.
+    stop_after: Option<(u64, Ending)>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -81,7 +85,14 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        Self { random, config, files: Rc::new(MemoryFiles::default()) }
+        Self { random, config, files: Rc::new(MemoryFiles::default()), stop_after: None }
+    }
+
+    /// The same run, asked to end after `steps` steps of its workers: [`Ending::Drained`] or [`Ending::Stopped`], as by `JobHandle::drain` and `stop`. Each
+    /// worker heeds it at a moment of its own.
+    pub fn end_after(mut self, steps: u64, ending: Ending) -> Self {
+        self.stop_after = Some((steps, ending));
+        self
     }
 
     /// The same run with these files; without them there are none.
@@ -103,7 +114,7 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files } = self;
+        let Self { mut random, config, files, stop_after } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
         let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
@@ -111,7 +122,7 @@ impl Sim {
         for worker in &mut workers {
             worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
         }
-        let mut idle_rounds = 0;
+        let (mut idle_rounds, mut steps) = (0, 0);
         while workers.iter_mut().any(|worker| !worker.is_finished()) {
             let index = random.below(workers.len());
             let worker = &mut workers[index];
@@ -120,6 +131,13 @@ impl Sim {
             if random.one_in(if is_due { 2 } else { 16 }) {
                 worker.step(Decision::Clock(clock.now_ns()))?;
             }
+            if let Some((_, ending)) = stop_after.filter(|(after, _)| steps >= *after) {
+                shared.stop_request.ask(ending);
+                if random.one_in(4) {
+                    worker.heed(&shared.stop_request)?;
+                }
+            }
+            steps += 1;
             worker.choices(&mut choices);
             let mut progress = false;
             if choices.is_empty() || random.one_in(8) {
@@ -207,8 +225,10 @@ fn make_workers(
     clock: &Rc<VirtualClock>,
 ) -> Result<(Shared, Vec<Worker>)> {
     let plan = build::plan(&*job, &config, Rc::clone(files))?;
-    let idle = IdlePolicy { spin_only: true, ..IdlePolicy::default() };
-    let (shared, seats) = Shared::new(plan, config, job, idle, true);
+    let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
+    let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
+    let parts = JobParts { plan, config, job, record: true };
+    let (shared, seats) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
         shared.worker(seat.worker, seat.ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });
@@ -230,11 +250,12 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
 fn finish(workers: Vec<Worker>, shared: &Shared, elapsed_ns: u64) -> SimReport {
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
     let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
-    let mut operators = Vec::new();
+    let mut was_cut = false;
     for end in ends {
-        operators.push(end.operators);
+        was_cut |= end.was_cut;
         journal.workers.push(end.journal);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
-    SimReport { report: JobReport::new("simulated".into(), "sim", elapsed, operators), journal }
+    let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
+    SimReport { report: report.ended(shared.stop_request.ending(was_cut)), journal }
 }

@@ -48,6 +48,11 @@ pub enum Decision {
     },
     /// Task `task` sent its open pages on.
     Flush(u16),
+    /// The job was asked to end: the sources were cut off.
+    Stop {
+        /// Event time went to its end, so that everything that was open closed; else it stayed where it was.
+        drains: bool,
+    },
 }
 
 impl Decision {

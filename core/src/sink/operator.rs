@@ -43,6 +43,11 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
         Ok(if closed { Progress::Done } else { Progress::More })
     }
 
+    /// A sink holds nothing back: what it was given is all to be written.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
+        self.end()
+    }
+
     fn slice(&mut self, _: usize) -> Result<Progress, OperatorFault> {
         self.end()
     }

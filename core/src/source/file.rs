@@ -216,6 +216,10 @@ impl<T: Record + DeserializeOwned> Source for FileSource<T> {
         self.side_by_side
     }
 
+    fn split_name(&self, split: &FileSplit) -> String {
+        split.name()
+    }
+
     fn describe(&self) -> String {
         self.records.describe()
     }
@@ -240,6 +244,10 @@ impl<T: Record + DeserializeOwned> Source for FileRecords<T> {
 
     fn side_by_side(&self) -> usize {
         1
+    }
+
+    fn split_name(&self, split: &FileSplit) -> String {
+        split.name()
     }
 
     fn describe(&self) -> String {

@@ -7,16 +7,21 @@
 //! * Leaves to: [`crate::exchange`], in pages with event times and watermarks.
 
 mod task;
+mod source_time;
+mod split;
+mod emitter;
+mod outputs;
 mod iter;
 mod file;
 
+pub use emitter::Emitter;
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
     OnError,
 };
 pub use iter::Items;
-pub use task::Emitter;
-pub(crate) use task::SourceTask;
+pub(crate) use outputs::SourceOutputs;
+pub(crate) use task::{OwnSplits, SourceTask};
 
 use std::fmt::Debug;
 use std::rc::Rc;
@@ -95,6 +100,11 @@ pub trait Source: 'static {
     /// time back.
     fn side_by_side(&self) -> usize {
         usize::MAX
+    }
+
+    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`.
+    fn split_name(&self, split: &Self::Split) -> String {
+        format!("{split:?}")
     }
 
     /// What it is, for plans.

@@ -36,8 +36,9 @@ pub use thalweg_derive::State;
 pub use ttl::{Expires, Refresh, Ttl};
 pub use value::Value;
 
-pub(crate) use crate::raw::archive_table::{
-    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, Hint, ListPanes, Prefetch,
-};
 pub(crate) use declare::Tables;
 pub(crate) use scope::Scope;
+
+pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
+pub(crate) use crate::raw::window_panes::SlicePanes;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::check_bytes;
 use super::control::Control;
 use super::fill::{Fill, page_writer};
-use super::slot::{HASH, LARGE, short, slot_position};
+use super::slot::{LARGE, short};
 use super::view::PageView;
 use crate::raw::ring::{Consumer, Producer};
 use crate::raw::view::Rec;

@@ -28,6 +28,16 @@ pub struct FileSplit {
     pub(super) number: (usize, usize),
 }
 
+impl FileSplit {
+    /// The file, and where in it the split begins if it is not the first of the file.
+    pub(super) fn name(&self) -> String {
+        match self.range.start {
+            0 => self.path.display().to_string(),
+            start => format!("{} from byte {start}", self.path.display()),
+        }
+    }
+}
+
 /// All splits, by file and offset.
 pub(super) fn splits<T: DeserializeOwned>(
     files: &dyn Files,
