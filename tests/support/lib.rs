@@ -7,3 +7,4 @@ pub mod window_oracle;
 pub mod run;
 pub mod processes;
 pub mod departures;
+pub mod scripted;

@@ -16,3 +16,4 @@ pub mod linear_probe;
 pub mod page_ring;
 pub mod ping_pong;
 pub mod plain_wheel;
+pub mod windows;
