@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use thalweg::agg::Count;
 use thalweg::prelude::*;
-use thalweg::process::{Cx, KeyedProcess, Processed, Side, SideOutputs, Timers};
+use thalweg::process::{Aggregating, Cx, KeyedProcess, Processed, Side, SideOutputs, Timers};
 use thalweg::state::{List, Map, Reducing, State, Value};
 use thalweg::time::WATERMARK_STRIDE;
 
@@ -20,6 +21,8 @@ pub struct Remembered {
     groups: Map<u32, i64>,
     #[state(ttl = "100ms")]
     values: List<i64>,
+    #[state(aggregate = Count, ttl = "80ms")]
+    seen: Aggregating<Event, Count>,
     #[state(reduce = |greatest, next| *greatest = next.max(*greatest))]
     greatest: Reducing<i64>,
 }
@@ -73,6 +76,7 @@ impl KeyedProcess for Everything {
         cx.state.groups.update_or(e.group(), || 1, |sum| *sum = sum.wrapping_add(e.value()));
         cx.state.values.push(e.value());
         cx.state.greatest.add(e.value());
+        cx.state.seen.add(e);
         let mut totals = cx.state.totals.get_or_default();
         totals.add(e.id(), e.value());
         note(&mut totals, recent);
@@ -80,6 +84,7 @@ impl KeyedProcess for Everything {
         note(&mut totals, cx.state.groups.len());
         cx.state.values.for_each(|value| note(&mut totals, value.to_native()));
         note(&mut totals, cx.state.greatest.get().unwrap_or(-1));
+        note(&mut totals, cx.state.seen.get().unwrap_or(0));
         match e.value().rem_euclid(8) {
             0..4 => drop(cx.event_timers.set(Timer::Silent, e.at() + self.gap)),
             4 => note(
@@ -144,6 +149,7 @@ struct Key {
     groups: BTreeMap<u32, (i64, EventTime)>,
     values: Vec<(i64, EventTime)>,
     greatest: Option<i64>,
+    seen: (u64, Option<EventTime>),
     timers: BTreeMap<Timer, EventTime>,
 }
 
@@ -152,6 +158,9 @@ impl Key {
     fn expire(&mut self, now: EventTime) {
         if self.recent.1.is_some_and(|until| until <= now) {
             self.recent = (0, None);
+        }
+        if self.seen.1.is_some_and(|until| until <= now) {
+            self.seen = (0, None);
         }
         self.groups.retain(|_, (_, until)| *until > now);
         self.values.retain(|(_, until)| *until > now);
@@ -175,7 +184,10 @@ impl Key {
         note(&mut totals, self.groups.values().filter(|(_, until)| *until > now).count());
         let alive = self.values.iter().filter(|(_, until)| *until > now);
         alive.for_each(|(value, _)| note(&mut totals, *value));
+        let seen = self.seen.1.filter(|until| *until > now).map_or(0, |_| self.seen.0) + 1;
+        self.seen = (seen, self.seen.1.max(Some(now + 80.millis())));
         note(&mut totals, self.greatest.unwrap_or(-1));
+        note(&mut totals, seen);
         match e.value.rem_euclid(8) {
             0..4 => drop(self.timers.insert(Timer::Silent, e.at + gap)),
             4 => {

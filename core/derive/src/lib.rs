@@ -52,6 +52,7 @@ pub fn record(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// * `refresh = "write"` (the default) or `"read_write"`: what lets it live on.
 /// * `default = 7`, of a `Value`: what it is where nothing was set.
 /// * `reduce = |total, more| *total += more`, of a `Reducing`, which must have it.
+/// * `aggregate = Count`, of a `thalweg::process::Aggregating`, which must have it.
 #[proc_macro_derive(State, attributes(state))]
 pub fn state(item: TokenStream) -> TokenStream {
     state::expand(&parse_macro_input!(item as DeriveInput)).into()

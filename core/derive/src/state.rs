@@ -18,6 +18,7 @@ struct Options {
     refresh: Option<TokenStream>,
     default: Option<Expr>,
     reduce: Option<Expr>,
+    aggregate: Option<Expr>,
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
@@ -129,8 +130,11 @@ impl Options {
                     options.default = Some(only(field, path, &meta.value()?.parse()?, "Value")?);
                 } else if path.is_ident("reduce") {
                     options.reduce = Some(only(field, path, &meta.value()?.parse()?, "Reducing")?);
+                } else if path.is_ident("aggregate") {
+                    let aggregate = only(field, path, &meta.value()?.parse()?, "Aggregating")?;
+                    options.aggregate = Some(aggregate);
                 } else {
-                    return Err(meta.error("not an option of state: `ttl`, `expires`, `refresh`, `default` and `reduce` are"));
+                    return Err(meta.error("not an option of state: `ttl`, `expires`, `refresh`, `default`, `reduce` and `aggregate` are"));
                 }
                 Ok(())
             })?;
@@ -139,18 +143,21 @@ impl Options {
         if options.ttl_ns.is_none() && (options.expires.is_some() || options.refresh.is_some()) {
             return Err(Error::new(span, "say for how long it lives: `ttl = \"1h\"`"));
         }
-        if options.reduce.is_none() && kind(&field.ty) == Some("Reducing".to_owned()) {
-            return Err(Error::new_spanned(
-                &field.ty,
-                "say how values are reduced: `#[state(reduce = |total, more| *total += more)]`",
-            ));
-        }
-        Ok(options)
+        let missing = match kind(&field.ty).as_deref() {
+            Some("Reducing") if options.reduce.is_none() => {
+                "say how values are reduced: `#[state(reduce = |total, more| *total += more)]`"
+            }
+            Some("Aggregating") if options.aggregate.is_none() => {
+                "say how records are aggregated: `#[state(aggregate = Count)]`"
+            }
+            _ => return Ok(options),
+        };
+        Err(Error::new_spanned(&field.ty, missing))
     }
 
     /// `seen: Value::declare(builder, "seen", None)`.
     fn declare(&self, field: &Field) -> TokenStream {
-        let Self { ttl_ns, expires, refresh, default, reduce } = self;
+        let Self { ttl_ns, expires, refresh, default, reduce, aggregate } = self;
         let (ident, ty) = (&field.ident, &field.ty);
         let name = ident.as_ref().map(|ident| ident.unraw().to_string());
         let ttl = match ttl_ns {
@@ -167,8 +174,9 @@ impl Options {
         };
         let default = default.as_ref().map(|default| quote!(.with_default(|| #default)));
         let reduce = reduce.as_ref().map(|reduce| quote!(.with_reduce(#reduce)));
+        let aggregate = aggregate.as_ref().map(|it| quote!(.with_aggregator(#it)));
         let declared = quote_spanned!(ty.span()=> <#ty as ::thalweg::state::StateField>::declare);
-        quote!(#ident: #declared(builder, #name, #ttl) #default #reduce)
+        quote!(#ident: #declared(builder, #name, #ttl) #default #reduce #aggregate)
     }
 }
 

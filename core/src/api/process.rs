@@ -86,6 +86,7 @@ use crate::record::Record;
 use crate::state::Scope;
 
 pub use super::side_outputs::{Processed, SideBuilder, SideOutput, SideOutputs};
+pub use crate::operator::process::aggregating::Aggregating;
 pub use crate::operator::process::broadcast::{BroadcastMap, Rules};
 pub use crate::operator::process::context::{Collector, Context, PlainContext};
 pub use crate::operator::process::side::{AnySide, NoSide, Side, SideRef, Sides};

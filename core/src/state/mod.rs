@@ -13,7 +13,7 @@
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
 //!
-//! Any of them may have a time to live, see [`Ttl`].
+//! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
 //!
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.

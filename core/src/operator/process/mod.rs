@@ -7,6 +7,7 @@
 //! | [`timers`] | the timers of the key at hand |
 //! | [`side`] | further outputs |
 //! | [`shared`] | what all process operators share: state, timers, outputs, and the order of firing |
+//! | [`aggregating`] | aggregates as state |
 //! | [`keyed`], [`co`], [`broadcast`], [`plain`] | the operators |
 //!
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
@@ -20,6 +21,7 @@
 //!    also those that were set meanwhile.
 //! 3. State expires behind the timers of the same watermark: a timer sees what was alive at its own time, or at the watermark before, if that is later.
 
+pub(crate) mod aggregating;
 pub(crate) mod broadcast;
 pub(crate) mod co;
 pub(crate) mod context;
