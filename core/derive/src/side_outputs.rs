@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Fields, Result};
+use syn::{Data, DeriveInput, Error, Field, Fields, Path, PathArguments, Result, Type};
 
 pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
     generate(input).unwrap_or_else(Error::into_compile_error)
@@ -24,6 +24,13 @@ fn generate(input: &DeriveInput) -> Result<TokenStream> {
         },
         _ => return Err(Error::new_spanned(name, "side outputs are the fields of a struct")),
     };
+    for Field { ty, .. } in fields {
+        if !matches!(ty, Type::Path(path) if has_arguments(&path.path)) {
+            let error =
+                "the fields of side outputs are `Side<T>`, an output of records of type `T`";
+            return Err(Error::new_spanned(ty, error));
+        }
+    }
     if !input.generics.params.is_empty() {
         return Err(Error::new_spanned(
             &input.generics,
@@ -82,4 +89,11 @@ fn generate(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// `Side<u64>` has arguments; `u64`, for which the compiler would complain about what is written here, has none.
+fn has_arguments(path: &Path) -> bool {
+    path.segments
+        .last()
+        .is_some_and(|last| matches!(last.arguments, PathArguments::AngleBracketed(_)))
 }
