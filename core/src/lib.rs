@@ -52,7 +52,7 @@
 //! | 4 | [`operator`] | the fused chain runs over the page, one loop, direct calls |
 //! | 5 | [`exchange`] | each result is copied into the open page of the worker that owns its key's group |
 //! | 6 | [`raw::ring`] | the page is published by one store and read in place on the other core |
-//! | 7 | `state` | values are asked for some records ahead, read and written in place |
+//! | 7 | [`state`] | values are asked for some records ahead, read and written in place; user code meets them in a [`process`] function |
 //! | 8 | [`window`] | panes collect until the watermark closes them, and fire in slices |
 //! | 9 | [`sink`] | results are encoded and written |
 //!
@@ -97,7 +97,7 @@ pub mod operator;
 #[cfg(not(loom))]
 pub mod exchange;
 #[cfg(not(loom))]
-pub(crate) mod state;
+pub mod state;
 #[cfg(not(loom))]
 pub mod window;
 #[cfg(not(loom))]
@@ -118,6 +118,7 @@ pub mod testing;
 pub mod prelude;
 
 #[cfg(not(loom))]
+pub use api::process;
 pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;

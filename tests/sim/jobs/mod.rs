@@ -5,6 +5,7 @@ mod departures;
 mod endings;
 mod outside;
 mod operators;
+mod processes;
 mod two_stages;
 mod windows;
 
@@ -20,6 +21,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "two-stages",
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
+    },
+    Entry {
+        name: "processes",
+        run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
     },
     Entry {
         name: "aligned",
