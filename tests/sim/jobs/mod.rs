@@ -3,6 +3,7 @@
 mod aligned;
 mod departures;
 mod endings;
+mod handles;
 mod outside;
 mod two_stages;
 mod windows;
@@ -35,6 +36,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "handles",
+        run: |seed, twice| crate::seed::guarded(|| handles::run(seed, twice)),
     },
     Entry {
         name: "outside",
