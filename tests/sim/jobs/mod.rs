@@ -5,6 +5,7 @@ mod departures;
 mod endings;
 mod handles;
 mod outside;
+mod operators;
 mod two_stages;
 mod windows;
 
@@ -28,6 +29,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "endings",
         run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
+        name: "operators",
+        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
         name: "departures",
