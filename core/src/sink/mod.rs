@@ -97,6 +97,7 @@
 //! ```
 
 mod collect;
+mod handle;
 mod callback;
 mod encoder;
 mod file;
@@ -108,6 +109,8 @@ pub use callback::{Callback, CallbackWriter};
 pub(crate) use collect::Each;
 pub use collect::{Blackhole, Collect, Collected, ForEach};
 pub use file::{FileSink, FileSinkError, FileWriter};
+pub use handle::OutputHandle;
+pub(crate) use handle::output_port;
 pub use stream::{StreamSinkError, StreamWriter};
 pub use upsert::{
     Changes, UpsertCollected, UpsertFile, UpsertFiles, UpsertSink, UpsertWriter, Upserts,

@@ -106,6 +106,7 @@ mod outputs;
 mod iter;
 mod generator;
 mod file;
+mod handle;
 mod tail;
 mod watch;
 mod socket;
@@ -118,6 +119,8 @@ pub use file::{
     OnError,
 };
 pub use generator::{Generator, GeneratorReader};
+pub use handle::InputHandle;
+pub(crate) use handle::{GateTask, Values, input_port};
 pub use iter::Items;
 pub(crate) use outputs::SourceOutputs;
 pub use position::{Position, PositionError};
