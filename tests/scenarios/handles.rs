@@ -426,12 +426,12 @@ fn counts(t: &mut Topology, sent: bool) -> Result<()> {
 
 /// So that the two strategies above have one type.
 trait IdleAfter {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic>;
+    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithOptions<Monotonic>;
 }
 
 impl IdleAfter for Monotonic {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic> {
-        WatermarkStrategy::<Reading>::idle_after(self, Duration::from_millis(ms))
+    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithOptions<Monotonic> {
+        self.idle_after(Duration::from_millis(ms))
     }
 }
 
