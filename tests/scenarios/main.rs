@@ -3,6 +3,8 @@
 
 mod windows;
 mod window_rules;
+mod window_edges;
+mod window_refusals;
 mod keyed_state;
 mod stateless;
 mod partitioned;
@@ -12,11 +14,19 @@ mod dead_letters;
 mod split;
 mod unions;
 mod joins;
+mod time_joins;
 mod idleness;
+mod event_time;
+mod endings;
+mod measures;
 mod failures;
 mod builds;
 mod backpressure;
 mod replay;
 mod departures;
 mod engines;
+mod handles;
 mod examples;
+mod conformance;
+mod sources;
+mod sinks;

@@ -2,6 +2,7 @@
 
 mod topology;
 mod source_stream;
+mod handles;
 mod stream;
 mod policies;
 mod partitioned;
@@ -17,6 +18,7 @@ mod joined_streams;
 mod interval_joined;
 
 pub use evicting_stream::EvictingStream;
+pub use handles::InputStream;
 pub use interval_joined::IntervalJoinedStreams;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;

@@ -23,6 +23,10 @@ pub(crate) struct TaskCounters {
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
+    /// Memory of its state, in bytes.
+    pub state_bytes: u64,
+    /// Keys in its state.
+    pub state_keys: u64,
     /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
     pub watermark_ns: i64,
     /// The decided clock when the watermark last moved.
@@ -50,7 +54,7 @@ impl Default for TaskCounters {
 }
 
 /// Words of a task's cell.
-pub(super) const WORDS: usize = 16;
+pub(super) const WORDS: usize = 18;
 
 const BLOCKED: u64 = 1;
 const FIRING: u64 = 2;
@@ -79,6 +83,8 @@ impl TaskCounters {
             self.skipped,
             self.dead_lettered,
             self.retried,
+            self.state_bytes,
+            self.state_keys,
             self.watermark_ns.cast_unsigned(),
             self.moved_ns,
             self.held_by.unwrap_or(u64::MAX),
@@ -100,6 +106,8 @@ impl TaskCounters {
             skipped,
             dead_lettered,
             retried,
+            state_bytes,
+            state_keys,
             watermark_ns,
             moved_ns,
             held_by,
@@ -118,6 +126,8 @@ impl TaskCounters {
             skipped,
             dead_lettered,
             retried,
+            state_bytes,
+            state_keys,
             watermark_ns: watermark_ns.cast_signed(),
             moved_ns,
             held_by: Some(held_by).filter(|held_by| *held_by != u64::MAX),
@@ -210,7 +220,10 @@ mod tests {
         let mut words = [0; WORDS];
         words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
         let counters = TaskCounters::from_words(words);
-        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(
+            counters.words(),
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+        );
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()

@@ -30,6 +30,10 @@ pub struct TaskSnapshot {
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// The watermark that was last passed on; `None` before the first.
     pub watermark: Option<EventTime>,
     /// Time in its steps.
@@ -65,6 +69,10 @@ pub struct OperatorSnapshot {
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// The least watermark over the workers; `None` before the first.
     pub watermark: Option<EventTime>,
     /// From the entry of a batch's oldest record into the engine (its scheduled instant, if the source knows one) to the end of the step of this operator
@@ -107,7 +115,7 @@ pub struct WorkerSnapshot {
     pub elapsed: Duration,
     /// In operators and in turning them.
     pub busy: Duration,
-    /// Looking for something to do, or asleep.
+    /// Looking for something to do, or asleep; or the core was busy with another job.
     pub idle: Duration,
 }
 
@@ -143,6 +151,8 @@ impl TaskSnapshot {
             skipped: counters.skipped,
             dead_lettered: counters.dead_lettered,
             retried: counters.retried,
+            state_bytes: counters.state_bytes,
+            state_keys: counters.state_keys,
             watermark: watermark(counters.watermark_ns),
             busy: Duration::from_nanos(counters.busy_ns),
             backpressured: Duration::from_nanos(counters.blocked_ns),
@@ -180,6 +190,8 @@ impl OperatorSnapshot {
             skipped: sum(|task| task.skipped),
             dead_lettered: sum(|task| task.dead_lettered),
             retried: sum(|task| task.retried),
+            state_bytes: sum(|task| task.state_bytes),
+            state_keys: sum(|task| task.state_keys),
             watermark: workers.iter().map(|task| task.watermark).min().flatten(),
             latency,
             splits,

@@ -1,8 +1,12 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
+mod aligned;
 mod departures;
+mod endings;
 mod operators;
+mod outside;
 mod two_stages;
+mod windows;
 
 /// A job by name.
 pub(crate) struct Entry {
@@ -22,7 +26,23 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
+        name: "aligned",
+        run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
+    },
+    Entry {
+        name: "endings",
+        run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+    Entry {
+        name: "windows",
+        run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "outside",
+        run: |seed, twice| crate::seed::guarded(|| outside::run(seed, twice)),
     },
 ];
