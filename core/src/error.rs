@@ -104,35 +104,6 @@ impl Error for JobError {
     }
 }
 
-impl JobError {
-    /// The error of a step of the task `task`, unless the error itself knows better where it happened.
-    pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
-        match fault.downcast::<NamedFault>() {
-            Ok(named) => Self::Operator { operator: named.operator, source: named.source },
-            Err(source) => Self::Operator { operator: task, source },
-        }
-    }
-}
-
-/// An error of an operator that runs in a task of another name.
-#[derive(Debug)]
-pub(crate) struct NamedFault {
-    pub(crate) operator: String,
-    pub(crate) source: OperatorFault,
-}
-
-impl fmt::Display for NamedFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "operator {:?} failed", self.operator)
-    }
-}
-
-impl Error for NamedFault {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
-    }
-}
-
 /// Why a job gives no handle of that name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -194,6 +165,35 @@ impl fmt::Display for HandleError {
                 write!(f, "all {handles} handles of {direction} {name:?} were taken already")
             }
         }
+    }
+}
+
+impl JobError {
+    /// The error of a step of the task `task`, unless the error itself knows better where it happened.
+    pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
+        match fault.downcast::<NamedFault>() {
+            Ok(named) => Self::Operator { operator: named.operator, source: named.source },
+            Err(source) => Self::Operator { operator: task, source },
+        }
+    }
+}
+
+/// An error of an operator that runs in a task of another name.
+#[derive(Debug)]
+pub(crate) struct NamedFault {
+    pub(crate) operator: String,
+    pub(crate) source: OperatorFault,
+}
+
+impl fmt::Display for NamedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operator {:?} failed", self.operator)
+    }
+}
+
+impl Error for NamedFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }
 

@@ -49,15 +49,12 @@ impl<'a, T: Record> Records<'a, T> {
         self.page.hash(self.from + index)
     }
 
-    /// The event times and key hashes of the records from `from` to `to`, without the records.
+    /// The event times and key hashes of the records, without the records.
     #[inline(always)]
     pub(crate) fn keys(
         &self,
-        from: usize,
-        to: usize,
-    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
-        debug_assert!(from <= to && to <= self.len(), "records {from} to {to} of {}", self.len());
-        self.page.keys(self.from + from, self.from + to)
+    ) -> impl ExactSizeIterator<Item = (EventTime, KeyHash)> + Clone + use<'a, T> {
+        self.page.keys(self.from, self.to)
     }
 
     /// When the oldest record of the batch entered the engine, in the clock's nanoseconds; 0 = unknown.

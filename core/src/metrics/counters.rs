@@ -17,16 +17,16 @@ pub(crate) struct TaskCounters {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future.
     pub far_future: u64,
+    /// Memory of its state, in bytes.
+    pub state_bytes: u64,
+    /// Keys in its state.
+    pub state_keys: u64,
     /// Records left out because user code failed on them.
     pub skipped: u64,
     /// Records sent on as dead letters.
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
-    /// Memory of its state, in bytes.
-    pub state_bytes: u64,
-    /// Keys in its state.
-    pub state_keys: u64,
     /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
     pub watermark_ns: i64,
     /// The decided clock when the watermark last moved.
@@ -80,11 +80,11 @@ impl TaskCounters {
             self.late,
             self.rejected,
             self.far_future,
+            self.state_bytes,
+            self.state_keys,
             self.skipped,
             self.dead_lettered,
             self.retried,
-            self.state_bytes,
-            self.state_keys,
             self.watermark_ns.cast_unsigned(),
             self.moved_ns,
             self.held_by.unwrap_or(u64::MAX),
@@ -103,11 +103,11 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            state_bytes,
+            state_keys,
             skipped,
             dead_lettered,
             retried,
-            state_bytes,
-            state_keys,
             watermark_ns,
             moved_ns,
             held_by,
@@ -123,11 +123,11 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            state_bytes,
+            state_keys,
             skipped,
             dead_lettered,
             retried,
-            state_bytes,
-            state_keys,
             watermark_ns: watermark_ns.cast_signed(),
             moved_ns,
             held_by: Some(held_by).filter(|held_by| *held_by != u64::MAX),
@@ -220,10 +220,8 @@ mod tests {
         let mut words = [0; WORDS];
         words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
         let counters = TaskCounters::from_words(words);
-        assert_eq!(
-            counters.words(),
-            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
-        );
+        let expected: [u64; WORDS] = std::array::from_fn(|n| n as u64 + 1);
+        assert_eq!(counters.words(), expected);
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()

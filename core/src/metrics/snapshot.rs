@@ -24,16 +24,16 @@ pub struct TaskSnapshot {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future; see `max_jump`.
     pub far_future: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// Records left out because user code failed on them.
     pub skipped: u64,
     /// Records sent on as dead letters.
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
-    /// Memory of its state, in bytes, with what is free in it.
-    pub state_bytes: u64,
-    /// Keys in its state; of windows, each key once for each that is open.
-    pub state_keys: u64,
     /// The watermark that was last passed on; `None` before the first.
     pub watermark: Option<EventTime>,
     /// Time in its steps.
@@ -63,16 +63,16 @@ pub struct OperatorSnapshot {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future; see `max_jump`.
     pub far_future: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// Records left out because user code failed on them.
     pub skipped: u64,
     /// Records sent on as dead letters.
     pub dead_lettered: u64,
     /// Calls of user code after one that failed on the same record.
     pub retried: u64,
-    /// Memory of its state, in bytes, with what is free in it.
-    pub state_bytes: u64,
-    /// Keys in its state; of windows, each key once for each that is open.
-    pub state_keys: u64,
     /// The least watermark over the workers; `None` before the first.
     pub watermark: Option<EventTime>,
     /// From the entry of a batch's oldest record into the engine (its scheduled instant, if the source knows one) to the end of the step of this operator
@@ -148,11 +148,11 @@ impl TaskSnapshot {
             late: counters.late,
             rejected: counters.rejected,
             far_future: counters.far_future,
+            state_bytes: counters.state_bytes,
+            state_keys: counters.state_keys,
             skipped: counters.skipped,
             dead_lettered: counters.dead_lettered,
             retried: counters.retried,
-            state_bytes: counters.state_bytes,
-            state_keys: counters.state_keys,
             watermark: watermark(counters.watermark_ns),
             busy: Duration::from_nanos(counters.busy_ns),
             backpressured: Duration::from_nanos(counters.blocked_ns),
@@ -187,11 +187,11 @@ impl OperatorSnapshot {
             late: sum(|task| task.late),
             rejected: sum(|task| task.rejected),
             far_future: sum(|task| task.far_future),
+            state_bytes: sum(|task| task.state_bytes),
+            state_keys: sum(|task| task.state_keys),
             skipped: sum(|task| task.skipped),
             dead_lettered: sum(|task| task.dead_lettered),
             retried: sum(|task| task.retried),
-            state_bytes: sum(|task| task.state_bytes),
-            state_keys: sum(|task| task.state_keys),
             watermark: workers.iter().map(|task| task.watermark).min().flatten(),
             latency,
             splits,

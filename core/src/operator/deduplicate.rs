@@ -38,7 +38,8 @@ impl Passed {
         // At the ends of time a neighbour is the pane itself, which is asked once more and says the same.
         let near = [pane, pane.saturating_sub(*time_to_live), pane.saturating_add(*time_to_live)];
         near.into_iter().any(|pane| {
-            let passed = panes.get(pane.as_nanos(), hash, key).map(|passed| passed.get());
+            let pane = panes.pane(pane.as_nanos());
+            let passed = pane.and_then(|pane| pane.get(hash, key)).map(|passed| passed.get());
             passed.is_some_and(|passed| passed.since(at).max(at.since(passed)) < *time_to_live)
         })
     }

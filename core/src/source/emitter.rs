@@ -19,8 +19,8 @@ pub struct Emitter<'a, T: Record> {
     /// The number of records at which the hot path looks up: where no more are wanted; at the first, if the receivers think the source idle.
     pause: usize,
     emitted: usize,
-    rejected: usize,
     is_replay: bool,
+    rejected: usize,
 }
 
 crate::operator::opaque_debug!(Emitter<'a, T: Record>);
@@ -52,8 +52,8 @@ impl<'a, T: Record> Emitter<'a, T> {
             wanted,
             pause: if was_idle { 0 } else { wanted },
             emitted: 0,
-            rejected: 0,
             is_replay: false,
+            rejected: 0,
         }
     }
 

@@ -3,8 +3,8 @@
 mod aligned;
 mod departures;
 mod endings;
-mod operators;
 mod outside;
+mod operators;
 mod two_stages;
 mod windows;
 
@@ -22,16 +22,16 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
     },
     Entry {
-        name: "operators",
-        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
-    },
-    Entry {
         name: "aligned",
         run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
     },
     Entry {
         name: "endings",
         run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
+        name: "operators",
+        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
         name: "departures",
