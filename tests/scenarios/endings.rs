@@ -204,7 +204,8 @@ fn a_job_that_has_come_to_its_end_is_finished_whatever_was_asked() {
     };
     let sim = Sim::new(1, 1).end_after(100_000, Ending::Stopped);
     assert_eq!(sim.run(job).unwrap().report.ending, Ending::Finished);
-    let handle = Engine::builder().build().start("short", job).unwrap();
+    let engine = Engine::builder().build();
+    let handle = engine.start("short", job).unwrap();
     while !handle.is_ended() {
         sleep(Duration::from_millis(1));
     }
