@@ -55,7 +55,18 @@ impl Default for JobConfig {
     }
 }
 
+/// Pages and bytes of the ring of an input: as many small pages, because one record that is sent is one page, and it is the
+/// pages that say how far ahead the host may be.
+const INPUT_PAGES: usize = 64;
+const INPUT_PAGE_BYTES: usize = 2 << 10;
+
 impl JobConfig {
+    /// Pages, and bytes of a page, of the ring behind an input's handle; before sizes are derived.
+    pub(crate) fn input_ring(&self) -> (usize, usize) {
+        let pages = self.ring_pages.unwrap_or(INPUT_PAGES);
+        (pages, self.ring_page_bytes.unwrap_or(INPUT_PAGE_BYTES))
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let refuse = |name: &str, message: &str| {

@@ -3,10 +3,13 @@
 
 mod windows;
 mod window_rules;
+mod window_edges;
+mod window_refusals;
 mod keyed_state;
 mod stateless;
 mod partitioned;
 mod joins;
+mod time_joins;
 mod idleness;
 mod event_time;
 mod endings;
@@ -17,4 +20,8 @@ mod backpressure;
 mod replay;
 mod departures;
 mod engines;
+mod handles;
 mod examples;
+mod conformance;
+mod sources;
+mod sinks;

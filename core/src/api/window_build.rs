@@ -58,8 +58,8 @@ where
             trigger.describe()
         ));
     }
-    if W::KIND == "global window" && !trigger.fires_early() {
-        return Err("a global window has no end at which it could fire; give it a trigger".into());
+    if !W::ENDS && !trigger.fires_early() {
+        return Err(format!("a {} has no end at which it could fire; give it a trigger", W::KIND));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::raw::doorbell::Doorbell;
 use crate::raw::doorbell::Ringer;
 use crate::rt::ThreadMark;
 use crate::rt::core_loop::{CoreLoop, Round};
-use crate::rt::driver::{JobParts, Shared, SharedJob, system_files};
+use crate::rt::driver::{JobParts, Shared, SharedJob, system_files, system_streams};
 use crate::rt::mailbox::Mailbox;
 use crate::rt::parker::CondvarPark;
 
@@ -89,15 +89,15 @@ impl InlineEngine {
     ) -> Result<JobHandle> {
         let config = self.settings.config.clone();
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files())?;
+        let plan = build::plan(&*job, &config, system_files(), system_streams())?;
         let claim = self.jobs.claim(name)?;
         let parts = JobParts { plan, config, job, record: self.settings.record };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
-        let (shared, seats) = Shared::new(parts, Arc::clone(&self.ringers), &any);
+        let (shared, seats, ports) = Shared::new(parts, Arc::clone(&self.ringers), &any);
         claim.register(&shared);
         seats.into_iter().for_each(|seat| self.mailbox.seat(seat));
         let turned_by = Some(ThreadMark::here());
-        Ok(JobHandle { turned_by, ..JobHandle::new(name, shared, "inline") })
+        Ok(JobHandle { turned_by, ..JobHandle::new(name, shared, ports, "inline") })
     }
 
     /// One turn for each job: some pages of each of its tasks, a poll or a slice. False if there was nothing to do.

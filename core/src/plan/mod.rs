@@ -12,7 +12,9 @@ pub use graph::{Edge, Graph, Node};
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
+use crate::io::Streams;
 use crate::time::alignment::AlignmentBoard;
 
 /// The splits of one source.
@@ -33,6 +35,13 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) makers: Vec<EdgeMaker>,
     pub(crate) splits: Vec<AnySplits>,
+    pub(crate) ports: Vec<PortMaker>,
+    /// The operators that are inputs of the host, each with the number of its handles.
+    pub(crate) inputs: Vec<(usize, usize)>,
+    /// What listens already; the job's workers share it.
+    pub(crate) streams: Arc<dyn Streams>,
+    /// The sources whose records a replay would not find again.
+    pub(crate) gone: Vec<String>,
 }
 
 impl std::fmt::Debug for Plan {

@@ -4,12 +4,54 @@
 //!
 //! Those of [`super::archive_table`]: every value of every pane is one whole archive of `V`, aligned.
 
-use thalweg_storage::Panes;
+use std::marker::PhantomData;
+
+use thalweg_storage::{Panes, Table};
 
 use super::archive_table::{Cursor, Hint, Place, Prefetch, update};
 use super::scratch::Scratch;
 use super::view::Rec;
 use crate::record::{KeyHash, Record};
+
+/// A key of a pane: its hash, its bytes, its value.
+pub(crate) type Entry<'a, V> = (KeyHash, &'a [u8], &'a Rec<V>);
+
+/// One pane, to be read.
+#[derive(Debug)]
+pub(crate) struct Slice<'a, V> {
+    table: &'a Table,
+    marker: PhantomData<fn() -> V>,
+}
+
+impl<'a, V: Record> Slice<'a, V> {
+    /// The value of `key`.
+    #[inline]
+    pub(crate) fn get(&self, hash: KeyHash, key: &[u8]) -> Option<&'a Rec<V>> {
+        let value = self.table.get(hash.0, key)?;
+        // SAFETY: the values are archives of `V`, whole and aligned (invariant).
+        Some(unsafe { Rec::from_archive(value) })
+    }
+
+    /// The next key and its value, in the order of the keys' arrival.
+    #[inline]
+    pub(crate) fn next(&self, cursor: &mut Cursor) -> Option<Entry<'a, V>> {
+        let (hash, key, value) = self.table.next(cursor)?;
+        // SAFETY: the values are archives of `V`, whole and aligned (invariant).
+        Some((KeyHash(hash), key, unsafe { Rec::from_archive(value) }))
+    }
+
+    /// Asks for what leads to a key's entry.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.table.prefetch_bucket(hash.0);
+    }
+
+    /// Asks for a key's entry, when what leads to it should be there.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
+        self.table.prefetch_entry(hash.0);
+    }
+}
 
 /// A table of values for each number.
 #[derive(Debug)]
@@ -38,20 +80,10 @@ impl<V: Record> SlicePanes<V> {
         update(self.panes.pane(pane), &mut self.scratch, place.into(), key, default, change)
     }
 
-    /// The value of `key` in `pane`.
+    /// The pane with this number, to be read.
     #[inline]
-    pub(crate) fn get(&self, pane: i64, hash: KeyHash, key: &[u8]) -> Option<&Rec<V>> {
-        let value = self.panes.get(pane)?.get(hash.0, key)?;
-        // SAFETY: the values are archives of `V`, whole and aligned (invariant).
-        Some(unsafe { Rec::from_archive(value) })
-    }
-
-    /// The next key of `pane` and its value, in the order of the keys' arrival.
-    #[inline]
-    pub(crate) fn next(&self, pane: i64, cursor: &mut Cursor) -> Option<(KeyHash, &[u8], &Rec<V>)> {
-        let (hash, key, value) = self.panes.get(pane)?.next(cursor)?;
-        // SAFETY: the values are archives of `V`, whole and aligned (invariant).
-        Some((KeyHash(hash), key, unsafe { Rec::from_archive(value) }))
+    pub(crate) fn pane(&self, pane: i64) -> Option<Slice<'_, V>> {
+        Some(Slice { table: self.panes.get(pane)?, marker: PhantomData })
     }
 
     /// Whether `pane` is there.
@@ -105,15 +137,15 @@ mod tests {
                 panes.update(pane, hash, &[number], Vec::new, |list| list.extend(value));
             }
         }
-        assert_eq!(panes.get(0, KeyHash(1 << 7), &[1]).unwrap().to_value(), [1, 1]);
-        assert!(panes.get(1, KeyHash(1 << 7), &[1]).is_none());
+        assert_eq!(panes.pane(0).unwrap().get(KeyHash(1 << 7), &[1]).unwrap().to_value(), [1, 1]);
+        assert!(panes.pane(1).is_none());
         assert_eq!(panes.first_from(-1), Some(0));
         assert!(panes.contains(-2));
         panes.drop_below(5);
         assert_eq!((panes.contains(0), panes.first_from(i64::MIN)), (false, Some(5)));
         let mut cursor = Cursor::default();
         let mut keys = Vec::new();
-        while let Some((_, key, value)) = panes.next(5, &mut cursor) {
+        while let Some((_, key, value)) = panes.pane(5).unwrap().next(&mut cursor) {
             keys.push((key.to_vec(), value.to_value().len()));
         }
         assert_eq!(keys, [(vec![0], 1), (vec![1], 2), (vec![2], 3)]);

@@ -8,4 +8,4 @@
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
 pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
-pub(crate) use crate::raw::window_panes::SlicePanes;
+pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

@@ -57,3 +57,6 @@ pub(crate) use tree::{PaneTree, levels_above};
 pub use trigger::{
     AtWatermark, Count, EarlyFirings, NoState, Purging, Trigger, TriggerContext, Verdict,
 };
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,7 @@ impl Slices {
     }
 
     /// The last slice of the last window that slice `index` is in.
-    fn final_last(self, index: i64) -> i64 {
+    pub(crate) fn final_last(self, index: i64) -> i64 {
         match self.shape {
             Shape::Sliding { slices } => index.saturating_add(slices - 1),
             Shape::Pairs { slides, .. } => (index & !1).saturating_add(2 * slides),

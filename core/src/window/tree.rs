@@ -17,7 +17,7 @@
 //! PVLDB 8(7), 2015 (FlatFAT; here by key and in panes, and built on demand).
 
 use crate::record::{KeyHash, Record};
-use crate::state::{Cursor, SlicePanes};
+use crate::state::{Cursor, Entry, Prefetch, Slice, SlicePanes};
 
 /// A pane: its level, and its number there.
 type Node = (u32, i64);
@@ -35,6 +35,32 @@ struct Plan {
     /// Of which node keys are being shown.
     node: usize,
     cursor: Cursor,
+}
+
+/// Keys that are looked up at a time, so that their cache misses overlap.
+const GROUP: usize = 16;
+
+/// The next keys of a pane.
+struct Group<'a, A: Record> {
+    entries: [Option<Entry<'a, A>>; GROUP],
+    len: usize,
+}
+
+impl<'a, A: Record> Group<'a, A> {
+    /// Up to `most` keys, and the cursor moves behind them; `None` if there is none.
+    fn of(pane: &Slice<'a, A>, cursor: &mut Cursor, most: usize) -> Option<Self> {
+        let mut group = Self { entries: [None; GROUP], len: 0 };
+        while group.len < GROUP.min(most) {
+            let Some(entry) = pane.next(cursor) else { break };
+            group.entries[group.len] = Some(entry);
+            group.len += 1;
+        }
+        (group.len > 0).then_some(group)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Entry<'a, A>> {
+        self.entries[..self.len].iter().flatten().copied()
+    }
 }
 
 /// See the module.
@@ -146,11 +172,21 @@ impl<A: Record> PaneTree<A> {
             let (below, above) = self.levels.split_at_mut(level as usize);
             let (children, parents) = (&below[level as usize - 1], &mut above[0]);
             let child = 2 * number + i64::from(self.plan.is_second);
-            while let Some((hash, key, value)) = children.next(child, &mut self.plan.cursor) {
-                parents.update(number, hash, key, &create, |into| merge(into, value.to_value()));
-                *limit = limit.saturating_sub(1);
-                if *limit == 0 {
-                    return false;
+            if let Some(child) = children.pane(child) {
+                // The first update makes the pane; what is asked for before it comes to nothing.
+                while let Some(group) = Group::of(&child, &mut self.plan.cursor, *limit) {
+                    group.iter().for_each(|(hash, ..)| parents.bucket((number, hash)));
+                    for (hash, ..) in group.iter() {
+                        let _ = parents.entry((number, hash));
+                    }
+                    for (hash, key, value) in group.iter() {
+                        let add = |into: &mut A| merge(into, value.to_value());
+                        parents.update(number, hash, key, &create, add);
+                    }
+                    *limit -= group.len;
+                    if *limit == 0 {
+                        return false;
+                    }
                 }
             }
             self.plan.cursor = Cursor::default();
@@ -170,23 +206,30 @@ impl<A: Record> PaneTree<A> {
         mut each: impl FnMut(KeyHash, &[u8], A),
     ) -> bool {
         let Self { levels, plan } = self;
-        let get = |node: &Node, hash, key: &[u8]| levels[node.0 as usize].get(node.1, hash, key);
-        while let Some((level, number)) = plan.nodes.get(plan.node) {
-            let (older, newer) = (&plan.nodes[..plan.node], &plan.nodes[plan.node + 1..]);
-            while let Some((hash, key, value)) =
-                levels[*level as usize].next(*number, &mut plan.cursor)
-            {
-                // The longest panes are in the middle, so most keys are found by the first look.
-                if !older.iter().rev().any(|node| get(node, hash, key).is_some()) {
+        let panes = plan.nodes.iter().map(|(level, number)| levels[*level as usize].pane(*number));
+        let panes: Vec<Slice<'_, A>> =
+            panes.map(|pane| pane.expect("invariant: what is planned is built")).collect();
+        while let Some(pane) = panes.get(plan.node) {
+            let (older, newer) = (&panes[..plan.node], &panes[plan.node + 1..]);
+            while let Some(group) = Group::of(pane, &mut plan.cursor, *limit) {
+                for pane in older.iter().chain(newer) {
+                    group.iter().for_each(|(hash, ..)| pane.prefetch_bucket(hash));
+                }
+                for pane in older.iter().chain(newer) {
+                    group.iter().for_each(|(hash, ..)| pane.prefetch_entry(hash));
+                }
+                for (hash, key, value) in group.iter() {
+                    // The longest panes are in the middle, so most keys are found by the first look.
+                    if older.iter().rev().any(|pane| pane.get(hash, key).is_some()) {
+                        continue;
+                    }
                     let mut value = value.to_value();
-                    for node in newer {
-                        if let Some(other) = get(node, hash, key) {
-                            merge(&mut value, other.to_value());
-                        }
+                    for other in newer.iter().filter_map(|pane| pane.get(hash, key)) {
+                        merge(&mut value, other.to_value());
                     }
                     each(hash, key, value);
                 }
-                *limit = limit.saturating_sub(1 + plan.nodes.len() / 8);
+                *limit = limit.saturating_sub(group.len * (1 + panes.len() / 8));
                 if *limit == 0 {
                     return false;
                 }
@@ -211,9 +254,9 @@ impl<A: Record> PaneTree<A> {
 
     fn show_key_of(&self, node: Node, (hash, key): (KeyHash, &[u8]), each: &mut impl FnMut(A)) {
         let (level, number) = node;
-        let panes = &self.levels[level as usize];
-        if level == 0 || panes.contains(number) {
-            if let Some(value) = panes.get(number, hash, key) {
+        let pane = self.levels[level as usize].pane(number);
+        if level == 0 || pane.is_some() {
+            if let Some(value) = pane.and_then(|pane| pane.get(hash, key)) {
                 each(value.to_value());
             }
         } else if self.has_records(node) {

@@ -3,7 +3,9 @@
 mod aligned;
 mod departures;
 mod endings;
+mod outside;
 mod two_stages;
+mod windows;
 
 /// A job by name.
 pub(crate) struct Entry {
@@ -29,5 +31,13 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+    Entry {
+        name: "windows",
+        run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "outside",
+        run: |seed, twice| crate::seed::guarded(|| outside::run(seed, twice)),
     },
 ];

@@ -1,7 +1,7 @@
 //! Interval join: pairs of records of two streams with equal key whose times differ by no more, and no less, than said.
 //!
-//! Each side's records are kept by key in buckets of time, half as wide as the interval: a record looks into the few buckets of the other side
-//! that the interval reaches into. A pair leaves when its second record arrives; its event time is the later of the two, so it is
+//! Each side's records are kept by key in buckets of time as wide as the interval: a record looks into the two or three buckets of the other
+//! side that the interval reaches into. A pair leaves when its second record arrives; its event time is the later of the two, so it is
 //! never behind the watermark.
 //!
 //! # Invariants
@@ -98,7 +98,7 @@ impl Interval {
     }
 
     fn bucket_width(self) -> i64 {
-        (self.upper.saturating_sub(self.lower) / 2).max(LEAST_BUCKET)
+        self.upper.saturating_sub(self.lower).max(LEAST_BUCKET)
     }
 }
 

@@ -170,7 +170,7 @@ proptest! {
             assert_eq!(panes.first_from(pane), Some(pane));
             let mut cursor = Cursor::default();
             let mut found = Vec::new();
-            while let Some((_, key, value)) = panes.next(pane, &mut cursor) {
+            while let Some((_, key, value)) = panes.pane(pane).unwrap().next(&mut cursor) {
                 found.push((<[u8; 1]>::try_from(key).unwrap(), value.to_value()));
             }
             found.sort_by_key(|(key, _)| *key);

@@ -11,6 +11,7 @@ pub struct Global;
 
 impl<T: Record> WindowAssigner<T> for Global {
     const KIND: &'static str = "global window";
+    const ENDS: bool = false;
 
     fn assign(&mut self, _: &Rec<T>, _: EventTime, windows: &mut Vec<TimeWindow>) {
         windows.push(TimeWindow::ALL);

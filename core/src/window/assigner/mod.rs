@@ -71,6 +71,9 @@ pub trait WindowAssigner<T: Record>: 'static {
     /// Whether windows of one key that overlap become one, as sessions do.
     const MERGES: bool = false;
 
+    /// Whether windows have an end at which they could fire.
+    const ENDS: bool = true;
+
     /// Whether a record lies in more than one window.
     const OVERLAP: bool = false;
 

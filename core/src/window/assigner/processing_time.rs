@@ -16,6 +16,7 @@ impl<T: Record, W: WindowAssigner<T>> WindowAssigner<T> for InProcessingTime<W> 
     const KIND: &'static str = W::KIND;
     const MERGES: bool = W::MERGES;
     const OVERLAP: bool = W::OVERLAP;
+    const ENDS: bool = W::ENDS;
     const BY_CLOCK: bool = true;
 
     fn assign(&mut self, record: &Rec<T>, at: EventTime, windows: &mut Vec<TimeWindow>) {

@@ -7,7 +7,7 @@
 //! # Invariants
 //!
 //! 1. A record is late if all its windows have ended; in a gap between windows it meets nobody.
-//! 2. Pairs of one arrival come by window, and in a window by the partner's slice and arrival.
+//! 2. Pairs of one arrival come by the partner's slice and arrival, and with one partner by window.
 //!
 //! # Source
 //!
@@ -71,6 +71,11 @@ impl<A: Record, B: Record, SA, SB, F, U: Record> SlicedJoin<A, B, SA, SB, F, U> 
     }
 }
 
+/// The lesser first.
+fn ordered(one: i64, other: i64) -> (i64, i64) {
+    (one.min(other), one.max(other))
+}
+
 /// Keeps one record and hands each partner of the other side, with the pair's event time, to `meet`; late ones go where they belong.
 fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
     extent: Extent,
@@ -91,11 +96,14 @@ fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
     }
     let key = own.selector.bytes(record, key);
     own.panes.append(index, hash, key, record, at);
-    for last in slices.windows_of(index).filter(|last| *last > closed) {
-        let pair_at = slices.window(last).last_instant();
-        let range = (slices.first_of(last), last);
-        other.panes.for_each(range, hash, key, |partner, _| meet(partner, pair_at));
-    }
+    let reach = (slices.first_of(slices.next_last(index)), slices.final_last(index));
+    other.panes.for_each(reach, hash, key, |partner, partner_at| {
+        let (older, newer) = ordered(index, slices.index(partner_at));
+        let common = slices.windows_of(newer).take_while(|last| slices.first_of(*last) <= older);
+        for last in common.filter(|last| *last > closed) {
+            meet(partner, slices.window(last).last_instant());
+        }
+    });
 }
 
 impl<A, B, SA, SB, F, U> Operator for SlicedJoin<A, B, SA, SB, F, U>
