@@ -4,6 +4,7 @@ mod aligned;
 mod departures;
 mod endings;
 mod outside;
+mod operators;
 mod two_stages;
 mod windows;
 
@@ -27,6 +28,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "endings",
         run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
+        name: "operators",
+        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
         name: "departures",
