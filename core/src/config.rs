@@ -25,10 +25,10 @@ pub struct JobConfig {
     pub page_bytes: usize,
     /// Results of a long firing that one step sends at most; default 512.
     pub slice_records: u32,
-    /// Keys that operators will have, by the operator's name, over all workers; see [`EngineBuilder::expected_keys`](crate::EngineBuilder::expected_keys).
+    /// Keys that operators will have, by the operator's name, over all workers; see [`EngineBuilder::expected_keys`](crate::control::EngineBuilder::expected_keys).
     pub expected_keys: BTreeMap<String, usize>,
     /// Memory that is ready for state to grow into, bytes, over all workers; see
-    /// [`EngineBuilder::state_reserve_bytes`](crate::EngineBuilder::state_reserve_bytes). Default 0.
+    /// [`EngineBuilder::state_reserve_bytes`](crate::control::EngineBuilder::state_reserve_bytes). Default 0.
     pub state_reserve_bytes: usize,
     /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
     pub measure: bool,
@@ -55,7 +55,18 @@ impl Default for JobConfig {
     }
 }
 
+/// Pages and bytes of the ring of an input: as many small pages, because one record that is sent is one page, and it is the
+/// pages that say how far ahead the host may be.
+const INPUT_PAGES: usize = 64;
+const INPUT_PAGE_BYTES: usize = 2 << 10;
+
 impl JobConfig {
+    /// Pages, and bytes of a page, of the ring behind an input's handle; before sizes are derived.
+    pub(crate) fn input_ring(&self) -> (usize, usize) {
+        let pages = self.ring_pages.unwrap_or(INPUT_PAGES);
+        (pages, self.ring_page_bytes.unwrap_or(INPUT_PAGE_BYTES))
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let refuse = |name: &str, message: &str| {

@@ -8,8 +8,8 @@ pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
-pub use crate::sink::{Blackhole, Collected, ForEach};
-pub use crate::source::{Files, Items, OnError};
+pub use crate::sink::{Blackhole, Collected, ForEach, OutputHandle};
+pub use crate::source::{Files, InputHandle, Items, OnError};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };

@@ -85,7 +85,7 @@ pub use config::{StoreConfig, TableConfig, TableName};
 pub use cursor::Cursor;
 pub use error::StoreError;
 pub use panes::Panes;
-pub use store::Store;
+pub use store::{Store, TableUsage};
 pub use table::{Hint, Table};
 pub use timers::{Popped, TimedTable};
 

@@ -6,3 +6,4 @@ pub mod oracle;
 pub mod window_oracle;
 pub mod run;
 pub mod departures;
+pub mod scripted;

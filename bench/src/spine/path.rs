@@ -24,8 +24,21 @@ const ENTRY_BYTES: u64 = 32;
 ///
 /// If a record was lost.
 pub fn run(load: &Load, driver: Driver, sized: bool) -> Result<f64> {
+    run_measuring(load, driver, sized, true)
+}
+
+/// As [`run`], with or without the engine's measuring.
+///
+/// # Errors
+///
+/// As of any job.
+///
+/// # Panics
+///
+/// If a record was lost.
+pub fn run_measuring(load: &Load, driver: Driver, sized: bool, measure: bool) -> Result<f64> {
     let Load { records, keys, workers, pin } = *load;
-    let engine = Engine::builder().driver(driver);
+    let engine = Engine::builder().driver(driver).measure(measure);
     let engine = if pin { engine.cores(0..workers) } else { engine.workers(workers) };
     let bytes = |count: u64| usize::try_from(count).expect("there are at most 2^32 keys");
     let engine = match sized {

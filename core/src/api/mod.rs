@@ -2,6 +2,7 @@
 
 mod topology;
 mod source_stream;
+mod handles;
 mod stream;
 mod partitioned;
 mod keyed_stream;
@@ -14,6 +15,7 @@ mod joined_streams;
 mod interval_joined;
 
 pub use evicting_stream::EvictingStream;
+pub use handles::InputStream;
 pub use interval_joined::IntervalJoinedStreams;
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;

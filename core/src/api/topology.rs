@@ -12,8 +12,9 @@ use thalweg_storage::{Store, TableConfig, TableName};
 
 use super::source_stream::SourceStream;
 use crate::config::JobConfig;
-use crate::error::{BuildError, JobError, Result};
+use crate::error::{BuildError, JobError, Result, error_chain};
 use crate::exchange::Pattern;
+use crate::exchange::host::PortMaker;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
 use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
@@ -34,13 +35,22 @@ pub(crate) struct WorkerParts {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
     pub(crate) splits: VecDeque<AnySplits>,
+    /// Its ends of the ports to the host.
+    pub(crate) ports: VecDeque<AnyEnds>,
+    /// Whether what the host sends is kept for a replay.
+    pub(crate) record: bool,
     pub(crate) clock: Rc<dyn Clock>,
 }
 
 /// For which of its two purposes the job's function runs.
 enum Mode {
     /// To make the plan.
-    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits> },
+    Plan {
+        makers: Vec<EdgeMaker>,
+        splits: Vec<AnySplits>,
+        ports: Vec<PortMaker>,
+        inputs: Vec<(usize, usize)>,
+    },
     /// To make one worker's tasks.
     Worker(WorkerParts),
 }
@@ -249,6 +259,44 @@ impl Build {
         }
     }
 
+    /// This worker's end of the next port to the host; none while the plan is made.
+    pub(crate) fn port<E: 'static>(&mut self, maker: PortMaker) -> Option<E> {
+        match &mut self.mode {
+            Mode::Plan { ports, .. } => {
+                ports.push(maker);
+                None
+            }
+            Mode::Worker(parts) => {
+                let end = parts.ports.pop_front().and_then(|end| end.downcast().ok());
+                Some(
+                    *end.expect(
+                        "a job's function must build the same topology each time it is called",
+                    ),
+                )
+            }
+        }
+    }
+
+    /// Says that the last node is an input of the host, with so many handles.
+    pub(crate) fn host_input(&mut self, handles: usize) {
+        let node = self.graph.nodes.len() - 1;
+        if let Mode::Plan { inputs, .. } = &mut self.mode {
+            inputs.push((node, handles));
+        }
+        self.speaks[node].iter_mut().take(handles).for_each(|speaks| *speaks = true);
+    }
+
+    /// Whether what the host sends is kept for a replay.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(&self.mode, Mode::Worker(parts) if parts.record)
+    }
+
+    /// An output that no stream refers to; its outlet is the host's.
+    pub(crate) fn host_output<T: Record>(&mut self) -> (Output<T>, Outlets<T>) {
+        let outlets = Outlets::<T>::default();
+        (Output::new(self.config.page_bytes, Rc::clone(&outlets)), outlets)
+    }
+
     /// What the operator's source or sink is opened with.
     pub(crate) fn open_context(&self, name: &str) -> OpenContext {
         let (worker, clock) = match &self.mode {
@@ -355,12 +403,6 @@ impl Clock for NoClock {
     }
 }
 
-/// An error and its causes in one line.
-fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// A job's function.
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
@@ -399,21 +441,29 @@ pub(crate) mod build {
     /// The plan, checked.
     pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
         config.check().map_err(JobError::from)?;
-        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new() };
+        let mode = Mode::Plan {
+            makers: Vec::new(),
+            splits: Vec::new(),
+            ports: Vec::new(),
+            inputs: Vec::new(),
+        };
         let build = run(job, mode, config, files)?;
         match build.mode {
-            Mode::Plan { makers, splits } => Ok(Plan { graph: build.graph, makers, splits }),
+            Mode::Plan { makers, splits, ports, inputs } => {
+                Ok(Plan { graph: build.graph, makers, splits, ports, inputs })
+            }
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         }
     }
 
-    /// One worker's tasks, senders before receivers.
+    /// One worker's tasks, senders before receivers, and the store that their state lies in.
     pub(crate) fn tasks(
         job: &JobFn,
         config: &JobConfig,
         files: Rc<dyn Files>,
         parts: WorkerParts,
-    ) -> Result<Vec<Box<dyn Task>>> {
-        Ok(run(job, Mode::Worker(parts), config, files)?.tasks)
+    ) -> Result<(Vec<Box<dyn Task>>, Store)> {
+        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files)?;
+        Ok((tasks, store))
     }
 }

@@ -262,10 +262,10 @@ impl Engine {
         let parts =
             JobParts { plan, config: settings.config.clone(), job, record: settings.record };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
-        let (shared, seats) = Shared::new(parts, Arc::clone(cores.ringers()), &any);
+        let (shared, seats, ports) = Shared::new(parts, Arc::clone(cores.ringers()), &any);
         claim.register(&shared);
         cores.seat(seats);
-        Ok(JobHandle::new(name, shared, cores.driver()))
+        Ok(JobHandle::new(name, shared, ports, cores.driver()))
     }
 
     /// The names of the jobs that run.

@@ -93,11 +93,11 @@ impl InlineEngine {
         let claim = self.jobs.claim(name)?;
         let parts = JobParts { plan, config, job, record: self.settings.record };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
-        let (shared, seats) = Shared::new(parts, Arc::clone(&self.ringers), &any);
+        let (shared, seats, ports) = Shared::new(parts, Arc::clone(&self.ringers), &any);
         claim.register(&shared);
         seats.into_iter().for_each(|seat| self.mailbox.seat(seat));
         let turned_by = Some(ThreadMark::here());
-        Ok(JobHandle { turned_by, ..JobHandle::new(name, shared, "inline") })
+        Ok(JobHandle { turned_by, ..JobHandle::new(name, shared, ports, "inline") })
     }
 
     /// One turn for each job: some pages of each of its tasks, a poll or a slice. False if there was nothing to do.

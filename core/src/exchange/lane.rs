@@ -236,7 +236,15 @@ impl<T: Record> Lane<T> {
         while let Some(page) = self.waiting.front() {
             let open = self.waiting.len() == 1 && !self.sealed;
             if !self.tx.copy_page(page.view()) {
-                return false;
+                if !self.tx.is_abandoned() {
+                    return false;
+                }
+                // Nobody reads here any more: a handle of the host was dropped, or the receiver's job is being stopped. What waits is
+                // discarded, or the sender would wait for ever.
+                let mut page = self.waiting.pop_front().expect("invariant: a page waits");
+                page.clear();
+                self.spare.push(page);
+                continue;
             }
             let mut page = self.waiting.pop_front().expect("invariant: a page waits");
             page.clear();

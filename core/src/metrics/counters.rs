@@ -17,6 +17,10 @@ pub(crate) struct TaskCounters {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future.
     pub far_future: u64,
+    /// Memory of its state, in bytes.
+    pub state_bytes: u64,
+    /// Keys in its state.
+    pub state_keys: u64,
     /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
     pub watermark_ns: i64,
     /// The decided clock when the watermark last moved.
@@ -44,7 +48,7 @@ impl Default for TaskCounters {
 }
 
 /// Words of a task's cell.
-pub(super) const WORDS: usize = 13;
+pub(super) const WORDS: usize = 15;
 
 const BLOCKED: u64 = 1;
 const FIRING: u64 = 2;
@@ -70,6 +74,8 @@ impl TaskCounters {
             self.late,
             self.rejected,
             self.far_future,
+            self.state_bytes,
+            self.state_keys,
             self.watermark_ns.cast_unsigned(),
             self.moved_ns,
             self.held_by.unwrap_or(u64::MAX),
@@ -88,6 +94,8 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            state_bytes,
+            state_keys,
             watermark_ns,
             moved_ns,
             held_by,
@@ -103,6 +111,8 @@ impl TaskCounters {
             late,
             rejected,
             far_future,
+            state_bytes,
+            state_keys,
             watermark_ns: watermark_ns.cast_signed(),
             moved_ns,
             held_by: Some(held_by).filter(|held_by| *held_by != u64::MAX),
@@ -195,7 +205,7 @@ mod tests {
         let mut words = [0; WORDS];
         words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
         let counters = TaskCounters::from_words(words);
-        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()

@@ -57,6 +57,13 @@ impl Snapshot {
         for (name, help, of) in counts {
             self.write_each_task(text, (name, "counter", help), |task| Some(of(task)));
         }
+        let sizes: [Family<TaskSnapshot, u64>; 2] = [
+            ("state_bytes", "Memory of the operator's state.", |task| task.state_bytes),
+            ("state_keys", "Keys in the operator's state.", |task| task.state_keys),
+        ];
+        for (name, help, of) in sizes {
+            self.write_each_task(text, (name, "gauge", help), |task| Some(of(task)));
+        }
         let times: [Family<TaskSnapshot, Duration>; 3] = [
             ("busy_seconds_total", "Time in the operator.", |task| task.busy),
             ("idle_seconds_total", "Time without work for the operator.", |task| task.idle),

@@ -24,6 +24,10 @@ pub struct TaskSnapshot {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future; see `max_jump`.
     pub far_future: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// The watermark that was last passed on; `None` before the first.
     pub watermark: Option<EventTime>,
     /// Time in its steps.
@@ -53,6 +57,10 @@ pub struct OperatorSnapshot {
     pub rejected: u64,
     /// Records that claimed to lie too far in the future; see `max_jump`.
     pub far_future: u64,
+    /// Memory of its state, in bytes, with what is free in it.
+    pub state_bytes: u64,
+    /// Keys in its state; of windows, each key once for each that is open.
+    pub state_keys: u64,
     /// The least watermark over the workers; `None` before the first.
     pub watermark: Option<EventTime>,
     /// From the entry of a batch's oldest record into the engine (its scheduled instant, if the source knows one) to the end of the step of this operator
@@ -95,7 +103,7 @@ pub struct WorkerSnapshot {
     pub elapsed: Duration,
     /// In operators and in turning them.
     pub busy: Duration,
-    /// Looking for something to do, or asleep.
+    /// Looking for something to do, or asleep; or the core was busy with another job.
     pub idle: Duration,
 }
 
@@ -128,6 +136,8 @@ impl TaskSnapshot {
             late: counters.late,
             rejected: counters.rejected,
             far_future: counters.far_future,
+            state_bytes: counters.state_bytes,
+            state_keys: counters.state_keys,
             watermark: watermark(counters.watermark_ns),
             busy: Duration::from_nanos(counters.busy_ns),
             backpressured: Duration::from_nanos(counters.blocked_ns),
@@ -162,6 +172,8 @@ impl OperatorSnapshot {
             late: sum(|task| task.late),
             rejected: sum(|task| task.rejected),
             far_future: sum(|task| task.far_future),
+            state_bytes: sum(|task| task.state_bytes),
+            state_keys: sum(|task| task.state_keys),
             watermark: workers.iter().map(|task| task.watermark).min().flatten(),
             latency,
             splits,

@@ -12,6 +12,7 @@ pub use graph::{Edge, Graph, Node};
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
 use crate::time::alignment::AlignmentBoard;
 
@@ -33,6 +34,9 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) makers: Vec<EdgeMaker>,
     pub(crate) splits: Vec<AnySplits>,
+    pub(crate) ports: Vec<PortMaker>,
+    /// The operators that are inputs of the host, each with the number of its handles.
+    pub(crate) inputs: Vec<(usize, usize)>,
 }
 
 impl std::fmt::Debug for Plan {

@@ -17,7 +17,10 @@ impl Plan {
 
     fn split_names(&self, node: usize) -> Vec<String> {
         let source = self.splits.iter().find(|splits| splits.node == node);
-        source.map(|splits| splits.names.clone()).unwrap_or_default()
+        let input = self.inputs.iter().find(|(input, _)| *input == node);
+        let handles =
+            || (0..input.map_or(0, |(_, handles)| *handles)).map(|n| format!("handle {n}"));
+        source.map_or_else(|| handles().collect(), |splits| splits.names.clone())
     }
 
     /// Port by port, and in each sender by sender: as the topology makes a task's inboxes.

@@ -5,6 +5,7 @@
 //!
 //! * [`ring`]: pages of bytes cross from one core to another.
 //! * [`doorbell`]: a core that sleeps is woken, and no wake-up is lost.
+//! * `wake`: a thread or a task of the host waits for a worker.
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
@@ -15,6 +16,7 @@ pub(crate) mod atomic;
 mod region;
 pub mod ring;
 pub mod doorbell;
+pub(crate) mod wake;
 #[cfg(not(loom))]
 pub mod writer;
 #[cfg(not(loom))]

@@ -13,7 +13,8 @@ use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::{JobError, Result};
+use crate::error::{JobError, Result, error_chain};
+use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::Files;
 use crate::metrics::{Ending, Metrics};
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
     /// Which workers have ended, and with what.
     pub(crate) ends: Arc<Ends>,
+    /// How it ends, for the handles of its inputs and outputs.
+    pub(crate) outcome: Arc<Outcome>,
     ringers: Arc<[Ringer]>,
 }
 
@@ -78,6 +81,7 @@ pub(crate) struct Shared {
 pub(crate) struct Seat {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
+    pub(crate) ports: VecDeque<AnyEnds>,
     pub(crate) shared: Shared,
     /// Says that the worker has ended, when it is dropped.
     pub(crate) leave: Leave,
@@ -91,13 +95,16 @@ impl Shared {
         parts: JobParts,
         ringers: Arc<[Ringer]>,
         claim: &Arc<dyn Any + Send + Sync>,
-    ) -> (Self, Vec<Seat>) {
+    ) -> (Self, Vec<Seat>, HostPorts) {
         let JobParts { plan, config, job, record } = parts;
         let workers = config.workers;
         let patterns = plan.graph.edges.iter().map(|edge| edge.pattern);
+        let input_ring = config.input_ring();
         let config =
             config.with_ring_sizes(patterns.map(|pattern| pattern.rings_into_one(workers)).sum());
         let ends = make_ends(&plan, &config, &ringers);
+        let outcome = Arc::<Outcome>::default();
+        let (ports, host) = make_ports(&plan, &config, input_ring, &ringers, &outcome);
         let metrics = Metrics::of(plan.shape(workers), workers);
         let shared = Self {
             plan: Arc::new(plan),
@@ -108,34 +115,39 @@ impl Shared {
             stop: Arc::default(),
             stop_request: StopRequest::default(),
             failure: Arc::default(),
-            ends: Arc::new(Ends::new(workers)),
+            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome))),
+            outcome,
             ringers,
         };
-        let seat = |(worker, ends)| {
+        let seat = |(worker, (ends, ports))| {
             let leave = Leave::new(worker, Arc::clone(&shared.ends), Arc::clone(claim));
-            Seat { worker, ends, shared: shared.clone(), leave }
+            Seat { worker, ends, ports, shared: shared.clone(), leave }
         };
-        let seats = ends.into_iter().enumerate().map(seat).collect();
-        (shared, seats)
+        let seats = ends.into_iter().zip(ports).enumerate().map(seat).collect();
+        (shared, seats, host)
     }
 
     /// Builds one worker, on the thread that will turn it.
     pub(crate) fn worker(
         &self,
         worker: usize,
-        ends: VecDeque<AnyEnds>,
+        (ends, ports): (VecDeque<AnyEnds>, VecDeque<AnyEnds>),
         clock: Rc<dyn Clock>,
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
         let splits = self.plan.splits.iter().cloned().collect();
-        let parts = crate::api::WorkerParts { worker, ends, splits, clock: Rc::clone(&clock) };
-        let tasks = build::tasks(&*self.job, &self.config, files, parts)?;
+        let (record, own_clock) = (self.record, Rc::clone(&clock));
+        let parts =
+            crate::api::WorkerParts { worker, ends, splits, ports, record, clock: own_clock };
+        let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
-        Ok(Worker::new(worker, tasks, clock, &self.config, cells, self.record))
+        let worker = Worker::new(worker, tasks, clock, &self.config, cells, self.record);
+        Ok(worker.with_store(store))
     }
 
     /// Keeps the first error and stops all workers.
     pub(crate) fn fail(&self, error: JobError) {
+        self.outcome.fail(error_chain(&error));
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
     }
@@ -176,6 +188,35 @@ pub(crate) fn make_ends(
         }
     }
     ends
+}
+
+/// The ends of every port to the host, dealt to the workers, and the host's.
+fn make_ports(
+    plan: &Plan,
+    config: &JobConfig,
+    (input_pages, input_page_bytes): (usize, usize),
+    ringers: &[Ringer],
+    outcome: &Arc<Outcome>,
+) -> (Vec<VecDeque<AnyEnds>>, HostPorts) {
+    let config = PortConfig {
+        workers: config.workers,
+        input_pages,
+        input_page_bytes,
+        ring_pages: config.ring_pages.expect("invariant: sizes are derived before rings are made"),
+        page_bytes: config.page_bytes,
+        ringers,
+        outcome,
+    };
+    let mut ends: Vec<VecDeque<AnyEnds>> = (0..config.workers).map(|_| VecDeque::new()).collect();
+    let mut host = HostPorts::default();
+    for maker in &plan.ports {
+        let made = maker(&config);
+        host.0.push(made.host);
+        for (worker, end) in made.workers.into_iter().enumerate() {
+            ends[worker].push_back(end);
+        }
+    }
+    (ends, host)
 }
 
 /// Calls `run`; a panic in it, of the job's function or of the engine, is an error like another, so that the job's other workers stop too

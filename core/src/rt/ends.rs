@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::exchange::host::Outcome;
 use crate::runtime::worker::WorkerEnd;
 
 /// What the workers of one job have left.
@@ -13,12 +14,14 @@ pub(crate) struct Ends {
     all_left: Condvar,
     /// Workers that are still there.
     present: AtomicUsize,
+    outcome: Arc<Outcome>,
 }
 
 impl Ends {
-    pub(crate) fn new(workers: usize) -> Self {
+    /// `outcome` is told when the last one has ended.
+    pub(crate) fn new(workers: usize, outcome: Arc<Outcome>) -> Self {
         let left = Mutex::new((0..workers).map(|_| None).collect());
-        Self { left, all_left: Condvar::new(), present: AtomicUsize::new(workers) }
+        Self { left, all_left: Condvar::new(), present: AtomicUsize::new(workers), outcome }
     }
 
     /// True if every worker has ended, well or not.
@@ -43,7 +46,10 @@ impl Ends {
         let mut left = self.lock();
         left[worker] = end;
         // Under the lock, so that who waits either sees the number or gets the notice.
-        self.present.fetch_sub(1, Ordering::AcqRel);
+        let is_last = self.present.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last {
+            self.outcome.end();
+        }
         self.all_left.notify_all();
     }
 
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_job_is_over_when_its_last_seat_is_dropped_and_its_claim_is_free_by_then() {
-        let ends = Arc::new(Ends::new(2));
+        let ends = Arc::new(Ends::new(2, Arc::default()));
         let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
         let watched = Arc::downgrade(&claim);
         let seats: Vec<_> =

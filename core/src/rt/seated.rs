@@ -24,10 +24,11 @@ const CLOCK_STEP_NS: u64 = 1_000_000;
 impl Seated {
     /// Builds the worker of a seat; if it cannot be built the job fails, and nothing is left.
     pub(crate) fn new(seat: Seat) -> Option<Self> {
-        let Seat { worker: index, ends, shared, leave } = seat;
+        let Seat { worker: index, ends, ports, shared, leave } = seat;
         let clock_ns = now_ns();
         let build = || {
-            let mut worker = shared.worker(index, ends, Rc::new(Monotonic), system_files())?;
+            let mut worker =
+                shared.worker(index, (ends, ports), Rc::new(Monotonic), system_files())?;
             worker.step(Decision::ClockOrigin(Monotonic.origin_unix_ns()))?;
             worker.step(Decision::Clock(clock_ns))?;
             Ok(worker)

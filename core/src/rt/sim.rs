@@ -7,6 +7,7 @@
 //! It also replays: decisions recorded on any driver are taken again, each worker's in its order, and give the same outputs bit for bit.
 
 mod files;
+mod players;
 mod random;
 
 pub use files::MemoryFiles;
@@ -17,19 +18,23 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use players::Players;
 use random::Random;
 
 use super::driver::{JobParts, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::Result;
+use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
 use crate::io::Files;
 use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
 use crate::raw::doorbell::Doorbell;
+use crate::record::Record;
 use crate::runtime::worker::Worker;
 use crate::runtime::{Decision, Journal};
-use crate::time::Clock;
+use crate::source::Values;
+use crate::time::{Clock, EventTime};
 
 /// A seeded run of a job; made by [`Sim::new`].
 #[derive(Clone)]
@@ -37,9 +42,13 @@ pub struct Sim {
     random: Random,
     config: JobConfig,
     files: Rc<dyn Files>,
+    inputs: Vec<Input>,
     /// After so many steps the job is asked to end.
     stop_after: Option<(u64, Ending)>,
 }
+
+/// Takes a handle and makes a player of it.
+type Input = Rc<dyn Fn(&mut HostPorts) -> Result<Box<dyn AnyPlayer>>>;
 
 impl std::fmt::Debug for Sim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,12 +57,36 @@ impl std::fmt::Debug for Sim {
 }
 
 /// What a simulated run came to.
-#[derive(Debug)]
 pub struct SimReport {
     /// Counts, as of any job.
     pub report: JobReport,
     /// All decisions; replaying them gives the same run.
     pub journal: Journal,
+    outputs: Vec<(String, Box<dyn Any>)>,
+}
+
+impl SimReport {
+    /// What the output of that name gave, in the order in which it came: that of each worker, and of one of the possible orders between them. The
+    /// handles of an output per worker come one after the other.
+    ///
+    /// # Panics
+    ///
+    /// If there is no output of that name and type: the test is wrong.
+    pub fn output<T: Record + Clone>(&self, name: &str) -> Vec<(EventTime, T)> {
+        let named: Vec<_> = self.outputs.iter().filter(|(output, _)| output == name).collect();
+        assert!(!named.is_empty(), "the job has no output {name:?}");
+        let values = named.iter().map(|(_, values)| {
+            let values = values.downcast_ref::<Vec<(EventTime, T)>>();
+            values.unwrap_or_else(|| panic!("output {name:?} gives no records of type {}", T::NAME))
+        });
+        values.flatten().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for SimReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimReport").field("report", &self.report).finish_non_exhaustive()
+    }
 }
 
 /// Virtual time, in nanoseconds.
@@ -85,7 +118,8 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        Self { random, config, files: Rc::new(MemoryFiles::default()), stop_after: None }
+        let files = Rc::new(MemoryFiles::default());
+        Self { random, config, files, inputs: Vec::new(), stop_after: None }
     }
 
     /// The same run, asked to end after `steps` steps of its workers: [`Ending::Drained`] or [`Ending::Stopped`], as by `JobHandle::drain` and `stop`. Each
@@ -98,6 +132,17 @@ impl Sim {
     /// The same run with these files; without them there are none.
     pub fn files(mut self, files: impl Files + 'static) -> Self {
         self.files = Rc::new(files);
+        self
+    }
+
+    /// The same run, in which the next handle of the input `name` sends these values, at moments that the seed draws, and is closed. Handles
+    /// without values are closed from the start.
+    pub fn input<T: Record + Clone>(mut self, name: &str, values: impl Into<Vec<T>>) -> Self {
+        let (name, values) = (name.to_owned(), values.into());
+        self.inputs.push(Rc::new(move |ports| {
+            let handle = ports.take(Direction::Input, &name, RecordType::of::<T>())?;
+            Ok(Box::new(Values::<T, _>::new(handle, values.clone().into_iter())))
+        }));
         self
     }
 
@@ -114,10 +159,12 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files, stop_after } = self;
+        let Self { mut random, config, files, inputs, stop_after } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, mut ports) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let players = inputs.iter().map(|input| input(&mut ports));
+        let mut players = Players::new(players.collect::<Result<Vec<_>>>()?, ports, &[]);
         let mut choices: Vec<(usize, Choice)> = Vec::new();
         for worker in &mut workers {
             worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
@@ -139,7 +186,7 @@ impl Sim {
             }
             steps += 1;
             worker.choices(&mut choices);
-            let mut progress = false;
+            let mut progress = !players.is_empty() && random.one_in(4) && players.play(&mut random);
             if choices.is_empty() || random.one_in(8) {
                 progress |= flush_one(worker, &mut random)?;
             } else {
@@ -163,7 +210,7 @@ impl Sim {
             assert!(idle_rounds < 1_000_000, "deadlock: no worker can go on");
         }
         let elapsed_ns = clock.now_ns();
-        Ok(finish(workers, &shared, elapsed_ns))
+        Ok(finish(workers, &shared, elapsed_ns, players))
     }
 
     /// Takes recorded decisions again, each worker's in its order.
@@ -188,11 +235,12 @@ impl Sim {
         let files: Rc<dyn Files> = Rc::new(files);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, ports) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let mut players = Players::new(Vec::new(), ports, &journal.inputs);
         let mut left: Vec<VecDeque<Decision>> =
             journal.workers.iter().map(|decisions| decisions.iter().copied().collect()).collect();
         while left.iter().any(|decisions| !decisions.is_empty()) {
-            let mut progress = false;
+            let mut progress = players.play_all();
             // Also those that have nothing left to decide: others wait for their last pages.
             workers.iter_mut().for_each(Worker::drain);
             for (worker, decisions) in workers.iter_mut().zip(&mut left) {
@@ -214,7 +262,7 @@ impl Sim {
                 "the recorded decisions wait for each other: the journal is not whole: {waiting:?}"
             );
         }
-        Ok(finish(workers, &shared, clock.now_ns()))
+        Ok(finish(workers, &shared, clock.now_ns(), players))
     }
 }
 
@@ -223,17 +271,18 @@ fn make_workers(
     job: SharedJob,
     files: &Rc<dyn Files>,
     clock: &Rc<VirtualClock>,
-) -> Result<(Shared, Vec<Worker>)> {
+) -> Result<(Shared, Vec<Worker>, HostPorts)> {
     let plan = build::plan(&*job, &config, Rc::clone(files))?;
     let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
     let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
     let parts = JobParts { plan, config, job, record: true };
-    let (shared, seats) = Shared::new(parts, ringers, &claim);
+    let (shared, seats, ports) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
-        shared.worker(seat.worker, seat.ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
+        let ends = (seat.ends, seat.ports);
+        shared.worker(seat.worker, ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });
     let workers = workers.collect::<Result<Vec<_>>>()?;
-    Ok((shared, workers))
+    Ok((shared, workers, ports))
 }
 
 /// Flushes one task that has open pages; false if none has.
@@ -247,15 +296,29 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
     Ok(true)
 }
 
-fn finish(workers: Vec<Worker>, shared: &Shared, elapsed_ns: u64) -> SimReport {
+fn finish(
+    mut workers: Vec<Worker>,
+    shared: &Shared,
+    elapsed_ns: u64,
+    mut players: Players,
+) -> SimReport {
+    // What the outputs sent last may wait for room still.
+    loop {
+        workers.iter_mut().for_each(Worker::drain);
+        if !players.play_all() {
+            break;
+        }
+    }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
-    let mut was_cut = false;
+    let (mut was_cut, page_bytes) = (false, shared.config.page_bytes);
+    let mut journal = Journal { workers: Vec::new(), page_bytes, inputs: Vec::new() };
     for end in ends {
         was_cut |= end.was_cut;
         journal.workers.push(end.journal);
+        journal.inputs.extend(end.inputs);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
     let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
-    SimReport { report: report.ended(shared.stop_request.ending(was_cut)), journal }
+    let report = report.ended(shared.stop_request.ending(was_cut));
+    SimReport { report, journal, outputs: players.received() }
 }

@@ -3,6 +3,7 @@
 //! A worker is a function of its inputs and of the order in which they were taken. That order is the only thing that two runs of a job
 //! over one input can differ in; written down, it makes any run repeatable (a few bytes a batch).
 
+use crate::exchange::RecordedInput;
 use crate::operator::task::{Choice, PollOutcome};
 
 /// One decision of one worker.
@@ -86,13 +87,15 @@ impl Decision {
     }
 }
 
-/// The decisions of all workers of one run, to be replayed on the simulator.
+/// The decisions of all workers of one run and what its host has sent, to be replayed on the simulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Journal {
     /// For each worker its decisions, in order.
     pub workers: Vec<Vec<Decision>>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
+    /// What the handles of the host have sent, each as its worker read it.
+    pub inputs: Vec<RecordedInput>,
 }
 
 impl Journal {

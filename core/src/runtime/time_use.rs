@@ -4,6 +4,8 @@
 //! were. Sleep is measured as it is. So the parts add up to the time that has passed, and each of them is an estimate: of a worker that turns 20,000 times a
 //! second, from some hundred turns.
 //!
+//! A turn that takes long is followed by another that is measured, so that what is published of slow operators is not old.
+//!
 //! Cost: for one turn of [`SAMPLE`] a reading of the clock (20 to 30 ns) for each task.
 
 use crate::metrics::WorkerTime;
@@ -11,11 +13,19 @@ use crate::metrics::WorkerTime;
 /// One of so many turns is measured; a prime, so that it does not beat in time with anything that is done every some turns.
 const SAMPLE: u32 = 31;
 
+/// A turn of this length is long: the clock costs nothing beside it.
+const LONG_NS: u64 = 100_000;
+
 /// What a worker has measured.
 #[derive(Debug)]
 pub(super) struct TimeUse {
     is_on: bool,
+    /// Turns since the last that was measured.
     turns: u32,
+    /// The last turn that was measured was long; perhaps the next is too.
+    is_long: bool,
+    /// For how many turns the one that is measured stands.
+    weight: u64,
     /// What a reading of the clock costs: it is part of every piece that is measured.
     clock_ns: u64,
     started_ns: u64,
@@ -65,6 +75,8 @@ impl TimeUse {
         Self {
             is_on,
             turns: 0,
+            is_long: false,
+            weight: 1,
             clock_ns,
             started_ns: now_ns,
             settled_ns: now_ns,
@@ -85,26 +97,31 @@ impl TimeUse {
             return false;
         }
         self.turns += 1;
-        self.turns >= SAMPLE || self.open_since_ns.is_some()
+        self.turns >= SAMPLE || self.is_long || self.open_since_ns.is_some()
     }
 
     /// A turn begins: what lies between the measured one and it was rest. True if this one is to be measured too.
     pub(super) fn begin(&mut self, now_ns: u64) -> bool {
         if let Some(since_ns) = self.open_since_ns.take() {
             let rest_ns = now_ns.saturating_sub(since_ns + self.clock_ns);
-            self.sampled_ns += rest_ns;
-            self.sampled_idle_ns += rest_ns;
+            self.sampled_ns += rest_ns * self.weight;
+            self.sampled_idle_ns += rest_ns * self.weight;
         }
-        if self.turns < SAMPLE {
+        if self.turns < SAMPLE && !self.is_long {
             return false;
         }
-        self.turns = 0;
+        self.weight = u64::from(std::mem::take(&mut self.turns));
         true
+    }
+
+    /// True if nothing was settled for `nanos`.
+    pub(super) fn is_older_than(&self, nanos: u64, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.settled_ns) >= nanos
     }
 
     /// Task `task` had its turn, which took `nanos`; it was blocked then, or it was busy, or had nothing to do.
     pub(super) fn note(&mut self, task: usize, nanos: u64, is_busy: bool, is_blocked: bool) {
-        let nanos = nanos.saturating_sub(self.clock_ns);
+        let nanos = nanos.saturating_sub(self.clock_ns) * self.weight;
         self.sampled_ns += nanos;
         let sample = &mut self.sample[task];
         sample.is_blocked = is_blocked;
@@ -118,6 +135,8 @@ impl TimeUse {
     /// All tasks had their turn, which began at `began_ns`.
     pub(super) fn end(&mut self, began_ns: u64, now_ns: u64) {
         let turn_ns = now_ns.saturating_sub(began_ns);
+        self.is_long = turn_ns >= LONG_NS;
+        let turn_ns = turn_ns * self.weight;
         for sample in self.sample.iter_mut().filter(|sample| sample.is_blocked) {
             sample.blocked_ns += turn_ns;
             sample.is_blocked = false;
@@ -126,17 +145,17 @@ impl TimeUse {
     }
 
     /// The worker slept; `is_blocked` says of each task whether its output waited for room.
-    pub(super) fn slept(&mut self, nanos: u64, is_blocked: impl Fn(usize) -> bool) {
+    pub(super) fn slept(&mut self, nanos: u64, mut is_blocked: impl FnMut(usize) -> bool) {
         if !self.is_on {
             return;
         }
         // The rest of a measured turn would take the sleep for something that happens after one turn of thirty.
         self.open_since_ns = None;
         self.slept_ns += nanos;
-        for (task, time) in self.tasks.iter_mut().enumerate().filter(|(task, _)| is_blocked(*task))
-        {
-            let _ = task;
-            time.blocked_ns += nanos;
+        for (task, time) in self.tasks.iter_mut().enumerate() {
+            if is_blocked(task) {
+                time.blocked_ns += nanos;
+            }
         }
     }
 
@@ -181,7 +200,7 @@ mod tests {
     /// Turns of two tasks: the first is busy for `busy_ns` in one turn of `every`, else both need a nanosecond to find nothing.
     fn turns(time: &mut TimeUse, now_ns: &mut u64, count: u64, (busy_ns, every): (u64, u64)) {
         for turn in 0..count {
-            let is_busy = turn % every == 0;
+            let is_busy = busy_ns > 0 && turn % every == 0;
             let is_due = time.is_due() && time.begin(*now_ns);
             let began_ns = *now_ns;
             *now_ns += if is_busy { busy_ns } else { 1 };
@@ -196,7 +215,6 @@ mod tests {
             // The rest between two turns.
             *now_ns += if is_busy { 0 } else { 18 };
         }
-        time.settle(*now_ns);
     }
 
     #[test]
@@ -205,6 +223,7 @@ mod tests {
         let mut time = TimeUse::new(2, true, || 50);
         for _ in 0..100 {
             turns(&mut time, &mut now_ns, 2_000, (200, 10));
+            time.settle(now_ns);
         }
         // One turn of ten takes 201 ns, the others 20 each.
         let total = time.total();
@@ -214,6 +233,22 @@ mod tests {
         assert!((busy - 200.0 / 381.0).abs() < 0.02, "{busy}");
         let blocked = time.task(1).blocked_ns as f64 / total.elapsed_ns as f64;
         assert!(blocked > 0.2 && blocked < 0.8, "{blocked}");
+    }
+
+    #[test]
+    fn long_turns_are_all_measured_and_short_ones_between_them_not_forgotten() {
+        let mut now_ns = 0;
+        let mut time = TimeUse::new(2, true, || 0);
+        // 4,000 turns of 20 ns that do nothing, then 40 of 200,000 ns; again and again.
+        for _ in 0..50 {
+            turns(&mut time, &mut now_ns, 4_000, (0, 1));
+            turns(&mut time, &mut now_ns, 40, (200_000, 1));
+        }
+        time.settle(now_ns);
+        let total = time.total();
+        let busy = time.task(0).busy_ns as f64 / total.elapsed_ns as f64;
+        let expected = 40.0 * 200_000.0 / (40.0 * 200_001.0 + 4_000.0 * 20.0);
+        assert!((busy - expected).abs() < 0.05, "{busy} {expected}");
     }
 
     #[test]

@@ -10,9 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decision::Decision;
+use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
 use crate::error::{JobError, OperatorFault};
+use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
@@ -38,6 +40,7 @@ pub(crate) struct Worker {
     /// Counters are published and clocks are read, but for the last time.
     measures: bool,
     time_use: TimeUse,
+    state_use: Option<StateUse>,
     /// Sources were asked to end, and one of them had not ended yet.
     is_stopping: bool,
     was_cut: bool,
@@ -87,10 +90,17 @@ impl Worker {
             cells,
             measures,
             time_use,
+            state_use: None,
             is_stopping: false,
             was_cut: false,
             live,
         }
+    }
+
+    /// The same worker, which tells how much state its tasks have in `store`.
+    pub(crate) fn with_store(mut self, store: thalweg_storage::Store) -> Self {
+        self.state_use = Some(StateUse::new(store, &self.tasks));
+        self
     }
 
     /// Does one decided thing.
@@ -299,7 +309,7 @@ impl Worker {
     /// As [`Self::step`].
     pub(crate) fn turn(&mut self) -> Result<Turn, JobError> {
         let mut turn = Turn::Dry;
-        if self.time_use.is_due() && self.time_use.begin(self.clock.now_ns()) {
+        if self.time_use.is_due() && self.begin_measured() {
             turn = self.measured_turn()?;
         } else {
             for index in 0..self.tasks.len() {
@@ -312,6 +322,16 @@ impl Worker {
             turn = self.flush()?;
         }
         Ok(turn)
+    }
+
+    /// Looks at the clock: publishes if that is due, and says whether this turn is to be measured.
+    fn begin_measured(&mut self) -> bool {
+        let now_ns = self.clock.now_ns();
+        let is_measured = self.time_use.begin(now_ns);
+        if self.time_use.is_older_than(PUBLISH_NS, now_ns) {
+            self.publish_metrics();
+        }
+        is_measured
     }
 
     /// As the loop in [`Self::turn`], with a look at the clock after each task.
@@ -339,8 +359,7 @@ impl Worker {
     /// The worker's thread slept for so long.
     pub(crate) fn slept(&mut self, nanos: u64) {
         let Self { tasks, time_use, .. } = self;
-        let is_blocked: Vec<bool> = tasks.iter_mut().map(|task| !task.drain()).collect();
-        time_use.slept(nanos, |task| is_blocked[task]);
+        time_use.slept(nanos, |task| !tasks[task].drain());
     }
 
     /// True if the task did something.
@@ -406,8 +425,12 @@ impl Worker {
         (0..self.tasks.len()).any(|index| {
             let is_due = self.is_alarm_due(index);
             let task = &mut self.tasks[index];
-            let is_ready = |choice| matches!(choice, Some(Choice::Lane(_) | Choice::Slice));
-            task.drain() && (is_due || is_ready(task.choose()))
+            // A task that need not be polled now and then says by a poll that it has something.
+            let is_ready = |task: &mut Box<dyn Task>| match task.choose() {
+                Some(Choice::Poll(_)) => !task.must_be_polled(),
+                choice => choice.is_some(),
+            };
+            task.drain() && (is_due || is_ready(task))
         })
     }
 
@@ -425,6 +448,8 @@ impl Worker {
             let mut counters = task.counters();
             let time = self.time_use.task(index);
             (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
+            let state = self.state_use.as_ref().map(|state| state.task(index)).unwrap_or_default();
+            (counters.state_bytes, counters.state_keys) = (state.bytes, state.keys);
             cells.publish(&counters, task.latency());
             task.splits(&mut |split, counters| cells.publish_split(split, counters));
             task.queued(&mut |lane, pages| cells.publish_queue(lane, pages));
@@ -435,9 +460,13 @@ impl Worker {
     pub(crate) fn into_parts(mut self) -> WorkerEnd {
         self.publish_metrics();
         self.publish();
-        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default() }
+        let inputs = self.tasks.iter_mut().flat_map(|task| task.take_recorded()).collect();
+        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default(), inputs }
     }
 }
+
+/// What is published of a worker whose turns take long is not older than this and a turn; of others the driver sees to it.
+const PUBLISH_NS: u64 = 5_000_000;
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
@@ -448,6 +477,7 @@ pub(crate) struct WorkerEnd {
     /// A source was cut off before its end.
     pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
+    pub(crate) inputs: Vec<RecordedInput>,
 }
 
 /// Lets a task do something; the task is not used again after an error or a panic: the job ends.

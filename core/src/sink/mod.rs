@@ -7,12 +7,15 @@
 //! * Leaves to: outside, as bytes through [`crate::format`], or as values.
 
 mod collect;
+mod handle;
 mod file;
 mod operator;
 
 pub(crate) use collect::Each;
 pub use collect::{Blackhole, Collect, Collected, ForEach};
 pub use file::{FileSinkError, FileWriter};
+pub use handle::OutputHandle;
+pub(crate) use handle::output_port;
 
 pub(crate) use operator::SinkOperator;
 

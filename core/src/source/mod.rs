@@ -13,12 +13,15 @@ mod emitter;
 mod outputs;
 mod iter;
 mod file;
+mod handle;
 
 pub use emitter::Emitter;
 pub use file::{
     DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
     OnError,
 };
+pub use handle::InputHandle;
+pub(crate) use handle::{GateTask, Values, input_port};
 pub use iter::Items;
 pub(crate) use outputs::SourceOutputs;
 pub(crate) use task::{OwnSplits, SourceTask};

@@ -72,6 +72,7 @@ impl FutureGuard {
         self.least = self.least.min(at);
         if self.in_a_row == JUMP_RECORDS {
             *greatest = self.least;
+            (self.in_a_row, self.least) = (0, EventTime::MAX);
             // This record is judged by what it has helped to believe.
             return self.admit(at, greatest);
         }
@@ -136,6 +137,16 @@ mod tests {
         let broken = (0..15).map(jump).chain([6]).chain((0..15).map(jump));
         let (verdicts, greatest) = judged([5].into_iter().chain(broken));
         assert_eq!((verdicts.iter().filter(|believed| **believed).count(), greatest), (2, 6));
+    }
+
+    #[test]
+    fn jumps_that_disagree_are_believed_one_after_the_other() {
+        // Sixteen from 1,000 to 2,500 bring the split to 1,000; what is still too far is counted anew.
+        let (verdicts, greatest) = judged([5].into_iter().chain((0..16).map(|i| 1_000 + 100 * i)));
+        assert_eq!((verdicts.iter().filter(|believed| **believed).count(), greatest), (1, 1_000));
+        let again = [5].into_iter().chain((0..16).map(|i| 1_000 + 100 * i));
+        let (_, greatest) = judged(again.chain((0..15).map(|_| 5_000)));
+        assert_eq!(greatest, 2_500, "the last of the sixteen is the first of the next");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
+mod aligned;
 mod departures;
+mod endings;
 mod two_stages;
 mod windows;
 
@@ -16,6 +18,14 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "two-stages",
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
+    },
+    Entry {
+        name: "aligned",
+        run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
+    },
+    Entry {
+        name: "endings",
+        run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
     },
     Entry {
         name: "departures",

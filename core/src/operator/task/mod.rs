@@ -22,6 +22,7 @@ use std::rc::Rc;
 
 use super::output::AnyOutput;
 use crate::error::OperatorFault;
+use crate::exchange::RecordedInput;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::raw::page::Control;
 use crate::time::{Clock, ProcessingTime};
@@ -127,6 +128,10 @@ pub(crate) trait Task {
     /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
     /// steps, see [`Sampling`].
     fn latency(&mut self) -> &mut LatencyHistogram;
+    /// What came from outside and was kept for a replay; asked once, after the end.
+    fn take_recorded(&mut self) -> Vec<RecordedInput> {
+        Vec::new()
+    }
 }
 
 impl dyn Task + '_ {
