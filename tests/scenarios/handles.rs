@@ -413,7 +413,7 @@ fn counts(t: &mut Topology, sent: bool) -> Result<()> {
     let input = t.input::<Reading>("readings").handles(2);
     let readings = match sent {
         true => input.watermarks_sent(),
-        false => input.watermarks(Monotonic.idle_after_ms(20)),
+        false => input.watermarks(Monotonic.idle_after(Duration::from_millis(20))),
     };
     let Windowed { on_time, late } = readings
         .key_by(|r| r.sensor())
@@ -422,17 +422,6 @@ fn counts(t: &mut Topology, sent: bool) -> Result<()> {
     late.drop_counted();
     on_time.map(|w| (w.start(), w.value())).output("counts");
     Ok(())
-}
-
-/// So that the two strategies above have one type.
-trait IdleAfter {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic>;
-}
-
-impl IdleAfter for Monotonic {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic> {
-        WatermarkStrategy::<Reading>::idle_after(self, Duration::from_millis(ms))
-    }
 }
 
 fn at(seconds: i64) -> Reading {
