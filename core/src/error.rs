@@ -270,6 +270,12 @@ pub enum BuildError {
         /// What is allowed.
         message: String,
     },
+    /// A replay would not find the source's records again: what a socket or a growing file gave is gone. Give the replay the recorded
+    /// bytes, as memory files and streams.
+    NotReplayable {
+        /// The source's name.
+        operator: String,
+    },
     /// Streams of different jobs were combined.
     ForeignStream {
         /// The operator.
@@ -296,6 +302,10 @@ impl fmt::Display for BuildError {
                 write!(f, "source {operator:?} cannot list its splits: {message}")
             }
             Self::Setting { name, message } => write!(f, "setting of {name:?}: {message}"),
+            Self::NotReplayable { operator } => write!(
+                f,
+                "source {operator:?} cannot be replayed: what it read is gone; replay it with the recorded bytes (MemoryFiles, MemoryStreams)"
+            ),
             Self::ForeignStream { operator } => {
                 write!(f, "operator {operator:?} combines streams of different topologies")
             }

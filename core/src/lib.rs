@@ -113,6 +113,8 @@ pub mod rt;
 #[cfg(not(loom))]
 pub mod control;
 #[cfg(not(loom))]
+pub mod testing;
+#[cfg(not(loom))]
 pub mod prelude;
 
 #[cfg(not(loom))]

@@ -8,8 +8,12 @@ pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
-pub use crate::sink::{Blackhole, Collected, ForEach, OutputHandle};
-pub use crate::source::{Files, InputHandle, Items, OnError};
+pub use crate::sink::{
+    Blackhole, Callback, Collected, ForEach, OutputHandle, UpsertCollected, UpsertFiles, Upserts,
+};
+pub use crate::source::{
+    Files, Generator, InputHandle, Items, OnError, Reconnect, Sockets, Standard,
+};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };

@@ -22,3 +22,6 @@ mod departures;
 mod engines;
 mod handles;
 mod examples;
+mod conformance;
+mod sources;
+mod sinks;

@@ -19,7 +19,7 @@ use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
 use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
 use crate::exchange::partition::Route;
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::operator::Chain;
 use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
@@ -39,6 +39,7 @@ pub(crate) struct WorkerParts {
     pub(crate) ports: VecDeque<AnyEnds>,
     /// Whether what the host sends is kept for a replay.
     pub(crate) record: bool,
+    pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
 }
 
@@ -50,6 +51,7 @@ enum Mode {
         splits: Vec<AnySplits>,
         ports: Vec<PortMaker>,
         inputs: Vec<(usize, usize)>,
+        gone: Vec<String>,
     },
     /// To make one worker's tasks.
     Worker(WorkerParts),
@@ -65,6 +67,7 @@ pub(crate) struct Build {
     mode: Mode,
     config: JobConfig,
     files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     store: Store,
     graph: Graph,
     names: HashSet<String>,
@@ -229,13 +232,22 @@ impl Build {
     pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
         let node = self.graph.nodes.len() - 1;
+        let context = self.open_context(name);
+        let discovers = source.enumerator(&context).is_some();
         match &mut self.mode {
-            Mode::Plan { splits, .. } => {
+            Mode::Plan { splits, gone, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
                     let (operator, message) = (name.to_owned(), error_chain(&*error));
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
+                if let Err(error) = source.check(&context) {
+                    let (name, message) = (name.to_owned(), error_chain(&*error));
+                    self.errors.push(BuildError::Setting { name, message });
+                }
+                if !source.is_replayable(&context) {
+                    gone.push(name.to_owned());
+                }
                 let names = found.iter().map(|split| source.split_name(split)).collect();
                 let board = Arc::new(AlignmentBoard::new(workers));
                 let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
@@ -250,7 +262,9 @@ impl Build {
                 let (all, board) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
-                    speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
+                    // Where splits may appear, any worker may get one.
+                    let speakers = if discovers { workers } else { all.len() };
+                    speaks.iter_mut().take(speakers).for_each(|speaks| *speaks = true);
                 }
                 let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
                 let splits = own.map(|(number, split)| (number, split.clone())).collect();
@@ -308,6 +322,7 @@ impl Build {
             workers: self.config.workers,
             operator: name.into(),
             files: Rc::clone(&self.files),
+            streams: Arc::clone(&self.streams),
             clock,
         }
     }
@@ -406,7 +421,13 @@ impl Clock for NoClock {
 /// A job's function.
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
-fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+fn run(
+    job: &JobFn,
+    mode: Mode,
+    config: &JobConfig,
+    files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
+) -> Result<Build> {
     let reserve = match &mode {
         Mode::Plan { .. } => 0,
         Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
@@ -415,6 +436,7 @@ fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Res
         mode,
         config: config.clone(),
         files,
+        streams,
         store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
         graph: Graph::default(),
         names: HashSet::new(),
@@ -439,18 +461,24 @@ pub(crate) mod build {
     use super::*;
 
     /// The plan, checked.
-    pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
+    pub(crate) fn plan(
+        job: &JobFn,
+        config: &JobConfig,
+        files: Rc<dyn Files>,
+        streams: Arc<dyn Streams>,
+    ) -> Result<Plan> {
         config.check().map_err(JobError::from)?;
         let mode = Mode::Plan {
             makers: Vec::new(),
             splits: Vec::new(),
             ports: Vec::new(),
             inputs: Vec::new(),
+            gone: Vec::new(),
         };
-        let build = run(job, mode, config, files)?;
+        let build = run(job, mode, config, files, Arc::clone(&streams))?;
         match build.mode {
-            Mode::Plan { makers, splits, ports, inputs } => {
-                Ok(Plan { graph: build.graph, makers, splits, ports, inputs })
+            Mode::Plan { makers, splits, ports, inputs, gone } => {
+                Ok(Plan { graph: build.graph, makers, splits, ports, inputs, streams, gone })
             }
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         }
@@ -463,7 +491,8 @@ pub(crate) mod build {
         files: Rc<dyn Files>,
         parts: WorkerParts,
     ) -> Result<(Vec<Box<dyn Task>>, Store)> {
-        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files)?;
+        let streams = Arc::clone(&parts.streams);
+        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files, streams)?;
         Ok((tasks, store))
     }
 }

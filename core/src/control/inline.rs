@@ -20,7 +20,7 @@ use crate::raw::doorbell::Doorbell;
 use crate::raw::doorbell::Ringer;
 use crate::rt::ThreadMark;
 use crate::rt::core_loop::{CoreLoop, Round};
-use crate::rt::driver::{JobParts, Shared, SharedJob, system_files};
+use crate::rt::driver::{JobParts, Shared, SharedJob, system_files, system_streams};
 use crate::rt::mailbox::Mailbox;
 use crate::rt::parker::CondvarPark;
 
@@ -89,7 +89,7 @@ impl InlineEngine {
     ) -> Result<JobHandle> {
         let config = self.settings.config.clone();
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files())?;
+        let plan = build::plan(&*job, &config, system_files(), system_streams())?;
         let claim = self.jobs.claim(name)?;
         let parts = JobParts { plan, config, job, record: self.settings.record };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;

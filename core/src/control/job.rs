@@ -129,13 +129,14 @@ impl JobHandle {
             return Err(error);
         }
         let elapsed = Duration::from_nanos(now_ns() - started_ns);
-        let (mut was_cut, page_bytes) = (false, shared.config.page_bytes);
-        let mut journal = Journal { workers: Vec::new(), page_bytes, inputs: Vec::new() };
+        let mut was_cut = false;
+        let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
         for end in ends {
             let end = end.expect("invariant: a worker without an error has an end");
             was_cut |= end.was_cut;
             journal.workers.push(end.journal);
             journal.inputs.extend(end.inputs);
+            journal.found.push(end.found);
         }
         let report = JobReport::new(name, driver, elapsed, &shared.metrics, now_ns());
         Ok((report.ended(shared.stop_request.ending(was_cut)), journal))

@@ -15,6 +15,11 @@ pub struct Records<'a, T: Record> {
 }
 
 impl<'a, T: Record> Records<'a, T> {
+    /// All records of a page that holds nothing else.
+    pub(crate) fn whole(page: PageView<'a, T>) -> Self {
+        Self { page, from: 0, to: page.len() }
+    }
+
     /// Number of records.
     #[inline]
     pub fn len(&self) -> usize {

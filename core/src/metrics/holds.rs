@@ -152,6 +152,10 @@ impl Metrics {
         }
         // A source that has not begun waits for its first split.
         let split = held_by.unwrap_or(worker);
+        if split >= names.len() && held_by.is_some() {
+            let split = "found while the job runs".to_owned();
+            return here(HoldCause::Split { split, state: SplitState::Open });
+        }
         let Some(name) = names.get(split) else { return here(HoldCause::End) };
         let found = self.workers[worker].tasks[task].split(split);
         let cause = HoldCause::Split { split: name.clone(), state: found.state };

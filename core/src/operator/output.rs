@@ -163,6 +163,10 @@ pub(crate) trait AnyOutput {
     fn is_hungry(&self) -> bool;
     /// True if a page with elements is open.
     fn has_open(&self) -> bool;
+    /// True if it is not a receiver that it waits for but the world, which rings no doorbell.
+    fn waits_outside(&self) -> bool {
+        false
+    }
     /// Emits a control element.
     fn emit_control(&mut self, control: Control);
     /// Records emitted since the start.

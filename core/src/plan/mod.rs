@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
+use crate::io::Streams;
 use crate::time::alignment::AlignmentBoard;
 
 /// The splits of one source.
@@ -37,6 +38,10 @@ pub struct Plan {
     pub(crate) ports: Vec<PortMaker>,
     /// The operators that are inputs of the host, each with the number of its handles.
     pub(crate) inputs: Vec<(usize, usize)>,
+    /// What listens already; the job's workers share it.
+    pub(crate) streams: Arc<dyn Streams>,
+    /// The sources whose records a replay would not find again.
+    pub(crate) gone: Vec<String>,
 }
 
 impl std::fmt::Debug for Plan {

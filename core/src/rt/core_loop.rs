@@ -110,11 +110,11 @@ impl CoreLoop {
     }
 
     /// Until a source is to be polled again, or an alarm is due; without end if there are no jobs.
-    fn longest_sleep(&self, now_ns: u64) -> Option<Duration> {
+    fn longest_sleep(&mut self, now_ns: u64) -> Option<Duration> {
         if self.seats.is_empty() {
             return None;
         }
-        let polls = self.seats.iter().any(Seated::has_sources);
+        let polls = self.seats.iter_mut().any(Seated::has_sources);
         let timeout = if polls { self.idle.poll_interval } else { LONGEST_SLEEP };
         let alarm_ns = self.seats.iter().filter_map(Seated::next_alarm_ns).min();
         let until_alarm = Duration::from_nanos(alarm_ns.unwrap_or(u64::MAX).saturating_sub(now_ns));

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
+use super::streams::SystemStreams;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result, error_chain};
 use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::metrics::{Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
@@ -136,9 +137,17 @@ impl Shared {
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
         let splits = self.plan.splits.iter().cloned().collect();
+        let streams = Arc::clone(&self.plan.streams);
         let (record, own_clock) = (self.record, Rc::clone(&clock));
-        let parts =
-            crate::api::WorkerParts { worker, ends, splits, ports, record, clock: own_clock };
+        let parts = crate::api::WorkerParts {
+            worker,
+            ends,
+            splits,
+            ports,
+            record,
+            streams,
+            clock: own_clock,
+        };
         let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
         let worker = Worker::new(worker, tasks, clock, &self.config, cells, self.record);
@@ -226,6 +235,11 @@ pub(crate) fn guarded<R>(worker: usize, run: impl FnOnce() -> Result<R>) -> Resu
         let operator = format!("worker {worker}");
         Err(JobError::Panic { operator, message: panic_message(&*payload) })
     })
+}
+
+/// Access to sockets for one job.
+pub(crate) fn system_streams() -> Arc<dyn Streams> {
+    Arc::new(SystemStreams::default())
 }
 
 /// Access to files for a driver that has nothing better.

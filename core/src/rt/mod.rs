@@ -1,4 +1,4 @@
-//! The seam: the only place that names threads, clocks, files, glommio and io_uring.
+//! The seam: the only place that names threads, clocks, files, sockets, glommio and io_uring.
 //!
 //! Three drivers turn the same workers. `plain` is threads and system calls; `glommio` is pinned executors; both run a core's loop
 //! (`core_loop`) over the workers of all jobs that have a seat on it. [`Sim`] is one thread that steps all workers of one job in a seeded
@@ -6,6 +6,7 @@
 
 mod clock;
 mod files;
+mod streams;
 pub(crate) mod parker;
 mod mark;
 mod ends;
@@ -22,7 +23,8 @@ pub use clock::{Monotonic, now_ns};
 pub(crate) use cores::{CoreSettings, Cores};
 pub use files::SystemFiles;
 pub(crate) use mark::ThreadMark;
-pub use sim::{MemoryFiles, Sim, SimReport};
+pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimReport};
+pub use streams::SystemStreams;
 
 /// What turns the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

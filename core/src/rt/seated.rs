@@ -105,7 +105,7 @@ impl Seated {
     }
 
     /// Whether the worker must be turned now and then though nobody rings.
-    pub(crate) fn has_sources(&self) -> bool {
+    pub(crate) fn has_sources(&mut self) -> bool {
         self.worker.has_sources()
     }
 

@@ -9,8 +9,10 @@
 mod files;
 mod players;
 mod random;
+mod streams;
 
-pub use files::MemoryFiles;
+pub use files::{FileEvent, MemoryFiles};
+pub use streams::{Attempt, MemoryStreams};
 
 use std::any::Any;
 use std::cell::Cell;
@@ -24,9 +26,9 @@ use random::Random;
 use super::driver::{JobParts, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::Result;
+use crate::error::{BuildError, JobError, Result};
 use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
 use crate::raw::doorbell::Doorbell;
@@ -43,6 +45,7 @@ pub struct Sim {
     config: JobConfig,
     files: Rc<dyn Files>,
     inputs: Vec<Input>,
+    streams: Arc<dyn Streams>,
     /// After so many steps the job is asked to end.
     stop_after: Option<(u64, Ending)>,
 }
@@ -118,8 +121,14 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        let files = Rc::new(MemoryFiles::default());
-        Self { random, config, files, inputs: Vec::new(), stop_after: None }
+        let (files, streams) = (Rc::new(MemoryFiles::default()), MemoryStreams::shared());
+        Self { random, config, files, streams, inputs: Vec::new(), stop_after: None }
+    }
+
+    /// The same run with these sockets, standard input and output; without them nobody connects and the input is empty.
+    pub fn streams(mut self, streams: MemoryStreams) -> Self {
+        self.streams = Arc::new(streams);
+        self
     }
 
     /// The same run, asked to end after `steps` steps of its workers: [`Ending::Drained`] or [`Ending::Stopped`], as by `JobHandle::drain` and `stop`. Each
@@ -159,10 +168,11 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files, inputs, stop_after } = self;
+        let Self { mut random, config, files, streams, inputs, stop_after } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers, mut ports) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, mut ports) =
+            make_workers(config, Arc::new(job), &files, streams, &clock)?;
         let players = inputs.iter().map(|input| input(&mut ports));
         let mut players = Players::new(players.collect::<Result<Vec<_>>>()?, ports, &[]);
         let mut choices: Vec<(usize, Choice)> = Vec::new();
@@ -227,6 +237,24 @@ impl Sim {
         files: impl Files + 'static,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
+        Self::replay_with(journal, files, MemoryStreams::default(), job)
+    }
+
+    /// As [`Self::replay`], with the bytes that sockets and standard input gave when it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::replay`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::replay`].
+    pub fn replay_with(
+        journal: &Journal,
+        files: impl Files + 'static,
+        streams: MemoryStreams,
+        job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<SimReport> {
         let config = JobConfig {
             workers: journal.workers.len(),
             ring_page_bytes: Some(journal.page_bytes),
@@ -235,12 +263,23 @@ impl Sim {
         let files: Rc<dyn Files> = Rc::new(files);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers, ports) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, ports) =
+            make_workers(config, Arc::new(job), &files, Arc::new(streams), &clock)?;
+        if !shared.plan.gone.is_empty() {
+            let refuse = |name: &String| BuildError::NotReplayable { operator: name.clone() };
+            return Err(JobError::Build(shared.plan.gone.iter().map(refuse).collect()));
+        }
+        for (worker, found) in workers.iter_mut().zip(&journal.found) {
+            worker.set_found(found.clone());
+        }
         let mut players = Players::new(Vec::new(), ports, &journal.inputs);
         let mut left: Vec<VecDeque<Decision>> =
             journal.workers.iter().map(|decisions| decisions.iter().copied().collect()).collect();
+        let mut idle_rounds = 0;
         while left.iter().any(|decisions| !decisions.is_empty()) {
             let mut progress = players.play_all();
+            // What waits for the world, such as a sink, is asked again later.
+            clock.0.set(clock.now_ns() + 1_000);
             // Also those that have nothing left to decide: others wait for their last pages.
             workers.iter_mut().for_each(Worker::drain);
             for (worker, decisions) in workers.iter_mut().zip(&mut left) {
@@ -257,22 +296,35 @@ impl Sim {
                 }
             }
             let waiting: Vec<_> = left.iter().map(|decisions| decisions.front()).collect();
+            idle_rounds = if progress { 0 } else { idle_rounds + 1 };
             assert!(
-                progress,
+                idle_rounds < ROUNDS_TO_WAIT,
                 "the recorded decisions wait for each other: the journal is not whole: {waiting:?}"
             );
+        }
+        // A sink that could close at once when this was recorded may need longer now.
+        for _ in 0..ROUNDS_TO_WAIT {
+            clock.0.set(clock.now_ns() + 1_000);
+            workers.iter_mut().for_each(Worker::drain);
+            if !workers.iter_mut().any(Worker::waits_outside) {
+                break;
+            }
         }
         Ok(finish(workers, &shared, clock.now_ns(), players))
     }
 }
 
+/// Rounds of a replay without progress, for what waits for memory streams that are slow on purpose.
+const ROUNDS_TO_WAIT: u32 = 100_000;
+
 fn make_workers(
     config: JobConfig,
     job: SharedJob,
     files: &Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
 ) -> Result<(Shared, Vec<Worker>, HostPorts)> {
-    let plan = build::plan(&*job, &config, Rc::clone(files))?;
+    let plan = build::plan(&*job, &config, Rc::clone(files), streams)?;
     let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
     let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
     let parts = JobParts { plan, config, job, record: true };
@@ -310,11 +362,12 @@ fn finish(
         }
     }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let (mut was_cut, page_bytes) = (false, shared.config.page_bytes);
-    let mut journal = Journal { workers: Vec::new(), page_bytes, inputs: Vec::new() };
+    let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
+    let mut was_cut = false;
     for end in ends {
         was_cut |= end.was_cut;
         journal.workers.push(end.journal);
+        journal.found.push(end.found);
         journal.inputs.extend(end.inputs);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);

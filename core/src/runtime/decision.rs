@@ -5,6 +5,7 @@
 
 use crate::exchange::RecordedInput;
 use crate::operator::task::{Choice, PollOutcome};
+use crate::source::Position;
 
 /// One decision of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,9 @@ pub enum Decision {
     Poll {
         /// The task.
         task: u16,
-        /// The place of the split among those that are open.
+        /// The place of the split among those that are open; 65,535 for a look for new splits.
         slot: u16,
-        /// How many records came.
+        /// How many records came, or splits.
         records: u32,
         /// How it ended: 0 full, 1 dry, 2 idle, 3 end.
         outcome: u8,
@@ -92,6 +93,8 @@ impl Decision {
 pub struct Journal {
     /// For each worker its decisions, in order.
     pub workers: Vec<Vec<Decision>>,
+    /// For each worker the splits that its sources have found while the job ran, in order.
+    pub found: Vec<Vec<Position>>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
     /// What the handles of the host have sent, each as its worker read it.

@@ -5,6 +5,7 @@
 //! the replay differ in who decides.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
+use crate::source::Position;
 use crate::time::{Clock, ProcessingTime};
 
 /// One core's share of a job.
@@ -36,6 +38,8 @@ pub(crate) struct Worker {
     slice: u32,
     /// What was decided so far, if it is recorded.
     journal: Option<Vec<Decision>>,
+    /// Splits that sources have found so far; in a replay, those that they are still to find.
+    found: VecDeque<Position>,
     cells: Arc<WorkerCells>,
     /// Counters are published and clocks are read, but for the last time.
     measures: bool,
@@ -87,6 +91,7 @@ impl Worker {
             batch: config.batch_records,
             slice: config.slice_records,
             journal: record.then(Vec::new),
+            found: VecDeque::new(),
             cells,
             measures,
             time_use,
@@ -122,6 +127,11 @@ impl Worker {
     ///
     /// As [`Self::step`]; and [`JobError::Diverged`] if it came out otherwise than recorded.
     pub(crate) fn replay(&mut self, decision: Decision) -> Result<(), JobError> {
+        if let Decision::Poll { task, slot: u16::MAX, records, .. } = decision {
+            let count = self.found.len().min(records as usize);
+            let splits = self.found.drain(..count).collect();
+            self.tasks[usize::from(task)].replay_found(splits);
+        }
         let done = self.do_step(decision, true)?;
         let (task, expected) = match decision {
             Decision::Lane { task, elements, .. } => (task, elements),
@@ -260,6 +270,14 @@ impl Worker {
         if done.counts {
             journal.push(decision);
         }
+        if let Decision::Poll { task, slot: u16::MAX, .. } = decision {
+            self.found.extend(self.tasks[usize::from(task)].take_found());
+        }
+    }
+
+    /// Before a replay: the splits that the recorded worker has found.
+    pub(crate) fn set_found(&mut self, splits: Vec<Position>) {
+        self.found = splits.into();
     }
 
     /// Everything that could be decided now; for the simulator.
@@ -289,10 +307,21 @@ impl Worker {
     /// True if every recorded decision that needs a page has it.
     pub(crate) fn can_replay(&mut self, decision: Decision) -> bool {
         self.drain();
+        if let Decision::Lane { task, .. } | Decision::Slice { task, .. } = decision
+            && self.tasks[usize::from(task)].waits_outside()
+        {
+            // A sink that takes nothing now took what it was given when this was recorded.
+            return false;
+        }
         let Decision::Lane { task, lane, .. } = decision else { return true };
         let mut choices = Vec::new();
         self.tasks[usize::from(task)].choices(&mut choices);
         choices.contains(&Choice::Lane(lane))
+    }
+
+    /// True if a task waits for something outside.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        self.tasks.iter_mut().any(|task| task.waits_outside())
     }
 
     /// Moves into the rings what waits for room.
@@ -415,9 +444,9 @@ impl Worker {
         self.tasks.iter_mut().all(|task| task.is_finished())
     }
 
-    /// True if some unfinished task is a source: it must be polled, nobody rings for it.
-    pub(crate) fn has_sources(&self) -> bool {
-        self.tasks.iter().any(|task| task.must_be_polled())
+    /// True if some unfinished task is a source, or waits for something else outside: it must be asked, nobody rings for it.
+    pub(crate) fn has_sources(&mut self) -> bool {
+        self.tasks.iter_mut().any(|task| task.must_be_polled() || task.waits_outside())
     }
 
     /// True if a task could do something other than poll a source.
@@ -461,7 +490,12 @@ impl Worker {
         self.publish_metrics();
         self.publish();
         let inputs = self.tasks.iter_mut().flat_map(|task| task.take_recorded()).collect();
-        WorkerEnd { was_cut: self.was_cut, journal: self.journal.unwrap_or_default(), inputs }
+        WorkerEnd {
+            was_cut: self.was_cut,
+            journal: self.journal.unwrap_or_default(),
+            found: self.found.into(),
+            inputs,
+        }
     }
 }
 
@@ -478,6 +512,7 @@ pub(crate) struct WorkerEnd {
     pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
     pub(crate) inputs: Vec<RecordedInput>,
+    pub(crate) found: Vec<Position>,
 }
 
 /// Lets a task do something; the task is not used again after an error or a panic: the job ends.

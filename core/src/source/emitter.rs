@@ -17,6 +17,7 @@ pub struct Emitter<'a, T: Record> {
     /// The number of records at which the hot path looks up: where no more are wanted; at the first, if the receivers think the source idle.
     pause: usize,
     emitted: usize,
+    is_replay: bool,
 }
 
 crate::operator::opaque_debug!(Emitter<'a, T: Record>);
@@ -47,7 +48,24 @@ impl<'a, T: Record> Emitter<'a, T> {
             wanted,
             pause: if was_idle { 0 } else { wanted },
             emitted: 0,
+            is_replay: false,
         }
+    }
+
+    /// For those that poll a reader without a task.
+    pub(crate) fn alone(outputs: &'a mut SourceOutputs<T>, wanted: usize) -> Self {
+        let clock = SplitClock { generator: None, guard: None, greatest: EventTime::MIN };
+        Self::new(outputs, clock, wanted, false)
+    }
+
+    pub(super) fn set_replay(&mut self, is_replay: bool) {
+        self.is_replay = is_replay;
+    }
+
+    /// True if this poll was recorded and is taken again: as many records as are wanted were there. A reader that follows a clock does not
+    /// look at it now.
+    pub fn is_replay(&self) -> bool {
+        self.is_replay
     }
 
     /// How many records to emit at most; zero once they are emitted.

@@ -41,7 +41,7 @@ impl<T: Record> SourceOutputs<T> {
         }
     }
 
-    pub(super) fn end_step(&mut self) -> Result<(), OperatorFault> {
+    pub(crate) fn end_step(&mut self) -> Result<(), OperatorFault> {
         self.main.end_step()?;
         self.far.as_mut().map_or(Ok(()), |far| far.out.end_step())
     }

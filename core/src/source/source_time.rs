@@ -211,7 +211,11 @@ impl SourceTime {
 
     /// If every split is idle: says so once, and lets event time follow the clock if the strategy wants it; true if the
     /// receivers were told anything.
-    fn settle_idle<T: Record>(&mut self, now_ns: u64, out: &mut SourceOutputs<T>) -> bool {
+    pub(super) fn settle_idle<T: Record>(
+        &mut self,
+        now_ns: u64,
+        out: &mut SourceOutputs<T>,
+    ) -> bool {
         let open = || self.slots.iter().filter(|slot| !slot.is_ended);
         if !open().all(|slot| slot.is_idle) {
             return false;

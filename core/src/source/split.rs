@@ -48,6 +48,7 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
         &mut self,
         limit: usize,
         was_idle: bool,
+        is_replay: bool,
         now: ProcessingTime,
         out: &mut SourceOutputs<T>,
     ) -> Result<(usize, Polled), OperatorFault> {
@@ -61,6 +62,7 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
         };
         let clock = SplitClock { generator, guard: self.guard.as_mut(), greatest: self.greatest };
         let mut emitter = Emitter::new(out, clock, due.min(limit), was_idle);
+        emitter.set_replay(is_replay);
         let polled = self.reader.poll(&mut emitter)?;
         let (emitted, greatest) = emitter.done();
         self.greatest = greatest;

@@ -6,17 +6,20 @@
 //!    alignment, does not count.
 //! 2. All splits that are read side by side are opened before the first of them is polled: one that is not open yet would not hold event
 //!    time back, and its records would be late behind its neighbour's.
-//! 3. How a poll ended is recorded, not found out again: a replay asks the reader for as many records as came.
+//! 3. With an enumerator ([`super::enumerator`]) a look for new splits is one more thing to poll, in turn with the splits ([`DISCOVER`]).
+//!    While there is none to read the source is idle; it ends when there will be none any more.
+//! 4. How a poll ended is recorded, not found out again: a replay asks the reader for as many records as came.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::discovery::Discovery;
 use super::outputs::SourceOutputs;
 use super::source_time::SourceTime;
 use super::split::OpenSplit;
-use super::{OpenContext, Polled, Source, SplitReader};
+use super::{OpenContext, Polled, Position, Source, SplitReader};
 use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::AnyOutput;
@@ -54,7 +57,14 @@ pub(crate) struct SourceTask<S: Source, W> {
     rejected: u64,
     far_future: u64,
     latency: HopLatency,
+    /// Finds splits while the job runs.
+    discovery: Option<Discovery<S::Split>>,
 }
+
+/// The slot of a look for new splits; no split ever gets it.
+const DISCOVER: u16 = u16::MAX;
+/// Splits that are found while the job runs are numbered from here; those that were there before it are fewer.
+const FOUND: usize = 1 << 32;
 
 /// A slot: an open split, or what is left of one that has ended.
 type Open<S> = Option<OpenSplit<<S as Source>::Out, <S as Source>::Reader>>;
@@ -70,6 +80,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         let options = strategy.options();
         Self {
             name: Rc::clone(&context.operator),
+            discovery: source.enumerator(&context).map(Discovery::new),
             side_by_side: source.side_by_side().max(1),
             source,
             strategy,
@@ -88,6 +99,44 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             far_future: 0,
             latency: HopLatency::default(),
         }
+    }
+
+    /// True if new splits may still be found.
+    fn discovers(&self) -> bool {
+        self.discovery.as_ref().is_some_and(|discovery| !discovery.is_complete())
+    }
+
+    /// Looks for new splits, and opens those that find a place.
+    fn discover(&mut self, work: Work, now_ns: u64) -> Result<Done, OperatorFault> {
+        let ended = work.replay == Some(PollOutcome::End);
+        let discovery = self.discovery.as_mut().expect("invariant: only then there is this choice");
+        let first = FOUND + discovery.count();
+        let found = discovery.look(now_ns, ended)?;
+        let is_last = discovery.is_complete();
+        let amount = u32::try_from(found.len()).expect("invariant: fewer than 2^32 splits");
+        self.waiting.extend((first..).zip(found));
+        for slot in (0..self.open.len()).filter(|_| amount > 0) {
+            if self.open[slot].is_none() {
+                self.open_next(slot, now_ns)?;
+            }
+        }
+        self.open_slots(now_ns)?;
+        let mut said = false;
+        if self.open.iter().all(Option::is_none) {
+            if is_last {
+                self.finish(now_ns);
+            } else {
+                said = self.time.settle_idle(now_ns, &mut self.out);
+            }
+        }
+        self.end_step(now_ns)?;
+        let outcome = if is_last { PollOutcome::End } else { PollOutcome::Full };
+        Ok(Done { amount, outcome, counts: amount > 0 || is_last || said })
+    }
+
+    /// Slots that may be polled: without a split, and without a way to get one, the first poll ends the source.
+    fn polled_slots(&self) -> usize {
+        self.slots().max(usize::from(!self.discovers()))
     }
 
     /// Places for splits that are read now or can be opened.
@@ -144,7 +193,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             let was_idle = self.time.is_idle();
             let Self { open, out, time, .. } = self;
             let split = open[slot].as_mut().expect("invariant: only an open split is polled");
-            let (emitted, polled) = split.poll(limit - total, was_idle, now, out)?;
+            let (emitted, polled) =
+                split.poll(limit - total, was_idle, work.replay.is_some(), now, out)?;
             total += emitted;
             if emitted > 0 {
                 time.wake(slot);
@@ -193,7 +243,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         self.close(slot);
         self.time.end(slot);
         self.open_next(slot, now_ns)?;
-        if self.open.iter().all(Option::is_none) {
+        if self.open.iter().all(Option::is_none) && !self.discovers() {
             self.finish(now_ns);
         } else {
             self.time.settle(now_ns, &mut self.out);
@@ -238,7 +288,10 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if self.is_finished {
             return;
         }
-        for slot in 0..self.slots().max(1) {
+        if self.discovers() {
+            into.push(Choice::Poll(DISCOVER));
+        }
+        for slot in 0..self.polled_slots() {
             if self.is_pollable(slot) {
                 into.push(Choice::Poll(u16::try_from(slot).expect("invariant: few splits")));
             }
@@ -249,11 +302,18 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         if self.is_finished {
             return None;
         }
-        let slots = self.slots().max(1);
-        for turn in 0..slots {
-            let slot = (self.next + turn) % slots;
+        let slots = self.polled_slots();
+        // One more than the slots: there new splits are looked for, first of all.
+        let discovers = usize::from(self.discovers());
+        for turn in 0..slots + discovers {
+            let place = (self.next + turn) % (slots + discovers);
+            if place < discovers {
+                self.next = 1;
+                return Some(Choice::Poll(DISCOVER));
+            }
+            let slot = place - discovers;
             if self.is_pollable(slot) {
-                self.next = slot + 1;
+                self.next = place + 1;
                 return Some(Choice::Poll(u16::try_from(slot).expect("invariant: few splits")));
             }
         }
@@ -268,8 +328,12 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         let Choice::Poll(slot) = work.choice else {
             unreachable!("invariant: a source has nothing but splits");
         };
-        let (slot, now_ns) = (usize::from(slot), context.now_ns);
+        let now_ns = context.now_ns;
         self.note_block(now_ns);
+        if slot == DISCOVER {
+            return self.discover(work, now_ns);
+        }
+        let slot = usize::from(slot);
         if self.slots() == 0 {
             self.finish(now_ns);
             self.end_step(now_ns)?;
@@ -358,6 +422,16 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
 
     fn splits(&self, each: &mut dyn FnMut(usize, SplitCounters)) {
         self.time.splits(each);
+    }
+
+    fn take_found(&mut self) -> Vec<Position> {
+        self.discovery.as_mut().map(Discovery::take_found).unwrap_or_default()
+    }
+
+    fn replay_found(&mut self, splits: Vec<Position>) {
+        if let Some(discovery) = &mut self.discovery {
+            discovery.replay(splits);
+        }
     }
 
     fn measure_nothing(&mut self) {

@@ -3,6 +3,7 @@
 mod aligned;
 mod departures;
 mod endings;
+mod outside;
 mod two_stages;
 mod windows;
 
@@ -34,5 +35,9 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "outside",
+        run: |seed, twice| crate::seed::guarded(|| outside::run(seed, twice)),
     },
 ];

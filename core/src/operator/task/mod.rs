@@ -115,6 +115,14 @@ pub(crate) trait Task {
     fn is_finished(&mut self) -> bool;
     /// The counters now.
     fn counters(&mut self) -> TaskCounters;
+    /// The splits that the last look for new ones has found, for a recording.
+    fn take_found(&mut self) -> Vec<crate::source::Position> {
+        Vec::new()
+    }
+    /// Gives what a recording has found, for the look that is taken again next.
+    fn replay_found(&mut self, splits: Vec<crate::source::Position>) {
+        let _ = splits;
+    }
     /// How far the splits are that a source has read or is reading, each with its number among all splits of the source.
     fn splits(&self, each: &mut dyn FnMut(usize, SplitCounters)) {
         let _ = each;
@@ -153,6 +161,13 @@ impl dyn Task + '_ {
     pub(crate) fn is_hungry(&mut self) -> bool {
         let mut any = false;
         self.outputs(&mut |output| any |= output.is_hungry());
+        any
+    }
+
+    /// True if something outside has to be asked again.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.waits_outside());
         any
     }
 

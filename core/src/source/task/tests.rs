@@ -97,6 +97,7 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         workers: 1,
         operator: "script".into(),
         files: Rc::new(MemoryFiles::default()),
+        streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
     };
     let numbers = (0..splits.len()).map(|number| (number, number)).collect();
