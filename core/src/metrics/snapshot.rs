@@ -28,6 +28,12 @@ pub struct TaskSnapshot {
     pub state_bytes: u64,
     /// Keys in its state; of windows, each key once for each that is open.
     pub state_keys: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The watermark that was last passed on; `None` before the first.
     pub watermark: Option<EventTime>,
     /// Time in its steps.
@@ -61,6 +67,12 @@ pub struct OperatorSnapshot {
     pub state_bytes: u64,
     /// Keys in its state; of windows, each key once for each that is open.
     pub state_keys: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The least watermark over the workers; `None` before the first.
     pub watermark: Option<EventTime>,
     /// From the entry of a batch's oldest record into the engine (its scheduled instant, if the source knows one) to the end of the step of this operator
@@ -138,6 +150,9 @@ impl TaskSnapshot {
             far_future: counters.far_future,
             state_bytes: counters.state_bytes,
             state_keys: counters.state_keys,
+            skipped: counters.skipped,
+            dead_lettered: counters.dead_lettered,
+            retried: counters.retried,
             watermark: watermark(counters.watermark_ns),
             busy: Duration::from_nanos(counters.busy_ns),
             backpressured: Duration::from_nanos(counters.blocked_ns),
@@ -174,6 +189,9 @@ impl OperatorSnapshot {
             far_future: sum(|task| task.far_future),
             state_bytes: sum(|task| task.state_bytes),
             state_keys: sum(|task| task.state_keys),
+            skipped: sum(|task| task.skipped),
+            dead_lettered: sum(|task| task.dead_lettered),
+            retried: sum(|task| task.retried),
             watermark: workers.iter().map(|task| task.watermark).min().flatten(),
             latency,
             splits,

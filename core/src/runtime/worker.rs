@@ -524,7 +524,7 @@ fn guarded<R>(
     let operator = || task.name().to_string();
     match result {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(source)) => Err(JobError::Operator { operator: operator(), source }),
+        Ok(Err(fault)) => Err(JobError::of_task(operator(), fault)),
         Err(payload) => {
             let message = panic_message(&*payload);
             Err(JobError::Panic { operator: operator(), message })

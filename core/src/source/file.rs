@@ -21,7 +21,7 @@ mod input;
 mod listing;
 mod reader;
 
-pub use bad_line::{DeadLetter, OnError};
+pub use bad_line::{OnError, RejectedLine};
 pub use error::FileSourceError;
 pub use listing::FileSplit;
 pub use reader::FileReader;

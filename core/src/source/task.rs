@@ -405,7 +405,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
     fn counters(&mut self) -> TaskCounters {
         let open = || self.open.iter().flatten();
         TaskCounters {
-            records_in: self.records_in,
+            // What was polled and is no record was no record to begin with.
+            records_in: self.records_in - self.out.dead_letters(),
+            dead_lettered: self.out.dead_letters(),
             records_out: self.out.records(),
             bytes_out: self.out.bytes(),
             rejected: self.rejected + open().map(|split| split.reader.rejected()).sum::<u64>(),

@@ -211,6 +211,11 @@ impl<T: Record, S, A: Aggregator<T>, F: Finish<A::Result>> Prefetch for AlignedW
     fn entry(&self, key: (i64, KeyHash)) -> Hint {
         self.state.tree.slices().entry(key)
     }
+
+    #[inline(always)]
+    fn again(&self, key: (i64, KeyHash)) -> Hint {
+        self.state.tree.slices().again(key)
+    }
 }
 
 /// Results of the first slice of a firing: a page or two.

@@ -142,6 +142,11 @@ impl<V: Record, S: Record> Prefetch for Merging<V, S> {
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.entry(hash)
     }
+
+    #[inline(always)]
+    fn again(&self, hash: KeyHash) -> Hint {
+        self.table.again(hash)
+    }
 }
 
 /// The open sessions of a body and a trigger.

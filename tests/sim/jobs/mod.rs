@@ -4,6 +4,7 @@ mod aligned;
 mod departures;
 mod endings;
 mod outside;
+mod operators;
 mod processes;
 mod two_stages;
 mod windows;
@@ -32,6 +33,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "endings",
         run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
+        name: "operators",
+        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
         name: "departures",

@@ -296,7 +296,7 @@ fn take<T: Record>(
             out.emit(&record);
             Ok(())
         }
-        Err(bad) => rejects.take(bad),
+        Err(bad) => rejects.take(bad, out),
     }
 }
 
