@@ -71,6 +71,10 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+pub mod io;
+pub mod format;
+pub mod segment;
+pub mod checkpoint;
 #[cfg(test)]
 mod model;
 #[expect(

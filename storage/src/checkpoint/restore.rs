@@ -1,0 +1,177 @@
+//! Finds the newest checkpoint that is whole.
+
+use std::path::{Path, PathBuf};
+
+use super::manifest::{Manifest, ManifestError};
+use crate::format::Flaw;
+use crate::io::{
+    Access, Answer, Disk, DiskError, Operation, PAGE_BYTES, read_exactly, run,
+};
+use crate::segment::{SegmentError, SegmentReader, Verification};
+
+/// A checkpoint to start from.
+#[derive(Debug)]
+pub struct Restored {
+    /// The checkpoint; `None` if there was never one.
+    pub manifest: Option<Manifest>,
+    /// Newer ones that were passed over: for the log, and for a metric that somebody looks at.
+    pub passed: Vec<Passed>,
+}
+
+/// A checkpoint that was passed over.
+#[derive(Debug, thiserror::Error)]
+#[error("checkpoint {epoch} is passed over")]
+pub struct Passed {
+    /// Its number.
+    pub epoch: u64,
+    /// What is wrong with it.
+    #[source]
+    pub reason: Reason,
+}
+
+/// What is wrong with a checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A file it names.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+}
+
+/// Why there is nothing to start from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The state directory cannot be listed.
+    #[error("state directory \"{}\" cannot be read", directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: DiskError,
+    },
+    /// There are checkpoints, but none is whole. Starting from nothing would lose what they held, so that is for a person to decide: restore the files from a copy, or
+    /// give the job an empty directory.
+    #[error(
+        "none of the {} checkpoints in \"{}\" can be restored; the newest: {}",
+        passed.len(),
+        directory.display(),
+        passed.first().map(|passed| passed.reason.to_string()).unwrap_or_default()
+    )]
+    NoneWhole {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with each, the newest first.
+        passed: Vec<Passed>,
+    },
+}
+
+/// The newest checkpoint in `directory` whose manifest and files are whole. Waits for its reads.
+///
+/// With [`Verification::OnTouch`] a file counts as whole if its header and directory are: cost is a few reads a file, whatever its size. With [`Verification::AtOpen`]
+/// all of it is read. What is passed over is logged, and told.
+///
+/// # Errors
+///
+/// There are manifests and none of them will do, or the directory cannot be listed.
+pub fn newest(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    verification: Verification,
+) -> Result<Restored, RestoreError> {
+    let listing = run(disk, Operation::List { path: directory.to_path_buf() });
+    let names = match listing {
+        Ok(Answer::Names(names)) => names,
+        Ok(other) => panic!("invariant: a listing is answered by names, not {other:?}"),
+        Err(source) => {
+            return Err(RestoreError::Directory { directory: directory.to_path_buf(), source });
+        }
+    };
+    let mut epochs: Vec<u64> =
+        names.iter().filter_map(|name| Manifest::of_file_name(name)).collect();
+    epochs.sort_unstable_by(|a, b| b.cmp(a));
+    let mut passed = Vec::new();
+    for epoch in epochs {
+        match whole(disk, directory, epoch, verification) {
+            Ok(manifest) => return Ok(Restored { manifest: Some(manifest), passed }),
+            Err(reason) => {
+                tracing::error!(epoch, %reason, "a checkpoint is passed over");
+                passed.push(Passed { epoch, reason });
+            }
+        }
+    }
+    if passed.is_empty() {
+        return Ok(Restored { manifest: None, passed });
+    }
+    Err(RestoreError::NoneWhole { directory: directory.to_path_buf(), passed })
+}
+
+fn whole(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    epoch: u64,
+    verification: Verification,
+) -> Result<Manifest, Reason> {
+    let manifest = read(disk, directory, epoch)?;
+    check_segments(disk, directory, &manifest, verification)?;
+    Ok(manifest)
+}
+
+/// Reads one manifest. Waits for its reads.
+///
+/// # Errors
+///
+/// It is not there, damaged, or of another epoch than its name says.
+pub fn read(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    epoch: u64,
+) -> Result<Manifest, ManifestError> {
+    let path = directory.join(Manifest::file_name(epoch));
+    let disk_error = |source| ManifestError::Disk { path: path.clone(), source };
+    let open = Operation::Open { path: path.clone(), access: Access::Read };
+    let Answer::Opened { file, length, .. } = run(disk, open).map_err(disk_error)? else {
+        panic!("invariant: opening is answered by an open file")
+    };
+    let bytes = length.next_multiple_of(PAGE_BYTES);
+    let read = match usize::try_from(bytes) {
+        Ok(bytes) => read_exactly(disk, file, 0, bytes),
+        Err(_) => unreachable!("invariant: a file in a state directory fits the address space"),
+    };
+    // Only read, so closing can lose nothing.
+    let _ = run(disk, Operation::Close { file });
+    let (buffer, bytes) = read.map_err(disk_error)?;
+    let unfit = |flaw| ManifestError::Unfit { path: path.clone(), flaw };
+    let manifest = Manifest::decode(&buffer[..bytes]).map_err(unfit)?;
+    if manifest.epoch != epoch {
+        return Err(unfit(Flaw::Inconsistent { offset: 16 }));
+    }
+    Ok(manifest)
+}
+
+/// Checks that every file the manifest names is there and is the one that is meant. Waits for its reads.
+///
+/// # Errors
+///
+/// The first that is not.
+pub fn check_segments(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    manifest: &Manifest,
+    verification: Verification,
+) -> Result<(), SegmentError> {
+    for expected in manifest.parts.iter().flat_map(|part| &part.segments) {
+        let path = directory.join(expected.identity.id.file_name());
+        let reader = SegmentReader::open_as(disk, &path, expected)?;
+        let result = match verification {
+            Verification::AtOpen => reader.verify(disk),
+            Verification::OnTouch => Ok(()),
+        };
+        reader.close(disk);
+        result?;
+    }
+    Ok(())
+}
