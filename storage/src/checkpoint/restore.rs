@@ -29,6 +29,16 @@ pub struct Passed {
     pub reason: Reason,
 }
 
+impl Restored {
+    /// The number of the next checkpoint: above all that are there, the ones that were passed over too.
+    #[must_use]
+    pub fn next_epoch(&self) -> u64 {
+        let newest = self.manifest.as_ref().map_or(0, |manifest| manifest.epoch);
+        let passed = self.passed.iter().map(|passed| passed.epoch).max().unwrap_or(0);
+        newest.max(passed) + 1
+    }
+}
+
 /// What is wrong with a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -39,6 +49,18 @@ pub enum Reason {
     /// A file it names.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+}
+
+impl Reason {
+    /// Whether reading again might help: the disk refused, and not for want of the file.
+    fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Manifest(ManifestError::Disk { source, .. })
+            | Self::Segment(SegmentError::Disk { source, .. }) => !source.is_missing(),
+            Self::Manifest(ManifestError::Unfit { .. })
+            | Self::Segment(SegmentError::Unfit { .. }) => false,
+        }
+    }
 }
 
 /// Why there is nothing to start from.
@@ -52,6 +74,20 @@ pub enum RestoreError {
         directory: PathBuf,
         /// Why.
         source: DiskError,
+    },
+    /// The disk does not give the newest checkpoint, or a file it names; whether they are whole is not known. To fall back to an older one would undo what was acknowledged, and perhaps
+    /// committed, for what may be gone in a moment: try again. If the medium is lost, move the manifest away, and the one before it is taken.
+    #[error(
+        "checkpoint {epoch} in \"{}\" cannot be read; try again, or move its manifest away to fall back to the one before",
+        directory.display()
+    )]
+    Unreadable {
+        /// The directory.
+        directory: PathBuf,
+        /// The checkpoint.
+        epoch: u64,
+        /// What the disk said of which file.
+        source: Reason,
     },
     /// There are checkpoints, but none is whole. Starting from nothing would lose what they held, so that is for a person to decide: restore the files from a copy, or
     /// give the job an empty directory.
@@ -72,11 +108,11 @@ pub enum RestoreError {
 /// The newest checkpoint in `directory` whose manifest and files are whole. Waits for its reads.
 ///
 /// With [`Verification::OnTouch`] a file counts as whole if its header and directory are: cost is a few reads a file, whatever its size. With [`Verification::AtOpen`]
-/// all of it is read. What is passed over is logged, and told.
+/// all of it is read. What is damaged, or names a file that is missing, is passed over, which is logged, and told.
 ///
 /// # Errors
 ///
-/// There are manifests and none of them will do, or the directory cannot be listed.
+/// There are manifests and none of them will do, or the disk refuses to give one of the newer ones.
 pub fn newest(
     disk: &mut dyn Disk,
     directory: &Path,
@@ -97,6 +133,10 @@ pub fn newest(
     for epoch in epochs {
         match whole(disk, directory, epoch, verification) {
             Ok(manifest) => return Ok(Restored { manifest: Some(manifest), passed }),
+            Err(source) if source.is_of_the_disk() => {
+                let directory = directory.to_path_buf();
+                return Err(RestoreError::Unreadable { directory, epoch, source });
+            }
             Err(reason) => {
                 tracing::error!(epoch, %reason, "a checkpoint is passed over");
                 passed.push(Passed { epoch, reason });

@@ -58,7 +58,7 @@ enum Change {
 #[derive(Clone, Debug)]
 enum NameChange {
     Link { path: PathBuf, inode: Inode },
-    Rename { from: PathBuf, to: PathBuf },
+    Rename { from: PathBuf, to: PathBuf, inode: Inode },
     Unlink { path: PathBuf },
 }
 
@@ -70,16 +70,15 @@ impl NameChange {
         }
     }
 
-    /// Does nothing where what it refers to is not there: an earlier change was lost.
+    /// As a directory has it: a name and an inode's number. So a rename leads to the file that was renamed even where it is all that is left of several changes.
     fn apply(&self, names: &mut BTreeMap<PathBuf, Inode>) {
         match self {
             Self::Link { path, inode } => {
                 names.insert(path.clone(), Arc::clone(inode));
             }
-            Self::Rename { from, to } => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
-                }
+            Self::Rename { from, to, inode } => {
+                names.remove(from);
+                names.insert(to.clone(), Arc::clone(inode));
             }
             Self::Unlink { path } => {
                 names.remove(path);
@@ -164,8 +163,8 @@ impl Image {
                 Ok(Outcome::Done)
             }
             Job::Rename { from, to } => {
-                self.inode(&from)?;
-                self.rename(NameChange::Rename { from, to });
+                let inode = self.inode(&from)?;
+                self.rename(NameChange::Rename { from, to, inode });
                 Ok(Outcome::Done)
             }
             Job::Remove { path } => {
@@ -354,7 +353,7 @@ impl Image {
         let mut named: Vec<u64> =
             self.names.values().chain(self.durable_names.values()).map(|inode| **inode).collect();
         for (_, change) in &self.unsynced_names {
-            if let NameChange::Link { inode, .. } = change {
+            if let NameChange::Link { inode, .. } | NameChange::Rename { inode, .. } = change {
                 named.push(**inode);
             }
         }

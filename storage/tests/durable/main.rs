@@ -1,1 +1,10 @@
-//! x
+//! The layers below the store, against disks that fail, lose power, and lie.
+
+mod support;
+mod alike;
+mod damage;
+mod segments;
+mod job;
+mod powercut;
+mod faults;
+mod golden;
