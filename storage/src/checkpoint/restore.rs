@@ -118,14 +118,9 @@ pub fn newest(
     directory: &Path,
     verification: Verification,
 ) -> Result<Restored, RestoreError> {
-    let listing = run(disk, Operation::List { path: directory.to_path_buf() });
-    let names = match listing {
-        Ok(Answer::Names(names)) => names,
-        Ok(other) => panic!("invariant: a listing is answered by names, not {other:?}"),
-        Err(source) => {
-            return Err(RestoreError::Directory { directory: directory.to_path_buf(), source });
-        }
-    };
+    let names = durable_names(disk, directory).map_err(|source| {
+        RestoreError::Directory { directory: directory.to_path_buf(), source }
+    })?;
     let mut epochs: Vec<u64> =
         names.iter().filter_map(|name| Manifest::of_file_name(name)).collect();
     epochs.sort_unstable_by(|a, b| b.cmp(a));
@@ -147,6 +142,16 @@ pub fn newest(
         return Ok(Restored { manifest: None, passed });
     }
     Err(RestoreError::NoneWhole { directory: directory.to_path_buf(), passed })
+}
+
+/// The names in a directory. A process that was killed may have left one that is seen and not durable yet: a manifest that a power cut could
+/// still take away is nothing to build on, so the directory is synced first.
+fn durable_names(disk: &mut dyn Disk, directory: &Path) -> Result<Vec<String>, DiskError> {
+    run(disk, Operation::SyncDirectory { path: directory.to_path_buf() })?;
+    match run(disk, Operation::List { path: directory.to_path_buf() })? {
+        Answer::Names(names) => Ok(names),
+        other => panic!("invariant: a listing is answered by names, not {other:?}"),
+    }
 }
 
 fn whole(

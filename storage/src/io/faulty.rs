@@ -7,7 +7,7 @@
 //!
 //! | fault | write | sync | others |
 //! | --- | --- | --- | --- |
-//! | [`What::Error`] | some sectors of it are there | what it covers is lost; the next one would succeed | a rename, removal or creation may have happened |
+//! | [`What::Error`] | some sectors of it are there | what it covers is lost, if it is a file's; the next one would succeed | a rename, removal or creation may have happened |
 //! | [`What::Cut`] | power is off before it completes; whatever is in flight may have happened | | |
 //! | [`What::Rot`] | | | a read turns over a bit of what it reads, for good |
 //! | [`What::Short`] | | | a read gives fewer bytes than there are |
@@ -314,9 +314,7 @@ impl World {
             Job::Write { file, offset, bytes } => {
                 self.image.fail_write(&file, offset, &bytes, &mut self.dice);
             }
-            Job::Sync { .. } | Job::SyncDirectory { .. } => {
-                self.image.fail_sync(&job, covers, &mut self.dice);
-            }
+            Job::Sync { file, .. } => self.image.fail_sync(&file, covers, &mut self.dice),
             Job::Create { .. } | Job::Rename { .. } | Job::Remove { .. } => self.perhaps(job, covers),
             _ => {}
         }

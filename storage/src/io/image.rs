@@ -8,8 +8,9 @@
 //! | a file's length | the same | keeps or drops it |
 //! | a name made, changed or removed | a sync of the directory | keeps a front of such changes, or any of them; each whole |
 //!
-//! A sync that fails drops the changes it was to make durable, here as on a real system (measured: [`crate::io`], invariant 2): they are still seen, the next
-//! sync succeeds, and after a cut they are gone.
+//! A sync of a file that fails drops the changes it was to make durable, here as on a real system (measured: [`crate::io`], invariant 2): they are still seen, the next
+//! sync succeeds, and after a cut they are gone. One of a directory leaves them as they were: names go through a journal, and a file system that cannot write its journal
+//! stops rather than forget.
 //!
 //! This is no kinder than ext4, and in places less kind: there the sync of a new file makes its name durable too, and a journal keeps the order of names.
 
@@ -185,21 +186,11 @@ impl Image {
         self.next
     }
 
-    /// A sync of a file or a directory that fails; what it was to make durable is lost, in part or whole.
-    pub(super) fn fail_sync(&mut self, job: &Job<Inode>, covers: u64, dice: &mut Dice) {
-        match job {
-            Job::Sync { file, .. } => {
-                let file = self.file_mut(file);
-                for (_, change) in file.unsynced.extract_if(.., |(at, _)| *at < covers) {
-                    change.apply_some(&mut file.durable, dice);
-                }
-            }
-            Job::SyncDirectory { path } => {
-                self.unsynced_names.retain(|(at, change)| {
-                    *at >= covers || change.directory() != *path
-                });
-            }
-            _ => {}
+    /// A sync of a file that fails; what it was to make durable is lost, in part or whole.
+    pub(super) fn fail_sync(&mut self, file: &Inode, covers: u64, dice: &mut Dice) {
+        let file = self.file_mut(file);
+        for (_, change) in file.unsynced.extract_if(.., |(at, _)| *at < covers) {
+            change.apply_some(&mut file.durable, dice);
         }
     }
 

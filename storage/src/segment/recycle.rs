@@ -72,7 +72,7 @@ impl Recycler {
     /// are left to their recyclers, also where there were more or fewer of them before. What cannot be read as a segment, for want of a whole header, or has another
     /// length is removed: which lives it has had is not known, or it is of no use.
     ///
-    /// For a start, before anything is written; it waits. Gives the files that were removed.
+    /// For a start, after [`crate::checkpoint::newest`], which makes the names durable that are seen, and before anything is written; it waits. Gives the files that were removed.
     ///
     /// # Errors
     ///

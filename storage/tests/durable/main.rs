@@ -7,4 +7,5 @@ mod segments;
 mod job;
 mod powercut;
 mod faults;
+mod restore;
 mod golden;

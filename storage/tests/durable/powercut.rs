@@ -12,9 +12,10 @@ fn operations() -> u64 {
     let mut disk = Faulty::new(0);
     let mut known = Known::default();
     go(&mut disk, &mut known, EPOCHS).unwrap();
+    let operations = disk.operations();
     assert_eq!(check(&mut disk, known), Ok(EPOCHS));
     assert!(disk.paths().len() < 9, "files are written again: {:?}", disk.paths());
-    disk.operations()
+    operations
 }
 
 /// Runs until power goes at operation `at`, looks, goes on until it goes again, looks, and finishes.

@@ -13,13 +13,13 @@ use thalweg_storage::io::{Buffer, Disk, Memory, Publish, drive};
 use thalweg_storage::segment::{Image, Life, Prepare, SegmentWriter};
 
 /// The files' names.
-pub const FILES: [&str; 3] = ["00000007.seg", "00000008.seg", "manifest-0000000000000003"];
+pub(crate) const FILES: [&str; 3] = ["00000007.seg", "00000008.seg", "manifest-0000000000000003"];
 
 const CAPACITY: u64 = 24 << 10;
 const LAYOUT: u64 = 0x0102_0304_0506_0708;
 
 /// Writes them to a disk in memory, and gives what each holds.
-pub fn write() -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn write() -> Vec<(PathBuf, Vec<u8>)> {
     let mut disk = Memory::new();
     let mut first = writer(&mut disk, 7, 1, Life::New);
     append(&mut disk, &mut first, 0, &[0xee; 10_000]);
@@ -42,7 +42,7 @@ pub fn write() -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// What the extent of the third file holds.
-pub fn payload() -> Vec<u8> {
+pub(crate) fn payload() -> Vec<u8> {
     (0u32..1500).flat_map(|number| (number * number).to_le_bytes()).collect()
 }
 
