@@ -151,8 +151,7 @@ fn decode_part(body: &mut Decoder<'_>) -> Result<Part, Flaw> {
 }
 
 fn decode_segment(body: &mut Decoder<'_>) -> Result<SegmentRef, Flaw> {
-    let identity =
-        Identity { id: SegmentId(body.u64()?), generation: Generation(body.u64()?) };
+    let identity = Identity { id: SegmentId(body.u64()?), generation: Generation(body.u64()?) };
     let (layout, capacity, end) = (body.u64()?, body.u64()?, body.u64()?);
     let (extents, digest) = (body.u32()?, body.u32()?);
     let flaw = body.flaw();

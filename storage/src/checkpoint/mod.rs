@@ -15,5 +15,5 @@ mod restore;
 mod retain;
 
 pub use manifest::{Blob, Manifest, ManifestError, Part, Position, TableRecord};
-pub use restore::{Passed, Reason, Restored, RestoreError, check_segments, newest, read};
+pub use restore::{Passed, Reason, RestoreError, Restored, check_segments, newest, read};
 pub use retain::{Unreferenced, named, unreferenced};

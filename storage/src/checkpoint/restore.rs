@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{Manifest, ManifestError};
 use crate::format::Flaw;
-use crate::io::{
-    Access, Answer, Disk, DiskError, Operation, PAGE_BYTES, read_exactly, run,
-};
+use crate::io::{Access, Answer, Disk, DiskError, Operation, PAGE_BYTES, read_exactly, run};
 use crate::segment::{SegmentError, SegmentReader, Verification};
+
+/// A longer file is no manifest: half a GiB would be ten million segments.
+const MOST_BYTES: usize = 512 << 20;
 
 /// A checkpoint to start from.
 #[derive(Debug)]
@@ -118,9 +119,8 @@ pub fn newest(
     directory: &Path,
     verification: Verification,
 ) -> Result<Restored, RestoreError> {
-    let names = durable_names(disk, directory).map_err(|source| {
-        RestoreError::Directory { directory: directory.to_path_buf(), source }
-    })?;
+    let names = durable_names(disk, directory)
+        .map_err(|source| RestoreError::Directory { directory: directory.to_path_buf(), source })?;
     let mut epochs: Vec<u64> =
         names.iter().filter_map(|name| Manifest::of_file_name(name)).collect();
     epochs.sort_unstable_by(|a, b| b.cmp(a));
@@ -170,26 +170,20 @@ fn whole(
 /// # Errors
 ///
 /// It is not there, damaged, or of another epoch than its name says.
-pub fn read(
-    disk: &mut dyn Disk,
-    directory: &Path,
-    epoch: u64,
-) -> Result<Manifest, ManifestError> {
+pub fn read(disk: &mut dyn Disk, directory: &Path, epoch: u64) -> Result<Manifest, ManifestError> {
     let path = directory.join(Manifest::file_name(epoch));
     let disk_error = |source| ManifestError::Disk { path: path.clone(), source };
     let open = Operation::Open { path: path.clone(), access: Access::Read };
     let Answer::Opened { file, length, .. } = run(disk, open).map_err(disk_error)? else {
         panic!("invariant: opening is answered by an open file")
     };
-    let bytes = length.next_multiple_of(PAGE_BYTES);
-    let read = match usize::try_from(bytes) {
-        Ok(bytes) => read_exactly(disk, file, 0, bytes),
-        Err(_) => unreachable!("invariant: a file in a state directory fits the address space"),
-    };
+    let unfit = |flaw| ManifestError::Unfit { path: path.clone(), flaw };
+    let bytes = usize::try_from(length.next_multiple_of(PAGE_BYTES)).unwrap_or(usize::MAX);
+    let read = (bytes <= MOST_BYTES).then(|| read_exactly(disk, file, 0, bytes));
     // Only read, so closing can lose nothing.
     let _ = run(disk, Operation::Close { file });
+    let read = read.ok_or_else(|| unfit(Flaw::Inconsistent { offset: 24 }))?;
     let (buffer, bytes) = read.map_err(disk_error)?;
-    let unfit = |flaw| ManifestError::Unfit { path: path.clone(), flaw };
     let manifest = Manifest::decode(&buffer[..bytes]).map_err(unfit)?;
     if manifest.epoch != epoch {
         return Err(unfit(Flaw::Inconsistent { offset: 16 }));

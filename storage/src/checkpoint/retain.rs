@@ -69,7 +69,8 @@ mod tests {
             digest: 0,
             sealed: true,
         };
-        let part = |ids: &[u64]| Part { segments: ids.iter().map(segment).collect(), ..Part::default() };
+        let part =
+            |ids: &[u64]| Part { segments: ids.iter().map(segment).collect(), ..Part::default() };
         let parts = ids.chunks(1).map(part).collect();
         Manifest { epoch, parts, ..Manifest::default() }
     }

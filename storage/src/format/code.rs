@@ -210,6 +210,9 @@ mod tests {
         assert_eq!(Decoder::new(&bytes, 9).count(1 << 40), Err(Flaw::Inconsistent { offset: 9 }));
         assert_eq!(Decoder::new(&bytes, 9).u64(), Err(Flaw::Inconsistent { offset: 9 }));
         assert_eq!(Decoder::new(&bytes, 9).end(), Err(Flaw::Inconsistent { offset: 9 }));
-        assert_eq!(Decoder::new(&[1, 0, 0, 0, 255], 9).text(), Err(Flaw::Inconsistent { offset: 9 }));
+        assert_eq!(
+            Decoder::new(&[1, 0, 0, 0, 255], 9).text(),
+            Err(Flaw::Inconsistent { offset: 9 })
+        );
     }
 }

@@ -244,7 +244,8 @@ mod tests {
             let (image, extent) = sealed(used);
             assert_eq!(check(&image, identity(1, 2), 8192), Ok(extent), "{used}");
             assert_eq!(extent.blocks(), used.div_ceil(BLOCK_BYTES));
-            let covered: usize = (0..extent.blocks()).map(|block| extent.covered(block).len()).sum();
+            let covered: usize =
+                (0..extent.blocks()).map(|block| extent.covered(block).len()).sum();
             assert_eq!(covered + extent.header_bytes as usize, image.len());
         }
     }

@@ -133,11 +133,7 @@ fn trailer(bytes: &[u8], capacity: u64) -> Result<&[u8], Flaw> {
 /// # Errors
 ///
 /// It is damaged, of another life, or contradicts itself.
-pub fn decode(
-    footer: &[u8],
-    identity: Identity,
-    capacity: u64,
-) -> Result<(Vec<Entry>, u32), Flaw> {
+pub fn decode(footer: &[u8], identity: Identity, capacity: u64) -> Result<(Vec<Entry>, u32), Flaw> {
     let bytes = length(footer, identity, capacity)?;
     let at = capacity - bytes as u64;
     if footer.len() != bytes {

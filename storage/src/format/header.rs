@@ -104,10 +104,7 @@ mod tests {
         let page = header().encode();
         let shorter = Header::decode(&page, (1 << 20) - 1);
         assert_eq!(shorter, Err(Flaw::Truncated { length: (1 << 20) - 1, needed: 1 << 20 }));
-        assert_eq!(
-            Header::decode(&page, (1 << 20) + 1),
-            Err(Flaw::Inconsistent { offset: 40 })
-        );
+        assert_eq!(Header::decode(&page, (1 << 20) + 1), Err(Flaw::Inconsistent { offset: 40 }));
         assert!(matches!(Header::decode(&page[..4095], 4095), Err(Flaw::Truncated { .. })));
     }
 }

@@ -169,9 +169,7 @@ pub(super) fn perform(job: Job<Handle>) -> io::Result<Outcome<Handle>> {
             drop(file);
             Ok(Outcome::Done)
         }
-        Job::SyncDirectory { path } => {
-            open_directory(&path)?.sync_all().map(|()| Outcome::Done)
-        }
+        Job::SyncDirectory { path } => open_directory(&path)?.sync_all().map(|()| Outcome::Done),
         Job::Rename { from, to } => std::fs::rename(from, to).map(|()| Outcome::Done),
         Job::Remove { path } => std::fs::remove_file(path).map(|()| Outcome::Done),
         Job::List { path } => list(&path),

@@ -42,8 +42,7 @@ impl Bytes {
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
         let start = self.range.start + range.start;
-        let part =
-            Self { memory: self.memory.clone(), range: start..self.range.start + range.end };
+        let part = Self { memory: self.memory.clone(), range: start..self.range.start + range.end };
         assert!(part.range.end <= self.range.end, "invariant: a part lies in the whole");
         part
     }
@@ -99,12 +98,9 @@ impl BufferPool {
         self.spare.pop().unwrap_or_else(|| Buffer::zeroed(self.bytes))
     }
 
-    /// Takes back what has been written, if it is of this pool's size and nobody else refers to it.
-    pub fn give_back(&mut self, bytes: Bytes) {
-        if let Some(buffer) = bytes.into_buffer()
-            && buffer.len() == self.bytes
-            && self.spare.len() < self.keep
-        {
+    /// Takes a buffer back, if it is of this pool's size and there are not enough already.
+    pub fn give_back(&mut self, buffer: Buffer) {
+        if buffer.len() == self.bytes && self.spare.len() < self.keep {
             self.spare.push(buffer);
         }
     }
@@ -130,8 +126,8 @@ mod tests {
         let mut pool = BufferPool::new(5000, 1);
         let buffer = pool.take();
         let place = buffer.as_ptr();
-        pool.give_back(buffer.into());
-        pool.give_back(Buffer::zeroed(4096).into());
+        pool.give_back(buffer);
+        pool.give_back(Buffer::zeroed(4096));
         assert_eq!(pool.take().as_ptr(), place);
     }
 }

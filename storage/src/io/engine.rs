@@ -222,8 +222,7 @@ impl<E: Executor> Disk for Engine<E> {
             Job::Close { .. } | Job::Remove { .. } | Job::List { .. } | Job::Length { .. }
         );
         if !harmless && self.given_up.contains(&about.path) {
-            let error =
-                DiskError::GivenUp { verb: about.verb, path: about.path.to_path_buf() };
+            let error = DiskError::GivenUp { verb: about.verb, path: about.path.to_path_buf() };
             self.done.push_back(Completion { ticket, result: Err(error) });
             return ticket;
         }
@@ -257,6 +256,9 @@ impl<E: Executor> Disk for Engine<E> {
     }
 
     fn map(&mut self, path: &Path, bytes: u64) -> Result<Mapped, DiskError> {
+        if self.given_up.contains(path) {
+            return Err(DiskError::GivenUp { verb: Verb::Map, path: path.to_path_buf() });
+        }
         self.executor
             .map(path, bytes)
             .map_err(|error| DiskError::new(Verb::Map, path.to_path_buf(), None, error))

@@ -252,9 +252,7 @@ impl World {
     fn fault_for(&mut self, job: &Job<Inode>) -> Option<What> {
         let number = self.operations;
         self.operations += 1;
-        let planned = |fault: &&Fault| {
-            fault.at == number || fault.lasting && fault.at < number
-        };
+        let planned = |fault: &&Fault| fault.at == number || fault.lasting && fault.at < number;
         if let Some(fault) = self.faults.iter().find(planned) {
             self.power &= fault.what != What::Cut;
             return Some(fault.what);
@@ -315,7 +313,9 @@ impl World {
                 self.image.fail_write(&file, offset, &bytes, &mut self.dice);
             }
             Job::Sync { file, .. } => self.image.fail_sync(&file, covers, &mut self.dice),
-            Job::Create { .. } | Job::Rename { .. } | Job::Remove { .. } => self.perhaps(job, covers),
+            Job::Create { .. } | Job::Rename { .. } | Job::Remove { .. } => {
+                self.perhaps(job, covers)
+            }
             _ => {}
         }
     }

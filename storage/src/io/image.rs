@@ -195,13 +195,7 @@ impl Image {
     }
 
     /// A write that fails; some of its sectors may be there.
-    pub(super) fn fail_write(
-        &mut self,
-        file: &Inode,
-        offset: u64,
-        bytes: &[u8],
-        dice: &mut Dice,
-    ) {
+    pub(super) fn fail_write(&mut self, file: &Inode, offset: u64, bytes: &[u8], dice: &mut Dice) {
         for (number, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
             if dice.chance(500) {
                 self.write(file, index(offset) + number * SECTOR_BYTES, sector.to_vec());

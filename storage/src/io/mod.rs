@@ -52,7 +52,7 @@ mod lock;
 
 pub use crate::raw::Buffer;
 pub use blocking::Blocking;
-pub use bytes::{Bytes, BufferPool};
+pub use bytes::{BufferPool, Bytes};
 pub use engine::{Engine, Executor, Job, Outcome};
 pub use error::{DiskError, Verb};
 pub use faulty::{Fault, Faulty, Rates, What};

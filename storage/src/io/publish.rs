@@ -117,9 +117,7 @@ impl Publish {
             }
             // All of it: the length and the blocks are new.
             Step::Sync => Operation::Sync { file: file(self.file), scope: Scope::All },
-            Step::Close | Step::Abandon => {
-                Operation::Close { file: file(self.file.take()) }
-            }
+            Step::Close | Step::Abandon => Operation::Close { file: file(self.file.take()) },
             Step::Rename => {
                 let (from, to) = (self.temporary.clone(), self.path.clone());
                 Operation::Rename { from, to, permit: Permit(()) }

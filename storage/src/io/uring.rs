@@ -15,8 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::engine::{Engine, Executor, Job, Outcome};
 use super::blocking::{self, Handle};
+use super::engine::{Engine, Executor, Job, Outcome};
 use super::{Access, Mapped, PAGE_BYTES, Scope, Ticket};
 use crate::raw::ring::{Call, Done, Returned, Ring};
 
@@ -56,11 +56,22 @@ pub struct Calls {
 /// What the call of a job that is under way is for.
 #[derive(Debug)]
 enum Step {
-    Open { path: PathBuf, access: Access, create: Option<u64>, direct: bool },
-    Allocate { path: PathBuf, file: Handle, bytes: u64 },
+    Open {
+        path: PathBuf,
+        access: Access,
+        create: Option<u64>,
+        direct: bool,
+    },
+    Allocate {
+        path: PathBuf,
+        file: Handle,
+        bytes: u64,
+    },
     /// A file that could not be allocated goes again; then the job ends with this error.
     Undo(io::Error),
-    Write { direct: bool },
+    Write {
+        direct: bool,
+    },
     Read,
     Simple,
 }

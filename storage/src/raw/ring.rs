@@ -156,7 +156,9 @@ impl Ring {
         // SAFETY: everything the entry points to is owned by the call, which stays until its completion is taken
         // (invariant 1), and is used for nothing else until then.
         let pushed = unsafe { self.ring.submission().push(&entry) };
-        pushed.expect("invariant: there are no more calls than entries, and `enter` empties the queue");
+        pushed.expect(
+            "invariant: there are no more calls than entries, and `enter` empties the queue",
+        );
         Ok(())
     }
 

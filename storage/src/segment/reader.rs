@@ -9,9 +9,7 @@ use crate::format::extent::{self, Extent};
 use crate::format::footer::{self, Entry};
 use crate::format::header::Header;
 use crate::format::{Flaw, Identity, PAGE_BYTES};
-use crate::io::{
-    Access, Answer, Buffer, Disk, DiskError, FileId, Operation, read_exactly, run,
-};
+use crate::io::{Access, Answer, Buffer, Disk, DiskError, FileId, Operation, read_exactly, run};
 
 /// Bytes that a sealed segment has at least: a header and a footer.
 const LEAST_BYTES: u64 = 2 * PAGE_BYTES as u64;
@@ -155,11 +153,7 @@ impl SegmentReader {
         Ok(())
     }
 
-    fn read_extent_header(
-        &self,
-        disk: &mut dyn Disk,
-        offset: u64,
-    ) -> Result<Extent, Obstacle> {
+    fn read_extent_header(&self, disk: &mut dyn Disk, offset: u64) -> Result<Extent, Obstacle> {
         let room = self.limit - offset;
         let (page, bytes) = read_exactly(disk, self.file, offset, PAGE_BYTES)?;
         let length = extent::header_length(&page[..bytes], offset, room)?;
@@ -232,7 +226,8 @@ impl SegmentReader {
         entry: &Entry,
     ) -> Result<(Extent, Buffer), Obstacle> {
         let room = entry.end() - entry.offset;
-        let length = usize::try_from(room).map_err(|_| Flaw::Inconsistent { offset: entry.offset })?;
+        let length =
+            usize::try_from(room).map_err(|_| Flaw::Inconsistent { offset: entry.offset })?;
         let (image, bytes) = read_exactly(disk, self.file, entry.offset, length)?;
         self.expect_bytes(entry.offset, bytes, length)?;
         let extent = check_header(&image, self.header.identity, entry, self.limit)?;

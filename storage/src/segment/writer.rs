@@ -13,11 +13,14 @@ use crate::format::footer::{self, Entry};
 use crate::format::header::Header;
 use crate::format::{Identity, PAGE_BYTES};
 use crate::io::{
-    Buffer, Bytes, Completion, Disk, DiskError, FileId, Operation, Scope, Ticket, Work,
+    Answer, Buffer, Bytes, Completion, Disk, DiskError, FileId, Operation, Scope, Ticket, Work,
 };
 
 /// A write is at most this long, bytes: several at once are no slower than one, and each is a bounded piece of the device's time.
 const WRITE_BYTES: usize = 1 << 20;
+
+/// Written buffers are kept up to this many, for whoever fills the next ones.
+const MOST_SPENT: usize = 64;
 
 /// Writes one segment; as [`Work`] it has ended when nothing is in flight.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub struct SegmentWriter {
     abandoned: bool,
     closing: Option<Ticket>,
     closed: bool,
+    spent: Vec<Buffer>,
     error: Option<DiskError>,
 }
 
@@ -120,6 +124,7 @@ impl SegmentWriter {
             abandoned: false,
             closing: None,
             closed: false,
+            spent: Vec::new(),
             error: None,
         }
     }
@@ -244,6 +249,20 @@ impl SegmentWriter {
         self.durable.end == self.end
     }
 
+    /// Buffers that were [appended](SegmentWriter::append) and are written, to be filled again: see [`crate::io::BufferPool`].
+    pub fn reclaim(&mut self) -> impl Iterator<Item = Buffer> {
+        self.spent.drain(..)
+    }
+
+    fn keep(&mut self, answer: Answer) {
+        if let Answer::Written { bytes } = answer
+            && let Some(buffer) = bytes.into_buffer()
+            && self.spent.len() < MOST_SPENT
+        {
+            self.spent.push(buffer);
+        }
+    }
+
     /// Why the segment was given up.
     #[must_use]
     pub fn error(&self) -> Option<&DiskError> {
@@ -309,7 +328,10 @@ impl Work for SegmentWriter {
         if let Some(at) = self.writes.iter().position(|(write, _)| *write == ticket) {
             self.writes.swap_remove(at);
             match completion.result {
-                Ok(_) => self.sync_if_written(disk),
+                Ok(answer) => {
+                    self.keep(answer);
+                    self.sync_if_written(disk);
+                }
                 Err(error) => self.fail(disk, error),
             }
         } else if let Some((_, mark)) = self.syncing.filter(|(sync, _)| *sync == ticket) {

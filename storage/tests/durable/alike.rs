@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thalweg_storage::io::{
-    Access, Answer, Blocking, Buffer, Bytes, Completion, Disk, DiskError, Faulty, Memory, Operation,
-    Publish, Rates, Scope, StateLock, read_exactly, run,
+    Access, Answer, Blocking, Buffer, Bytes, Completion, Disk, DiskError, Faulty, Memory,
+    Operation, Publish, Rates, Scope, StateLock, read_exactly, run,
 };
 use thalweg_storage::raw::Region;
 
@@ -57,7 +57,10 @@ impl Script<'_> {
 fn play(disk: &mut dyn Disk, directory: &Path) -> String {
     let mut script = Script { disk, directory: directory.into(), log: String::new() };
     let path = script.path("a");
-    script.does("open what is not there", Operation::Open { path: path.clone(), access: Access::Read });
+    script.does(
+        "open what is not there",
+        Operation::Open { path: path.clone(), access: Access::Read },
+    );
     script.does("remove what is not there", Operation::Remove { path: path.clone() });
     script.does("length of what is not there", Operation::Length { path: path.clone() });
     let bytes = 4 << 20;
@@ -84,7 +87,10 @@ fn play(disk: &mut dyn Disk, directory: &Path) -> String {
     assert!(much[2 << 20..].iter().all(|byte| *byte == 0), "what was not written is zero");
     // A read across the end gives what there is.
     let buffer = Buffer::zeroed(8192);
-    script.does("read across the end", Operation::Read { file, offset: (4 << 20) - 4096, buffer, bytes: 8192 });
+    script.does(
+        "read across the end",
+        Operation::Read { file, offset: (4 << 20) - 4096, buffer, bytes: 8192 },
+    );
     script.does("close", Operation::Close { file });
     script.does("length", Operation::Length { path: path.clone() });
     script.does("sync directory", Operation::SyncDirectory { path: directory.into() });
@@ -93,7 +99,8 @@ fn play(disk: &mut dyn Disk, directory: &Path) -> String {
         let published = Publish::now(script.disk, path, Buffer::holding(text).into());
         writeln!(script.log, "publish: {published:?}").unwrap();
     }
-    let file = script.opens("open", Operation::Open { path: script.path("published"), access: Access::Read });
+    let file = script
+        .opens("open", Operation::Open { path: script.path("published"), access: Access::Read });
     let (page, count) = read_exactly(script.disk, file, 0, 4096).unwrap();
     writeln!(script.log, "published: {count} {:?}", &page[..8]).unwrap();
     script.does("close", Operation::Close { file });
@@ -239,7 +246,8 @@ fn the_same_seed_gives_the_same_run() {
         let mut log = String::new();
         for round in 0..200u64 {
             let name = PathBuf::from(format!("{}", round % 7));
-            let result = Publish::now(&mut disk, name, Buffer::holding(&round.to_le_bytes()).into());
+            let result =
+                Publish::now(&mut disk, name, Buffer::holding(&round.to_le_bytes()).into());
             writeln!(log, "{result:?}").unwrap();
             if round % 50 == 49 {
                 disk.cut();

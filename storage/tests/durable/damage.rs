@@ -65,7 +65,9 @@ fn a_segment_cut_anywhere_is_refused() {
         disk.plant(&at("1"), whole[..length].to_vec());
         let error = read_all(&mut disk, &at("1"), &expected).unwrap_err();
         assert!(
-            error.starts_with(&format!("segment \"state/1\" cannot be used: it is {length} bytes long")),
+            error.starts_with(&format!(
+                "segment \"state/1\" cannot be used: it is {length} bytes long"
+            )),
             "{error}"
         );
         assert!(SegmentReader::open(&mut disk, &at("1")).is_err(), "{length}");

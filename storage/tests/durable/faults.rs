@@ -21,8 +21,10 @@ fn any_operation_may_fail_once_or_from_then_on() {
         for (seed, what) in [libc_eio(), libc_enospc()].into_iter().enumerate() {
             for lasting in [false, true] {
                 for power in [false, true] {
-                    let place = format!("operation {number}, {what:?}, lasting {lasting}, power {power}");
-                    stopped += u32::from(fail_at(number, seed as u64, what, lasting, power, &place));
+                    let place =
+                        format!("operation {number}, {what:?}, lasting {lasting}, power {power}");
+                    stopped +=
+                        u32::from(fail_at(number, seed as u64, what, lasting, power, &place));
                 }
             }
         }
@@ -230,7 +232,10 @@ fn rot_in_a_restored_checkpoint_is_an_error_or_an_older_checkpoint_and_never_wro
         match check(&mut disk, Known { acknowledged: 0, ..known }) {
             Ok(_) => {}
             Err(error) => {
-                assert!(error.contains("cannot be used") || error.contains("passed over"), "{error}");
+                assert!(
+                    error.contains("cannot be used") || error.contains("passed over"),
+                    "{error}"
+                );
                 passed += 1;
             }
         }

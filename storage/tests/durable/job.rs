@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::path::Path;
 
-use thalweg_storage::checkpoint::{Blob, Manifest, ManifestError, Part, named, newest, unreferenced};
+use thalweg_storage::checkpoint::{
+    Blob, Manifest, ManifestError, Part, named, newest, unreferenced,
+};
 use thalweg_storage::format::SegmentId;
 use thalweg_storage::io::{Answer, Disk, Operation, Publish, drive, run};
 use thalweg_storage::segment::{
@@ -91,9 +93,7 @@ impl Job<'_> {
         let dead = self.contents.len().saturating_sub(6);
         self.contents.drain(..dead);
         let contents = &self.contents;
-        self.sealed.retain(|segment| {
-            contents.iter().any(|(id, ..)| *id == segment.identity.id)
-        });
+        self.sealed.retain(|segment| contents.iter().any(|(id, ..)| *id == segment.identity.id));
         let writer = self.writer.as_mut().expect("an extent was written");
         writer.sync(self.disk);
         finish(self.disk, writer)?;
@@ -102,8 +102,7 @@ impl Job<'_> {
         let blob = Blob { data: encode(&self.contents), ..Blob::default() };
         let part = Part { segments, blobs: vec![blob], ..Part::default() };
         let parent = epoch.checked_sub(1);
-        let manifest =
-            Manifest { epoch, parent, time_ns: 0, key_groups: 8, parts: vec![part] };
+        let manifest = Manifest { epoch, parent, time_ns: 0, key_groups: 8, parts: vec![part] };
         known.begun = epoch;
         let path = directory().join(Manifest::file_name(epoch));
         Publish::now(self.disk, path, manifest.encode())?;
@@ -196,9 +195,8 @@ fn encode(contents: &[Content]) -> Vec<u8> {
 
 fn decode(bytes: &[u8]) -> Vec<Content> {
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
-    let content = |bytes: &[u8]| {
-        (SegmentId(word(&bytes[..8])), word(&bytes[8..16]), word(&bytes[16..]))
-    };
+    let content =
+        |bytes: &[u8]| (SegmentId(word(&bytes[..8])), word(&bytes[8..16]), word(&bytes[16..]));
     bytes.chunks(24).map(content).collect()
 }
 

@@ -1,5 +1,7 @@
 //! The layers below the store, against disks that fail, lose power, and lie.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up has to succeed")]
+
 mod support;
 mod alike;
 mod damage;

@@ -1,12 +1,13 @@
 //! Segments as they are used: several extents in flight, syncs between, seals, maps, further lives.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use thalweg_storage::format::extent::{self, Tag};
-use thalweg_storage::io::{Blocking, Bytes, Disk, Faulty, Memory, Rates, drive};
+use thalweg_storage::io::{Blocking, BufferPool, Bytes, Disk, Faulty, Memory, Rates, drive};
 use thalweg_storage::raw::Region;
 use thalweg_storage::segment::{
     AppendError, Image, Life, MappedSegment, Prepare, Recycler, SegmentReader, Verification,
@@ -109,7 +110,9 @@ fn damage_is_found_in_the_block_that_is_touched_and_nowhere_else() {
     let at_byte = 4096 + 3 * 65_536;
     assert_eq!(
         error.to_string(),
-        format!("segment \"state/1\" cannot be used: checksum and bytes disagree at byte {at_byte}")
+        format!(
+            "segment \"state/1\" cannot be used: checksum and bytes disagree at byte {at_byte}"
+        )
     );
     let error = MappedSegment::open(&mut disk, &at("1"), &expected, Verification::AtOpen);
     assert!(error.unwrap_err().flaw().is_some());
@@ -162,6 +165,27 @@ fn an_extent_longer_than_a_write_and_one_of_a_gibibytes_header_are_whole() {
     assert_eq!(read, Ok(vec![vec![1; 100]]));
 }
 
+#[test]
+fn buffers_come_back_when_they_are_written() {
+    let mut disk = Memory::new();
+    let mut writer = new_segment(&mut disk, &at("1"), 1, 8 << 20);
+    let mut pool = BufferPool::new(2 << 20, 4);
+    let mut places = BTreeSet::new();
+    for chunk in 0..3 {
+        let mut buffer = pool.take();
+        places.insert(buffer.as_ptr());
+        let header_bytes = u32::try_from(extent::header_bytes(buffer.len())).unwrap();
+        // More than one write, of which the last gives the buffer back.
+        let used = buffer.len() - 100;
+        buffer[192..used].fill(7);
+        let what = Image { tag: Tag { table: 1, chunk, layout: 0 }, header_bytes, used };
+        writer.append(&mut disk, buffer, what).unwrap();
+        drive(&mut disk, &mut writer);
+        writer.reclaim().for_each(|buffer| pool.give_back(buffer));
+    }
+    assert_eq!(places.len(), 1);
+}
+
 /// Everything a former life left behind is there, byte for byte, and none of it passes for the new life's.
 #[test]
 fn what_a_former_life_left_behind_never_shows_in_the_next() {
@@ -172,7 +196,10 @@ fn what_a_former_life_left_behind_never_shows_in_the_next() {
     let next = header(1, 2, 64 << 10);
     let mut writer = Prepare::now(&mut disk, at("1"), next, Life::Recycled).unwrap();
     let error = read_all(&mut disk, &at("1"), &old).unwrap_err();
-    assert!(error.contains("there is segment 1 generation 2 instead of segment 1 generation 1"), "{error}");
+    assert!(
+        error.contains("there is segment 1 generation 2 instead of segment 1 generation 1"),
+        "{error}"
+    );
     let error = SegmentReader::open(&mut disk, &at("1")).unwrap_err();
     assert_eq!(error.to_string(), "segment \"state/1\" cannot be used: it was not finished");
     // The same payload in the same place: had a write been lost, its old block would still be refused.
@@ -207,7 +234,8 @@ fn a_recycler_gives_files_their_next_lives_and_never_a_number_twice() {
     }
     assert_eq!(made.iter().map(|made| made.identity().id.0).collect::<Vec<_>>(), [1, 3, 5, 7]);
     for writer in &made[..3] {
-        let map = MappedSegment::open(&mut disk, writer.path(), &writer.durable(), Verification::OnTouch);
+        let map =
+            MappedSegment::open(&mut disk, writer.path(), &writer.durable(), Verification::OnTouch);
         let _ = own.give_back(&mut disk, map.unwrap().retire());
     }
     assert_eq!(own.spare(), 2);

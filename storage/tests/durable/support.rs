@@ -20,7 +20,12 @@ pub(crate) fn header(id: u64, generation: u64, capacity: u64) -> Header {
     Header { identity: identity(id, generation), layout: LAYOUT, capacity }
 }
 
-pub(crate) fn new_segment(disk: &mut dyn Disk, path: &Path, id: u64, capacity: u64) -> SegmentWriter {
+pub(crate) fn new_segment(
+    disk: &mut dyn Disk,
+    path: &Path,
+    id: u64,
+    capacity: u64,
+) -> SegmentWriter {
     Prepare::now(disk, path.into(), header(id, 1, capacity), Life::New).unwrap()
 }
 
