@@ -3,6 +3,7 @@
 //! * [`load`]: how a run is driven and reported: clock, pinning, histograms, the machine's own noise.
 //! * [`mod@reference`]: the hand-written loops that say what the hardware allows for the same work.
 //! * [`spine`]: the engine on the same workloads.
+//! * [`embed`]: a job between threads of its host.
 //!
 //! # Not here
 //!
@@ -11,3 +12,4 @@
 pub mod load;
 pub mod reference;
 pub mod spine;
+pub mod embed;

@@ -1,5 +1,7 @@
 //! Every setting of a job: unit, default, bounds, and why the default is what it is.
 
+use std::collections::BTreeMap;
+
 use crate::error::BuildError;
 use crate::raw::page::MIN_PAGE_BYTES;
 
@@ -23,6 +25,13 @@ pub struct JobConfig {
     pub page_bytes: usize,
     /// Results of a long firing that one step sends at most; default 512.
     pub slice_records: u32,
+    /// Keys that operators will have, by the operator's name, over all workers; see [`EngineBuilder::expected_keys`](crate::control::EngineBuilder::expected_keys).
+    pub expected_keys: BTreeMap<String, usize>,
+    /// Memory that is ready for state to grow into, bytes, over all workers; see
+    /// [`EngineBuilder::state_reserve_bytes`](crate::control::EngineBuilder::state_reserve_bytes). Default 0.
+    pub state_reserve_bytes: usize,
+    /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
+    pub measure: bool,
 }
 
 /// What the rings into one worker may take together; half of a 1 MiB L2, the rest is for state.
@@ -39,11 +48,25 @@ impl Default for JobConfig {
             ring_page_bytes: None,
             page_bytes: PAGE_BYTES,
             slice_records: 512,
+            expected_keys: BTreeMap::new(),
+            state_reserve_bytes: 0,
+            measure: true,
         }
     }
 }
 
+/// Pages and bytes of the ring of an input: as many small pages, because one record that is sent is one page, and it is the
+/// pages that say how far ahead the host may be.
+const INPUT_PAGES: usize = 64;
+const INPUT_PAGE_BYTES: usize = 2 << 10;
+
 impl JobConfig {
+    /// Pages, and bytes of a page, of the ring behind an input's handle; before sizes are derived.
+    pub(crate) fn input_ring(&self) -> (usize, usize) {
+        let pages = self.ring_pages.unwrap_or(INPUT_PAGES);
+        (pages, self.ring_page_bytes.unwrap_or(INPUT_PAGE_BYTES))
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let refuse = |name: &str, message: &str| {
@@ -62,6 +85,19 @@ impl JobConfig {
             return refuse("page_bytes", "a page has a multiple of 64 bytes, at least 256");
         }
         Ok(())
+    }
+
+    /// Keys of `operator` that one worker may come to own, 0 if nobody said: an even share and a little more, since keys are dealt by
+    /// hash.
+    pub(crate) fn expected_keys_a_worker(&self, operator: &str) -> usize {
+        let keys = self.expected_keys.get(operator).copied().unwrap_or(0);
+        let share = keys.div_ceil(self.workers);
+        if self.workers == 1 { share } else { share + share / 32 }
+    }
+
+    /// One worker's part of [`Self::state_reserve_bytes`].
+    pub(crate) fn state_reserve_bytes_a_worker(&self) -> usize {
+        self.state_reserve_bytes.div_ceil(self.workers)
     }
 
     /// Sizes for a job with `rings` rings into its busiest worker: fewer pages first, then smaller ones.
@@ -93,6 +129,17 @@ mod tests {
     fn many_rings_share_the_budget() {
         let config = JobConfig::default().with_ring_sizes(30);
         assert!(30 * config.ring_pages.unwrap() * config.page_bytes <= RING_BUDGET_BYTES);
+    }
+
+    #[test]
+    fn state_is_sized_for_a_worker_s_share() {
+        let mut config = JobConfig { workers: 3, state_reserve_bytes: 10, ..JobConfig::default() };
+        config.expected_keys.insert("count".into(), 9_600);
+        assert_eq!(config.expected_keys_a_worker("count"), 3_300);
+        assert_eq!(config.expected_keys_a_worker("other"), 0);
+        assert_eq!(config.state_reserve_bytes_a_worker(), 4);
+        let alone = JobConfig { workers: 1, ..config };
+        assert_eq!(alone.expected_keys_a_worker("count"), 9_600);
     }
 
     #[test]

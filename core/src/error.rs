@@ -49,6 +49,15 @@ pub enum JobError {
         /// Expected and found.
         message: String,
     },
+    /// A job of that name runs on the engine; names address jobs, so give this one another, or join that one first.
+    NameInUse {
+        /// The name.
+        name: String,
+    },
+    /// The engine was shut down; build another.
+    EngineStopped,
+    /// A handle could not be had.
+    Handle(HandleError),
     /// The program's own error, from the job's function.
     Program(OperatorFault),
 }
@@ -72,6 +81,14 @@ impl fmt::Display for JobError {
                     "the replay of worker {worker} diverged at operator {operator:?}: {message}"
                 )
             }
+            Self::NameInUse { name } => {
+                write!(
+                    f,
+                    "a job named {name:?} runs on this engine; give this one another name, or join that one first"
+                )
+            }
+            Self::EngineStopped => f.write_str("the engine was shut down; build another"),
+            Self::Handle(error) => error.fmt(f),
             Self::Program(_) => f.write_str("the job's function failed"),
         }
     }
@@ -85,6 +102,135 @@ impl Error for JobError {
             _ => None,
         }
     }
+}
+
+/// Why a job gives no handle of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The job has none of that name.
+    Unknown {
+        /// "input" or "output".
+        direction: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// It carries other records.
+    WrongType {
+        /// "input" or "output".
+        direction: &'static str,
+        /// The name.
+        name: String,
+        /// The type in the job's function.
+        declared: &'static str,
+        /// The type that was asked for.
+        asked: &'static str,
+    },
+    /// All handles of that name were taken; declare more, or hand the one there is around.
+    Taken {
+        /// "input" or "output".
+        direction: &'static str,
+        /// The name.
+        name: String,
+        /// How many were declared.
+        handles: usize,
+    },
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { direction, name, known } => {
+                write!(f, "no {direction} is named {name:?}; ")?;
+                match known.is_empty() {
+                    true => write!(f, "the job has no {direction}"),
+                    false => {
+                        let known: Vec<_> = known.iter().map(|name| format!("{name:?}")).collect();
+                        write!(f, "the job has {}", known.join(", "))
+                    }
+                }
+            }
+            Self::WrongType { direction, name, declared, asked } => {
+                write!(
+                    f,
+                    "{direction} {name:?} carries records of type `{declared}`, not `{asked}`"
+                )
+            }
+            Self::Taken { direction, name, handles: 1 } => {
+                write!(f, "the handle of {direction} {name:?} was taken already")
+            }
+            Self::Taken { direction, name, handles } => {
+                write!(f, "all {handles} handles of {direction} {name:?} were taken already")
+            }
+        }
+    }
+}
+
+impl Error for HandleError {}
+
+impl From<HandleError> for JobError {
+    fn from(error: HandleError) -> Self {
+        Self::Handle(error)
+    }
+}
+
+/// Why an input took nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The job is behind, and its ring is full; only from calls that do not wait. Try again.
+    Full,
+    /// The job has ended.
+    Ended,
+    /// The job failed or was cancelled.
+    Failed {
+        /// How, in one line; [`JobHandle::join`](crate::control::JobHandle::join) has the error itself.
+        message: String,
+    },
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the job is behind: its input is full"),
+            Self::Ended => f.write_str("the job has ended"),
+            Self::Failed { message } => f.write_str(message),
+        }
+    }
+}
+
+impl Error for SendError {}
+
+/// Why an output gives nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Everything has been received: the job, or this output of it, has ended.
+    Ended,
+    /// The job failed or was cancelled; what it had sent before was received.
+    Failed {
+        /// How, in one line; [`JobHandle::join`](crate::control::JobHandle::join) has the error itself.
+        message: String,
+    },
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the output has ended"),
+            Self::Failed { message } => f.write_str(message),
+        }
+    }
+}
+
+impl Error for RecvError {}
+
+/// An error and its causes in one line.
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Why a job was refused at `build()`.
@@ -124,6 +270,12 @@ pub enum BuildError {
         /// What is allowed.
         message: String,
     },
+    /// A replay would not find the source's records again: what a socket or a growing file gave is gone. Give the replay the recorded
+    /// bytes, as memory files and streams.
+    NotReplayable {
+        /// The source's name.
+        operator: String,
+    },
     /// Streams of different jobs were combined.
     ForeignStream {
         /// The operator.
@@ -150,6 +302,10 @@ impl fmt::Display for BuildError {
                 write!(f, "source {operator:?} cannot list its splits: {message}")
             }
             Self::Setting { name, message } => write!(f, "setting of {name:?}: {message}"),
+            Self::NotReplayable { operator } => write!(
+                f,
+                "source {operator:?} cannot be replayed: what it read is gone; replay it with the recorded bytes (MemoryFiles, MemoryStreams)"
+            ),
             Self::ForeignStream { operator } => {
                 write!(f, "operator {operator:?} combines streams of different topologies")
             }

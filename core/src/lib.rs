@@ -113,8 +113,12 @@ pub mod rt;
 #[cfg(not(loom))]
 pub mod control;
 #[cfg(not(loom))]
+pub mod testing;
+#[cfg(not(loom))]
 pub mod prelude;
 
+#[cfg(not(loom))]
+pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;
 pub use thalweg_derive::record;

@@ -1,15 +1,22 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
-pub use crate::api::{Joined, Stream, Topology, Windowed};
+pub use crate::api::{FarFuture, Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
 pub use crate::error::{JobError, Result};
+pub use crate::operator::Interval;
 pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
-pub use crate::sink::{Blackhole, Collected, ForEach};
-pub use crate::source::{Files, Items, OnError};
+pub use crate::sink::{
+    Blackhole, Callback, Collected, ForEach, OutputHandle, UpsertCollected, UpsertFiles, Upserts,
+};
+pub use crate::source::{
+    Files, Generator, InputHandle, Items, OnError, Reconnect, Sockets, Standard,
+};
 pub use crate::time::{
     BoundedOutOfOrderness, Durations, EventTime, Monotonic, Punctuated, WatermarkStrategy,
 };
-pub use crate::window::{Session, Tumbling};
+pub use crate::window::{
+    AtWatermark, Cumulating, Global, Session, Sliding, Tumbling, WindowContext,
+};

@@ -13,6 +13,7 @@
 //! | [`store`](Store) | names tables and counts memory |
 //! | [`panes`](Panes) | one table per slice of time, dropped whole |
 //! | [`table`](Table) | the operations; [`list`](Table::append) for several values a key |
+//! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
@@ -71,6 +72,7 @@ mod store;
 mod panes;
 mod table;
 mod list;
+mod timers;
 mod index;
 mod log;
 mod cursor;
@@ -91,8 +93,9 @@ pub use config::{StoreConfig, TableConfig, TableName};
 pub use cursor::Cursor;
 pub use error::StoreError;
 pub use panes::Panes;
-pub use store::Store;
+pub use store::{Store, TableUsage};
 pub use table::{Hint, Table};
+pub use timers::{Popped, TimedTable};
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;

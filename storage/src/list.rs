@@ -54,13 +54,20 @@ impl Table {
 
     /// Calls `visit` with each value of the list of `key`, oldest first. Returns how many there were.
     ///
+    /// The values stay where they are until the table is changed, so references to them may be kept as long.
+    ///
     /// Cost: O(bytes of the list), one cache miss a block; a list of more than 32 blocks allocates
     /// 8 bytes for each.
     ///
     /// # Panics
     ///
     /// If the key holds a single value.
-    pub fn for_each_value(&self, hash: u64, key: &[u8], mut visit: impl FnMut(&[u8])) -> usize {
+    pub fn for_each_value<'a>(
+        &'a self,
+        hash: u64,
+        key: &[u8],
+        mut visit: impl FnMut(&'a [u8]),
+    ) -> usize {
         let Some((_, anchor)) = self.find(hash, key) else { return 0 };
         let (newest, count) = self.anchor(anchor);
         let mut few = [Address::NONE; 32];
@@ -165,7 +172,7 @@ impl Table {
         bytes[align + value.len()..].fill(0);
     }
 
-    fn visit_block(&self, block: Address, visit: &mut impl FnMut(&[u8])) {
+    fn visit_block<'a>(&'a self, block: Address, visit: &mut impl FnMut(&'a [u8])) {
         let bytes = self.log.at(block);
         let mut items = &bytes[entry::HEADER_BYTES..][..Header::read(bytes).value_len()];
         while !items.is_empty() {

@@ -1,8 +1,8 @@
 //! The store of one core: where its tables come from, and how much memory they hold.
 
 use crate::memory::Memory;
-use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName};
-use std::collections::BTreeSet;
+use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName, TimedTable};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The tables of one core; see the [crate documentation](crate).
@@ -11,8 +11,18 @@ use std::rc::Rc;
 /// names and the account of memory. Neither `Send` nor `Sync`: one core, one store.
 #[derive(Debug)]
 pub struct Store {
-    names: BTreeSet<TableName>,
+    /// The account of each name.
+    names: BTreeMap<TableName, Rc<Memory>>,
     memory: Rc<Memory>,
+}
+
+/// What the tables of one name hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableUsage {
+    /// Memory, with what is free in it.
+    pub bytes: usize,
+    /// Keys; of panes, each key once for each pane.
+    pub keys: usize,
 }
 
 impl Store {
@@ -21,7 +31,7 @@ impl Store {
     pub fn new(config: StoreConfig) -> Self {
         let memory = Rc::new(Memory::default());
         memory.reserve(config.reserve_bytes);
-        Self { names: BTreeSet::new(), memory }
+        Self { names: BTreeMap::new(), memory }
     }
 
     /// A new, empty table. An empty table with default settings holds 64 bytes.
@@ -32,8 +42,7 @@ impl Store {
     /// that table is dropped: names are addresses in checkpoints.
     /// [`StoreError::Alignment`] if `value_align` is neither 8 nor 16.
     pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
-        self.claim(name, config)?;
-        Ok(Table::new(Rc::clone(&self.memory), config))
+        Ok(Table::new(self.claim(name, config)?, config))
     }
 
     /// Time-scoped tables under one name, one per pane, made on first touch with `config`.
@@ -42,8 +51,20 @@ impl Store {
     ///
     /// As [`Store::table`].
     pub fn panes(&mut self, name: TableName, config: TableConfig) -> Result<Panes, StoreError> {
-        self.claim(name, config)?;
-        Ok(Panes::new(Rc::clone(&self.memory), config))
+        Ok(Panes::new(self.claim(name, config)?, config))
+    }
+
+    /// A new, empty table whose entries have deadlines: timers, or state that expires. An empty one holds about 6 KiB.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::table`].
+    pub fn timed(
+        &mut self,
+        name: TableName,
+        config: TableConfig,
+    ) -> Result<TimedTable, StoreError> {
+        Ok(TimedTable::new(self.claim(name, config)?, config))
     }
 
     /// Memory that the tables of this core hold, bytes, logs and indexes. Cost: O(1).
@@ -63,15 +84,25 @@ impl Store {
         self.memory.trim(keep_bytes);
     }
 
-    fn claim(&mut self, name: TableName, config: TableConfig) -> Result<(), StoreError> {
+    /// What each name holds, in order of names. Cost: O(names); nothing is read but counters.
+    pub fn usage(&self) -> impl Iterator<Item = (&TableName, TableUsage)> {
+        self.names.iter().map(|(name, account)| {
+            let (bytes, keys) = (account.used(), account.keys());
+            (name, TableUsage { bytes, keys })
+        })
+    }
+
+    /// Reserves a name; its account.
+    fn claim(&mut self, name: TableName, config: TableConfig) -> Result<Rc<Memory>, StoreError> {
         if !matches!(config.value_align, 8 | 16) {
             return Err(StoreError::Alignment { name, value_align: config.value_align });
         }
-        if self.names.contains(&name) {
+        if self.names.contains_key(&name) {
             return Err(StoreError::DuplicateTable { name });
         }
-        self.names.insert(name);
-        Ok(())
+        let account = Memory::account_in(&self.memory);
+        self.names.insert(name, Rc::clone(&account));
+        Ok(account)
     }
 }
 
@@ -120,7 +151,16 @@ mod tests {
         }
         assert!(store.bytes() > empty);
         assert_eq!(store.bytes(), table.bytes());
-        drop(table);
+        let mut panes = store.panes(TableName::new("a", "c"), TableConfig::default()).unwrap();
+        let usage = |store: &Store| -> Vec<_> { store.usage().map(|(_, usage)| usage).collect() };
+        let held = TableUsage { bytes: table.bytes(), keys: 1_000 };
+        assert_eq!(usage(&store), [held, TableUsage { bytes: panes.bytes(), keys: 0 }]);
+        (0..10).for_each(|pane| drop(panes.pane(pane % 3).put(7, b"key", b"value")));
+        assert_eq!(usage(&store)[1], TableUsage { bytes: panes.bytes(), keys: 3 });
+        assert!(table.remove(5, &5u64.to_le_bytes()));
+        assert_eq!(usage(&store)[0].keys, 999);
+        drop((table, panes));
+        assert!(usage(&store).iter().all(|usage| usage.keys == 0));
         assert_eq!(store.bytes(), 0);
         store.trim(0);
         assert_eq!(store.spare_bytes(), 0);

@@ -262,17 +262,11 @@ impl Table {
     /// the key here is the key's one entry (invariant 1).
     #[inline(always)]
     fn follow(&self, hint: Hint, key: &[u8]) -> Option<Range<usize>> {
-        if hint.generation != self.generation
-            || hint.address == Address::NONE
-            || !self.log.is_mutable(hint.address)
-        {
+        if hint.generation != self.generation || !self.log.is_mutable(hint.address) {
             return None;
         }
-        let bytes = self.log.at(hint.address);
-        let header = Header::read(bytes);
-        if !header.is_single_with_key_of(key.len()) || !entry::has_key(bytes, header, key) {
-            return None;
-        }
+        let bytes = self.log.get(hint.address)?;
+        let header = entry::single_with_key(bytes, key)?;
         let start = entry::value_offset(key.len(), self.value_align);
         Some(start..start + header.value_len())
     }

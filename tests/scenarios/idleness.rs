@@ -113,13 +113,11 @@ impl Job {
 
     fn build(&self, t: &mut Topology) -> Result<()> {
         let source = t.source("events", self.source.clone());
-        let strategy = WatermarkStrategy::<Event>::when_all_idle(Monotonic, self.all_idle);
-        let events = match self.idle_after {
-            Some(silence) => {
-                source.watermarks(WatermarkStrategy::<Event>::idle_after(strategy, silence))
-            }
-            None => source.watermarks(WatermarkStrategy::<Event>::never_idle(strategy)),
-        };
+        let strategy = Monotonic.when_all_idle(self.all_idle);
+        let events = source.watermarks(match self.idle_after {
+            Some(silence) => strategy.idle_after(silence),
+            None => strategy.never_idle(),
+        });
         let windowed = events
             .key_by(|e| e.name())
             .window("windows", Tumbling::of(WIDTH))

@@ -2,14 +2,26 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod windows;
+mod window_rules;
+mod window_edges;
+mod window_refusals;
 mod keyed_state;
 mod stateless;
 mod partitioned;
 mod joins;
+mod time_joins;
 mod idleness;
+mod event_time;
+mod endings;
+mod measures;
 mod failures;
 mod builds;
 mod backpressure;
 mod replay;
 mod departures;
+mod engines;
+mod handles;
 mod examples;
+mod conformance;
+mod sources;
+mod sinks;

@@ -19,6 +19,11 @@ pub(crate) trait Job: Send + Sync + 'static {
         MemoryFiles::default()
     }
 
+    /// The run of a seed, with what is to happen to it.
+    fn sim(&self, seed: u64) -> Sim {
+        Sim::new(seed, self.workers()).files(self.files())
+    }
+
     /// Writes the job down.
     fn build(&self, t: &mut Topology) -> Result<()>;
 
@@ -75,8 +80,8 @@ fn check<J: Job>(seed: u64, job: &Arc<J>, twice: bool) -> Result<(), String> {
 
 fn simulate<J: Job>(seed: u64, job: &Arc<J>) -> Result<(SimReport, J::Outputs), String> {
     let running = Arc::clone(job);
-    let report = Sim::new(seed, job.workers())
-        .files(job.files())
+    let report = job
+        .sim(seed)
         .run(move |t| running.build(t))
         .map_err(|error| format!("the job failed: {error}"))?;
     Ok((report, job.take()))

@@ -9,7 +9,7 @@ use crate::mentions::mentions;
 use crate::tree::File;
 
 /// One line, one layer; lower layers first.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["raw", "record", "time"],
     &["error", "config", "io", "metrics"],
     &["state", "format"],
@@ -21,6 +21,8 @@ const LAYERS: [&[&str]; 10] = [
     &["control"],
     // What an application imports in one line; nothing inside imports it.
     &["prelude"],
+    // For tests of sources and sinks, of ours and of others.
+    &["testing"],
 ];
 
 /// Pairs that may import each other: pages and views are typed by the records whose bytes they hold and by their times, and all

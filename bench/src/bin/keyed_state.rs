@@ -8,7 +8,7 @@
 //!
 //! * (a) `hashbrown::HashMap<u64, u64>` with its default hasher (foldhash), the plain loop;
 //! * (b) [`LinearProbe`], the reference, 32 keys prefetched;
-//! * (c) [`Table`], buckets then entries of 32 keys prefetched.
+//! * (c) [`Table`], looked up ahead as the engine's operators do.
 //!
 //! All three first take every key once (from empty: (a) and (c) grow, (b) does not), then the same records round by round,
 //! in turn, so that a noisy minute is noise for all. Printed are medians. It ends with a check that all three counted the same.
@@ -26,8 +26,11 @@ type Record = [u64; 6];
 /// Records in a page of 8 KiB, each with a slot of 24 bytes.
 const PAGE: usize = 113;
 
-/// Keys prefetched together.
+/// Keys that the reference prefetches together.
 const GROUP: usize = 32;
+
+/// Keys of a group of the table.
+const AHEAD: usize = 16;
 
 fn main() {
     let keys = option("--keys", 1_000_000);
@@ -91,18 +94,36 @@ fn by_probe(probe: &mut LinearProbe, records: &[Record]) {
     }
 }
 
+/// As the engine's operators do it: groups of [`AHEAD`], of which one is worked on while the entries of the next and the buckets of
+/// the one after that are on their way.
 fn by_table(table: &mut Table, records: &[Record]) {
-    for group in records.chunks(GROUP) {
-        let mut hashes = [0; GROUP];
-        for (hash, record) in hashes.iter_mut().zip(group) {
+    let groups = records.len().div_ceil(AHEAD);
+    let mut hashes = [[0; AHEAD]; 4];
+    let mut hints = [[Hint::default(); AHEAD]; 2];
+    let nth = |group: usize| {
+        let end = records.len().min((group + 1) * AHEAD);
+        &records[end.min(group * AHEAD)..end]
+    };
+    let buckets = |table: &Table, group: usize, hashes: &mut [u64; AHEAD]| {
+        for (hash, record) in hashes.iter_mut().zip(nth(group)) {
             *hash = mix(record[0]);
             table.prefetch_bucket(*hash);
         }
-        let mut hints = [Hint::default(); GROUP];
-        for (hint, hash) in hints.iter_mut().zip(&hashes[..group.len()]) {
-            *hint = table.prefetch_entry(*hash);
-        }
-        for ((hash, hint), record) in hashes.iter().zip(&hints).zip(group) {
+    };
+    let entries =
+        |table: &Table, group: usize, hashes: &[u64; AHEAD], hints: &mut [Hint; AHEAD]| {
+            for ((hint, hash), _) in hints.iter_mut().zip(hashes).zip(nth(group)) {
+                *hint = table.prefetch_entry(*hash);
+            }
+        };
+    buckets(table, 0, &mut hashes[0]);
+    buckets(table, 1, &mut hashes[1]);
+    entries(table, 0, &hashes[0], &mut hints[0]);
+    for group in 0..groups {
+        entries(table, group + 1, &hashes[(group + 1) % 4], &mut hints[(group + 1) % 2]);
+        buckets(table, group + 2, &mut hashes[(group + 2) % 4]);
+        let known = hashes[group % 4].iter().zip(&hints[group % 2]);
+        for ((hash, hint), record) in known.zip(nth(group)) {
             increment(table, *hint, *hash, record[0]);
         }
     }

@@ -47,6 +47,9 @@ enum Program {
         /// Workers
         #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
         workers: Vec<usize>,
+        /// The job does not say how many keys there will be, and its state grows beside the records
+        #[arg(long)]
+        growing: bool,
         /// Only the engine, for a profiler
         #[arg(long)]
         alone: bool,
@@ -78,11 +81,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         DriverName::Glommio => Driver::Glommio,
     };
     match &options.program {
-        Program::Path { records, keys, workers, alone } => {
+        Program::Path { records, keys, workers, growing, alone } => {
             for &keys in keys {
                 for &workers in workers {
                     let load = Load { records: *records, keys, workers, pin: !options.no_pin };
-                    path(&load, options.rounds, driver, *alone)?;
+                    path(&load, options.rounds, driver, !growing, *alone)?;
                 }
             }
         }
@@ -109,20 +112,27 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn path(load: &Load, rounds: usize, driver: Driver, alone: bool) -> Result<(), Box<dyn Error>> {
+fn path(
+    load: &Load,
+    rounds: usize,
+    driver: Driver,
+    sized: bool,
+    alone: bool,
+) -> Result<(), Box<dyn Error>> {
     let (mut bare, mut engine) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         if !alone {
             bare.push(bare_path::run(load)?.records_per_s() / 1e6);
         }
-        engine.push(spine::path::run(load, driver)? / 1e6);
+        engine.push(spine::path::run(load, driver, sized)? / 1e6);
     }
     let Load { keys, workers, .. } = load;
     let engine_median = median(engine);
+    let state = if sized { "sized" } else { "growing" };
     let bare_median = if alone { f64::NAN } else { median(bare) };
     writeln!(
         stdout(),
-        "path: {keys} keys, {workers} worker(s), {driver:?}: engine {engine_median:.1} M/s, bare {bare_median:.1} M/s, ratio {:.2}",
+        "path: {keys} keys, {workers} worker(s), {driver:?}, {state} state: engine {engine_median:.1} M/s, bare {bare_median:.1} M/s, ratio {:.2}",
         engine_median / bare_median
     )?;
     Ok(())

@@ -15,3 +15,4 @@ pub mod count_table;
 pub mod linear_probe;
 pub mod page_ring;
 pub mod ping_pong;
+pub mod windows;

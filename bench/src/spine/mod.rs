@@ -4,3 +4,4 @@ pub mod bids;
 pub mod chain;
 pub mod open_loop;
 pub mod path;
+pub mod windows;

@@ -1,19 +1,28 @@
-//! Two keyed streams that meet.
+//! Two keyed streams that meet in windows.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
+use super::topology::Build;
+use super::window_build;
 use crate::error::BuildError;
+use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
+use crate::operator::Input;
 use crate::operator::chain::Chain;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::state::ListPanes;
-use crate::window::Tumbling;
-use crate::window::join::{JoinOutputs, WindowJoin};
+use crate::state::{TimedListPanes, TimedLists, ValueTable};
+use crate::window::join::co_group::{CoBuffered, CoGroup, FinishLists};
+use crate::window::join::sliced::SlicedJoin;
+use crate::window::join::{JoinOutputs, OuterPairs, Which};
+use crate::window::separate::Separate;
+use crate::window::session::Merging;
+use crate::window::{AtWatermark, Element, Lateness, Processed, WindowAssigner, WindowContext};
 
 /// What a join gives: pairs, and on each side the records that came too late for their window.
 #[derive(Debug)]
@@ -21,15 +30,15 @@ use crate::window::join::{JoinOutputs, WindowJoin};
 pub struct Joined<U: Record, A: Record, B: Record> {
     /// One record for each pair.
     pub on_time: Stream<U>,
-    /// Records of the left side whose window had closed.
+    /// Records of the left side that came too late.
     pub late_left: Stream<A>,
-    /// Records of the right side whose window had closed.
+    /// Records of the right side that came too late.
     pub late_right: Stream<B>,
 }
 
 /// Made by [`KeyedStream::join`].
 #[must_use = "a join does nothing until apply() says what a pair gives"]
-pub struct JoinedStreams<A, CA, SA, B, CB, SB>
+pub struct JoinedStreams<A, CA, SA, B, CB, SB, W>
 where
     A: Record,
     B: Record,
@@ -41,10 +50,10 @@ where
     pub(crate) left: KeyedStream<A, CA, SA>,
     pub(crate) right: KeyedStream<B, CB, SB>,
     pub(crate) name: String,
-    pub(crate) window: Tumbling,
+    pub(crate) window: W,
 }
 
-impl<A, CA, SA, B, CB, SB> std::fmt::Debug for JoinedStreams<A, CA, SA, B, CB, SB>
+impl<A, CA, SA, B, CB, SB, W> std::fmt::Debug for JoinedStreams<A, CA, SA, B, CB, SB, W>
 where
     A: Record,
     B: Record,
@@ -58,7 +67,34 @@ where
     }
 }
 
-impl<A, CA, SA, B, CB, SB> JoinedStreams<A, CA, SA, B, CB, SB>
+/// All that there is of a join before its operator is.
+pub(super) struct Pairing<A: Record, SA, B: Record, SB, U: Record> {
+    pub(super) name: String,
+    pub(super) selectors: (Rc<SA>, Rc<SB>),
+    pub(super) outputs: JoinOutputs<A, B, U>,
+    inboxes: TwoPorts<A, B>,
+}
+
+impl<A: Record, SA, B: Record, SB, U: Record> Pairing<A, SA, B, SB, U> {
+    /// Makes the task of the operator that `make` makes.
+    pub(super) fn task<O: Input<A, 0> + Input<B, 1>>(
+        self,
+        build: &mut Build,
+        make: impl FnOnce((Rc<SA>, Rc<SB>), JoinOutputs<A, B, U>) -> O,
+    ) {
+        let Self { name, selectors, outputs, inboxes } = self;
+        let operator = make(selectors, outputs);
+        build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
+    }
+}
+
+/// Builds the node of two keyed streams that meet; `operator` makes its task.
+pub(super) fn pairing<A, CA, SA, B, CB, SB, U>(
+    (left, right): (KeyedStream<A, CA, SA>, KeyedStream<B, CB, SB>),
+    (name, kind): (String, &'static str),
+    (detail, problem): (String, Option<String>),
+    operator: impl FnOnce(&mut Build, Pairing<A, SA, B, SB, U>),
+) -> Joined<U, A, B>
 where
     A: Record,
     B: Record,
@@ -66,57 +102,183 @@ where
     CB: Chain<Out = B>,
     SA: KeySelector<A>,
     SB: KeySelector<B, Key = SA::Key>,
+    U: Record,
 {
-    /// One record for each pair; it leaves when the second of the pair has come.
+    let KeyedStream { stream: left, selector: select_left } = left;
+    let KeyedStream { stream: right, selector: select_right } = right;
+    let is_foreign = !Rc::ptr_eq(&left.build, &right.build);
+    let Stream { build, port, chain } = left;
+    let (pairs, late_left, late_right) = {
+        let mut build = build.borrow_mut();
+        if is_foreign {
+            build.refuse(BuildError::ForeignStream { operator: name.clone() });
+        }
+        if let Some(message) = problem {
+            build.refuse(BuildError::Setting { name: name.clone(), message });
+        }
+        let workers = build.config().workers;
+        let node = build.node(&name, kind, detail, &["on_time", "late_left", "late_right"]);
+        let route = ByKey { selector: Rc::clone(&select_left), workers };
+        let left: Inbox<A> = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
+        let route = ByKey { selector: Rc::clone(&select_right), workers };
+        let right = build.inbox(&right.port, right.chain, route, Pattern::Exchange, (node, 1));
+        let (pairs, pairs_port) = build.output(node, 0);
+        let (late_left, late_left_port) = build.output(node, 1);
+        let (late_right, late_right_port) = build.output(node, 2);
+        let pairing = Pairing {
+            name,
+            selectors: (select_left, select_right),
+            outputs: JoinOutputs { pairs, late_left, late_right },
+            inboxes: TwoPorts(left, right),
+        };
+        operator(&mut build, pairing);
+        (pairs_port, late_left_port, late_right_port)
+    };
+    Joined {
+        on_time: Stream::new(Rc::clone(&build), pairs),
+        late_left: Stream::new(Rc::clone(&build), late_left),
+        late_right: Stream::new(build, late_right),
+    }
+}
+
+impl<A, CA, SA, B, CB, SB, W> JoinedStreams<A, CA, SA, B, CB, SB, W>
+where
+    A: Record,
+    B: Record,
+    CA: Chain<Out = A>,
+    CB: Chain<Out = B>,
+    SA: KeySelector<A>,
+    SB: KeySelector<B, Key = SA::Key>,
+    W: WindowAssigner<A> + WindowAssigner<B>,
+{
+    /// One record for each pair and window; over tumbling, sliding and cumulating windows it leaves when the second of the pair has
+    /// come, over others when the window ends.
     ///
-    /// Cost: both sides are kept until their window closes.
-    pub fn apply<U, F>(self, pair: F) -> Joined<U, A, B>
+    /// Cost: both sides are kept until their window closes; where windows are made of slices, once, however many windows they are in.
+    pub fn apply<U, F>(self, mut pair: F) -> Joined<U, A, B>
     where
         U: Record,
         F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
     {
-        let Self { left, right, name, window } = self;
-        let KeyedStream { stream: left, selector: select_left } = left;
-        let KeyedStream { stream: right, selector: select_right } = right;
-        let is_foreign = !Rc::ptr_eq(&left.build, &right.build);
-        let Stream { build, port, chain } = left;
-        let (pairs, late_left, late_right) = {
-            let mut build = build.borrow_mut();
-            if is_foreign {
-                build.refuse(BuildError::ForeignStream { operator: name.clone() });
-            }
-            if window.width().is_zero() {
-                let message = "a window is longer than zero".into();
-                build.refuse(BuildError::Setting { name: name.clone(), message });
-            }
-            let workers = build.config().workers;
-            let outputs = ["on_time", "late_left", "late_right"];
-            let node = build.node(&name, "window join", format!("{:?}", window.width()), &outputs);
-            let route = ByKey { selector: Rc::clone(&select_left), workers };
-            let inbox_left = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
-            let route = ByKey { selector: Rc::clone(&select_right), workers };
-            let inbox_right =
-                build.inbox(&right.port, right.chain, route, Pattern::Exchange, (node, 1));
-            let (pairs, pairs_port) = build.output(node, 0);
-            let (late_left, late_left_port) = build.output(node, 1);
-            let (late_right, late_right_port) = build.output(node, 2);
-            let left_panes = ListPanes::new(build.panes(&name, "left"));
-            let right_panes = ListPanes::new(build.panes(&name, "right"));
-            let operator = WindowJoin::new(
-                window,
-                (select_left, left_panes),
-                (select_right, right_panes),
-                pair,
-                JoinOutputs { pairs, late_left, late_right },
-            );
-            let ports = TwoPorts(inbox_left, inbox_right);
-            build.task(OperatorTask::new(name.as_str().into(), operator, ports));
-            (pairs_port, late_left_port, late_right_port)
-        };
-        Joined {
-            on_time: Stream::new(Rc::clone(&build), pairs),
-            late_left: Stream::new(Rc::clone(&build), late_left),
-            late_right: Stream::new(build, late_right),
+        if !<W as WindowAssigner<A>>::SLICED {
+            return self.outer(Which { left: false, right: false }, "window join", move |a, b| {
+                a.zip(b).map(|(a, b)| pair(a, b))
+            });
         }
+        let Self { left, right, name, window } = self;
+        let about = about::<A, W>(&window);
+        pairing((left, right), (name, "window join"), about, |build, pairing| {
+            let slices = WindowAssigner::<A>::slices(&window);
+            let slices = slices.expect("invariant: such windows have slices");
+            let lefts = TimedListPanes::new(build.panes(&pairing.name, "left"));
+            let rights = TimedListPanes::new(build.panes(&pairing.name, "right"));
+            pairing.task(build, |(left, right), outputs| {
+                SlicedJoin::new(slices, (left, lefts), (right, rights), pair, outputs)
+            });
+        })
+    }
+
+    /// As [`Self::apply`], when the window ends; a left record without a partner in the window is shown with `None`.
+    pub fn left_outer<U, F>(self, mut pair: F) -> Joined<U, A, B>
+    where
+        U: Record,
+        F: FnMut(&Rec<A>, Option<&Rec<B>>) -> U + 'static,
+    {
+        self.outer(Which { left: true, right: false }, "left outer join", move |a, b| {
+            a.map(|a| pair(a, b))
+        })
+    }
+
+    /// As [`Self::apply`], when the window ends; a right record without a partner in the window is shown with `None`.
+    pub fn right_outer<U, F>(self, mut pair: F) -> Joined<U, A, B>
+    where
+        U: Record,
+        F: FnMut(Option<&Rec<A>>, &Rec<B>) -> U + 'static,
+    {
+        self.outer(Which { left: false, right: true }, "right outer join", move |a, b| {
+            b.map(|b| pair(a, b))
+        })
+    }
+
+    /// As [`Self::apply`], when the window ends; a record of either side without a partner in the window is shown alone.
+    pub fn full_outer<U, F>(self, mut pair: F) -> Joined<U, A, B>
+    where
+        U: Record,
+        F: FnMut(Option<&Rec<A>>, Option<&Rec<B>>) -> U + 'static,
+    {
+        self.outer(Which { left: true, right: true }, "full outer join", move |a, b| {
+            Some(pair(a, b))
+        })
+    }
+
+    /// Calls `function` with the records of both sides, each in the order in which they came, once for each key and window that has some.
+    ///
+    /// Cost: both sides are kept until their window ends, once for each window that they are in.
+    pub fn co_group<U, F>(self, function: F) -> Joined<U, A, B>
+    where
+        U: Record,
+        F: FnMut(&mut WindowContext<'_, SA::Key, U>, &[Element<'_, A>], &[Element<'_, B>])
+            + 'static,
+    {
+        self.grouped("co-group", Processed::new(function))
+    }
+
+    fn outer<U, F>(self, which: Which, kind: &'static str, pair: F) -> Joined<U, A, B>
+    where
+        U: Record,
+        F: FnMut(Option<&Rec<A>>, Option<&Rec<B>>) -> Option<U> + 'static,
+    {
+        self.grouped(kind, OuterPairs::new(which, pair))
+    }
+
+    fn grouped<F: FinishLists<A, B>>(
+        self,
+        kind: &'static str,
+        function: F,
+    ) -> Joined<F::Out, A, B> {
+        let Self { left, right, name, window } = self;
+        let about = about::<A, W>(&window);
+        pairing((left, right), (name, kind), about, |build, pairing| {
+            let lefts = TimedLists::new(build.table(&pairing.name, "left"));
+            let rights = TimedLists::new(build.table(&pairing.name, "right"));
+            let body = CoBuffered::new(lefts, rights, function);
+            let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
+            let (table, timers, clock) = window_build::pane_tables(build, &pairing.name);
+            if <W as WindowAssigner<A>>::MERGES {
+                let panes = Merging::new(ValueTable::new(table), timers, clock);
+                pairing.task(build, |selectors, outputs| {
+                    CoGroup::new(selectors, (window, panes), body, lateness, outputs)
+                });
+            } else {
+                let panes = Separate::new(ValueTable::new(table), timers, clock);
+                pairing.task(build, |selectors, outputs| {
+                    CoGroup::new(selectors, (window, panes), body, lateness, outputs)
+                });
+            }
+        })
+    }
+}
+
+/// A join's windows as plans show them, and what is wrong with them.
+fn about<A: Record, W: WindowAssigner<A>>(window: &W) -> (String, Option<String>) {
+    let problem = window_build::check::<A, W, AtWatermark>(window, &AtWatermark).err();
+    (window.describe(), problem)
+}
+
+impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
+    /// Meets the records of another stream that have the same key in the same window.
+    pub fn join<U, D, P, W>(
+        self,
+        name: &str,
+        other: KeyedStream<U, D, P>,
+        window: W,
+    ) -> JoinedStreams<T, C, S, U, D, P, W>
+    where
+        U: Record,
+        D: Chain<Out = U>,
+        P: KeySelector<U, Key = S::Key>,
+        W: WindowAssigner<T> + WindowAssigner<U>,
+    {
+        JoinedStreams { left: self, right: other, name: name.to_owned(), window }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use super::joined_streams::JoinedStreams;
 use super::stream::Stream;
-use super::windowed_stream::{SessionStream, WindowedStream};
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
 use crate::operator::chain::Chain;
@@ -13,7 +11,6 @@ use crate::operator::task::{OnePort, OperatorTask};
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::state::ValueTable;
-use crate::window::{Session, Tumbling};
 
 /// Made by [`Stream::key_by`] and [`Stream::key_by_value`].
 #[must_use = "a keyed stream does nothing until an operator reads it"]
@@ -29,31 +26,6 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> std::fmt::Debug for KeyedS
 }
 
 impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
-    /// Windows of one width, side by side.
-    pub fn window(self, name: &str, window: Tumbling) -> WindowedStream<T, C, S> {
-        WindowedStream { keyed: self, name: name.to_owned(), window }
-    }
-
-    /// Windows of activity.
-    pub fn session(self, name: &str, session: Session) -> SessionStream<T, C, S> {
-        SessionStream { keyed: self, name: name.to_owned(), session }
-    }
-
-    /// Pairs with the records of another stream that have the same key in the same window.
-    pub fn join<U, D, P>(
-        self,
-        name: &str,
-        other: KeyedStream<U, D, P>,
-        window: Tumbling,
-    ) -> JoinedStreams<T, C, S, U, D, P>
-    where
-        U: Record,
-        D: Chain<Out = U>,
-        P: KeySelector<U, Key = S::Key>,
-    {
-        JoinedStreams { left: self, right: other, name: name.to_owned(), window }
-    }
-
     /// Keeps a value of type `V` for each key; each record may change it and may give a record.
     ///
     /// Cost: the value is read from and written to its archive; two cache misses a record, overlapped over a batch.

@@ -149,6 +149,12 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         let port = {
             let mut build = build.borrow_mut();
             let node = build.node(name, "event time", String::new(), &[""]);
+            let options = strategy.options();
+            if options.aligned_within.is_some() || options.bounds_the_future() {
+                let message = "aligned_within(), max_jump() and max_ahead_of_clock() are for the strategy of a source, which has splits; leave them out here";
+                let (name, message) = (name.to_owned(), message.to_owned());
+                build.refuse(BuildError::Setting { name, message });
+            }
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             let (out, port) = build.output(node, 0);
             let operator = AssignTime::new(read, strategy.generator(), out);

@@ -12,34 +12,47 @@ use thalweg_storage::{Store, TableConfig, TableName};
 
 use super::source_stream::SourceStream;
 use crate::config::JobConfig;
-use crate::error::{BuildError, JobError, Result};
+use crate::error::{BuildError, JobError, Result, error_chain};
 use crate::exchange::Pattern;
+use crate::exchange::host::PortMaker;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
 use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
 use crate::exchange::partition::Route;
-use crate::io::Files;
+use crate::io::{Files, Streams};
 use crate::operator::Chain;
 use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
 use crate::record::Record;
-use crate::source::{OpenContext, Source};
+use crate::source::{OpenContext, OwnSplits, Source};
 use crate::time::Clock;
+use crate::time::alignment::AlignmentBoard;
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
     pub(crate) splits: VecDeque<AnySplits>,
+    /// Its ends of the ports to the host.
+    pub(crate) ports: VecDeque<AnyEnds>,
+    /// Whether what the host sends is kept for a replay.
+    pub(crate) record: bool,
+    pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
 }
 
 /// For which of its two purposes the job's function runs.
 enum Mode {
     /// To make the plan.
-    Plan { makers: Vec<EdgeMaker>, splits: Vec<AnySplits> },
+    Plan {
+        makers: Vec<EdgeMaker>,
+        splits: Vec<AnySplits>,
+        ports: Vec<PortMaker>,
+        inputs: Vec<(usize, usize)>,
+        gone: Vec<String>,
+    },
     /// To make one worker's tasks.
     Worker(WorkerParts),
 }
@@ -54,6 +67,7 @@ pub(crate) struct Build {
     mode: Mode,
     config: JobConfig,
     files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     store: Store,
     graph: Graph,
     names: HashSet<String>,
@@ -214,30 +228,87 @@ impl Build {
         }
     }
 
-    /// The splits of the next source that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> Vec<S::Split> {
+    /// The splits of the source that was just added that this worker reads.
+    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
+        let node = self.graph.nodes.len() - 1;
+        let context = self.open_context(name);
+        let discovers = source.enumerator(&context).is_some();
         match &mut self.mode {
-            Mode::Plan { splits, .. } => {
+            Mode::Plan { splits, gone, .. } => {
                 let found = source.splits(&*self.files).unwrap_or_else(|error| {
                     let (operator, message) = (name.to_owned(), error_chain(&*error));
                     self.errors.push(BuildError::Source { operator, message });
                     Vec::new()
                 });
-                splits.push(Arc::new(found));
-                Vec::new()
+                if let Err(error) = source.check(&context) {
+                    let (name, message) = (name.to_owned(), error_chain(&*error));
+                    self.errors.push(BuildError::Setting { name, message });
+                }
+                if !source.is_replayable(&context) {
+                    gone.push(name.to_owned());
+                }
+                let names = found.iter().map(|split| source.split_name(split)).collect();
+                let board = Arc::new(AlignmentBoard::new(workers));
+                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                none
             }
             Mode::Worker(parts) => {
-                let all =
-                    parts.splits.pop_front().and_then(|all| all.downcast::<Vec<S::Split>>().ok());
-                let all = all
+                let next =
+                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    });
+                let (all, board) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
-                    speaks.iter_mut().take(all.len()).for_each(|speaks| *speaks = true);
+                    // Where splits may appear, any worker may get one.
+                    let speakers = if discovers { workers } else { all.len() };
+                    speaks.iter_mut().take(speakers).for_each(|speaks| *speaks = true);
                 }
-                all.iter().skip(parts.worker).step_by(workers).cloned().collect()
+                let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
+                let splits = own.map(|(number, split)| (number, split.clone())).collect();
+                OwnSplits { splits, board }
             }
         }
+    }
+
+    /// This worker's end of the next port to the host; none while the plan is made.
+    pub(crate) fn port<E: 'static>(&mut self, maker: PortMaker) -> Option<E> {
+        match &mut self.mode {
+            Mode::Plan { ports, .. } => {
+                ports.push(maker);
+                None
+            }
+            Mode::Worker(parts) => {
+                let end = parts.ports.pop_front().and_then(|end| end.downcast().ok());
+                Some(
+                    *end.expect(
+                        "a job's function must build the same topology each time it is called",
+                    ),
+                )
+            }
+        }
+    }
+
+    /// Says that the last node is an input of the host, with so many handles.
+    pub(crate) fn host_input(&mut self, handles: usize) {
+        let node = self.graph.nodes.len() - 1;
+        if let Mode::Plan { inputs, .. } = &mut self.mode {
+            inputs.push((node, handles));
+        }
+        self.speaks[node].iter_mut().take(handles).for_each(|speaks| *speaks = true);
+    }
+
+    /// Whether what the host sends is kept for a replay.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(&self.mode, Mode::Worker(parts) if parts.record)
+    }
+
+    /// An output that no stream refers to; its outlet is the host's.
+    pub(crate) fn host_output<T: Record>(&mut self) -> (Output<T>, Outlets<T>) {
+        let outlets = Outlets::<T>::default();
+        (Output::new(self.config.page_bytes, Rc::clone(&outlets)), outlets)
     }
 
     /// What the operator's source or sink is opened with.
@@ -251,6 +322,7 @@ impl Build {
             workers: self.config.workers,
             operator: name.into(),
             files: Rc::clone(&self.files),
+            streams: Arc::clone(&self.streams),
             clock,
         }
     }
@@ -277,13 +349,23 @@ impl Build {
         self.store.panes(name, config).expect("invariant: the name was just made unique")
     }
 
+    pub(crate) fn timed(&mut self, operator: &str, state: &str) -> thalweg_storage::TimedTable {
+        let (name, config) = self.state_name(operator, state);
+        self.store.timed(name, config).expect("invariant: the name was just made unique")
+    }
+
     /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
     fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
         let operator = match self.errors.len() {
             0 => operator.to_owned(),
             errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
         };
-        (TableName::new(operator, state), TableConfig::default())
+        // A plan is not run: what it makes is thrown away.
+        let keys = match &self.mode {
+            Mode::Plan { .. } => 0,
+            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+        };
+        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {
@@ -298,6 +380,12 @@ impl Build {
     fn check(&mut self) {
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
+        }
+        for operator in self.config.expected_keys.keys() {
+            if !self.graph.nodes.iter().any(|node| node.name == *operator) {
+                let message = "keys are expected of an operator that the job does not have; use the name of one".into();
+                self.errors.push(BuildError::Setting { name: operator.clone(), message });
+            }
         }
         for output in self.outputs.iter().filter(|output| !output.used) {
             let node = &self.graph.nodes[output.node];
@@ -330,21 +418,26 @@ impl Clock for NoClock {
     }
 }
 
-/// An error and its causes in one line.
-fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 /// A job's function.
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
-fn run(job: &JobFn, mode: Mode, config: &JobConfig, files: Rc<dyn Files>) -> Result<Build> {
+fn run(
+    job: &JobFn,
+    mode: Mode,
+    config: &JobConfig,
+    files: Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
+) -> Result<Build> {
+    let reserve = match &mode {
+        Mode::Plan { .. } => 0,
+        Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
+    };
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
-        store: Store::new(thalweg_storage::StoreConfig::default()),
+        streams,
+        store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),
@@ -368,23 +461,38 @@ pub(crate) mod build {
     use super::*;
 
     /// The plan, checked.
-    pub(crate) fn plan(job: &JobFn, config: &JobConfig, files: Rc<dyn Files>) -> Result<Plan> {
+    pub(crate) fn plan(
+        job: &JobFn,
+        config: &JobConfig,
+        files: Rc<dyn Files>,
+        streams: Arc<dyn Streams>,
+    ) -> Result<Plan> {
         config.check().map_err(JobError::from)?;
-        let mode = Mode::Plan { makers: Vec::new(), splits: Vec::new() };
-        let build = run(job, mode, config, files)?;
+        let mode = Mode::Plan {
+            makers: Vec::new(),
+            splits: Vec::new(),
+            ports: Vec::new(),
+            inputs: Vec::new(),
+            gone: Vec::new(),
+        };
+        let build = run(job, mode, config, files, Arc::clone(&streams))?;
         match build.mode {
-            Mode::Plan { makers, splits } => Ok(Plan { graph: build.graph, makers, splits }),
+            Mode::Plan { makers, splits, ports, inputs, gone } => {
+                Ok(Plan { graph: build.graph, makers, splits, ports, inputs, streams, gone })
+            }
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         }
     }
 
-    /// One worker's tasks, senders before receivers.
+    /// One worker's tasks, senders before receivers, and the store that their state lies in.
     pub(crate) fn tasks(
         job: &JobFn,
         config: &JobConfig,
         files: Rc<dyn Files>,
         parts: WorkerParts,
-    ) -> Result<Vec<Box<dyn Task>>> {
-        Ok(run(job, Mode::Worker(parts), config, files)?.tasks)
+    ) -> Result<(Vec<Box<dyn Task>>, Store)> {
+        let streams = Arc::clone(&parts.streams);
+        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files, streams)?;
+        Ok((tasks, store))
     }
 }

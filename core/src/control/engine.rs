@@ -1,29 +1,37 @@
-//! The engine: runs jobs on the cores it is given.
+//! The engine: owns its cores, and runs any number of jobs on them side by side.
+//!
+//! # Invariants
+//!
+//! 1. An engine has the threads of its cores and no other; they are started with the first job and joined when the engine
+//!    stops. It installs no signal handler, writes nothing to the standard streams and keeps nothing in globals.
+//! 2. Names of jobs that run differ; a name is free again when the job has ended.
 
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::InlineEngine;
+use super::job::JobHandle;
+use super::registry::Registry;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result};
-use crate::metrics::{JobReport, Snapshot};
+use crate::metrics::JobReport;
 use crate::plan::Plan;
-use crate::rt::driver::{IdlePolicy, Shared, SharedJob, system_files};
-use crate::rt::{Driver, WorkerThread, now_ns, start_workers};
-use crate::runtime::Journal;
+use crate::rt::driver::{IdlePolicy, JobParts, Shared, SharedJob, system_files, system_streams};
+use crate::rt::{CoreSettings, Cores, Driver};
 
 /// Settings of an engine; made by [`Engine::builder`].
 #[derive(Debug, Clone)]
 pub struct EngineBuilder {
-    config: JobConfig,
+    pub(super) config: JobConfig,
     cores: Vec<usize>,
     driver: Driver,
-    idle: IdlePolicy,
-    record: bool,
+    pub(super) idle: IdlePolicy,
+    pub(super) record: bool,
 }
 
 impl EngineBuilder {
-    /// Workers, each a thread with a share of every job's keys. Default 1.
+    /// Cores of the engine, each a thread with a worker of every job. Default 1.
     pub fn workers(mut self, workers: usize) -> Self {
         self.config.workers = workers;
         self
@@ -66,6 +74,34 @@ impl EngineBuilder {
         self
     }
 
+    /// How many keys the stateful operator `operator` will have, on all workers together; of a windowed one, in one window. Default: not known.
+    ///
+    /// Its index is then made for so many at the start, in populated memory, and need not grow until there are more. With
+    /// it and [`Self::state_reserve_bytes`] a new key costs about as much as any other record; without, an index of
+    /// millions of keys grows beside the records, with pauses of up to 10 ms where the system gives memory slowly.
+    /// A job without an operator of that name is refused.
+    ///
+    /// Cost: 9 to 24 bytes a key, and the time to populate them.
+    pub fn expected_keys(mut self, operator: impl Into<String>, keys: usize) -> Self {
+        self.config.expected_keys.insert(operator.into(), keys);
+        self
+    }
+
+    /// Memory to have ready, populated, for the entries of keyed state, bytes, shared evenly by the workers. Default 0.
+    ///
+    /// An entry is 16 bytes, key and value, each rounded up to 8, all of it to 16: 32 bytes for a key and a value of 8 bytes each.
+    pub fn state_reserve_bytes(mut self, bytes: usize) -> Self {
+        self.config.state_reserve_bytes = bytes;
+        self
+    }
+
+    /// Whether jobs publish counters while they run and measure latencies and times. Default true; it costs below 2 %. The counts of the
+    /// report are there either way.
+    pub fn measure(mut self, measure: bool) -> Self {
+        self.config.measure = measure;
+        self
+    }
+
     /// Workers never sleep: the lowest latency, for a core each.
     pub fn spin(mut self) -> Self {
         self.idle.spin_only = true;
@@ -78,16 +114,81 @@ impl EngineBuilder {
         self
     }
 
-    /// The engine.
+    /// The engine. Its threads are started with its first job.
     pub fn build(self) -> Engine {
-        Engine { settings: self }
+        let inner = Inner { settings: self, jobs: Arc::default(), cores: Mutex::new(State::New) };
+        Engine { inner: Arc::new(inner) }
+    }
+
+    /// An engine without threads: jobs are turned by the thread that calls it.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::Build`] if more than one worker was asked for.
+    pub fn build_inline(self) -> Result<InlineEngine> {
+        InlineEngine::new(self)
+    }
+
+    fn core_settings(&self) -> CoreSettings {
+        CoreSettings {
+            driver: self.driver,
+            workers: self.config.workers,
+            pins: self.cores.clone(),
+            idle: self.idle,
+        }
     }
 }
 
-/// Runs jobs.
-#[derive(Debug, Clone)]
+/// Runs jobs, any number side by side, on the cores it was given.
+///
+/// Clones are one engine. When the last is dropped, or by [`Engine::shutdown`], the jobs that still run are cancelled and the threads joined; the handles of
+/// the jobs stay and say so.
+///
+/// ```
+/// use thalweg::prelude::*;
+///
+/// let engine = Engine::builder().workers(2).build();
+/// let doubled = Collected::new();
+/// let sink = doubled.clone();
+/// let first = engine.deploy("doubled", move |t| {
+///     t.source("numbers", Items::of(vec![1u64, 2, 3]))
+///         .without_event_time()
+///         .map(|n| n.to_native() * 2)
+///         .sink("doubled", sink.sink());
+///     Ok(())
+/// })?;
+/// let second = engine.deploy("dropped", |t| {
+///     t.source("numbers", Items::of(vec![4u64])).without_event_time().sink("nowhere", Blackhole);
+///     Ok(())
+/// })?;
+/// first.join()?;
+/// second.join()?;
+/// assert_eq!(doubled.take(), [2, 4, 6]);
+/// # Ok::<(), JobError>(())
+/// ```
+#[derive(Clone)]
 pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     settings: EngineBuilder,
+    jobs: Arc<Registry>,
+    cores: Mutex<State>,
+}
+
+/// What became of the cores.
+enum State {
+    /// No job has come yet.
+    New,
+    Running(Cores),
+    Stopped,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -108,112 +209,105 @@ impl Engine {
     ///
     /// [`JobError::Build`] with everything that is wrong.
     pub fn plan(&self, job: impl Fn(&mut Topology) -> Result<()> + 'static) -> Result<Plan> {
-        build::plan(&job, &self.settings.config, system_files())
+        build::plan(&job, &self.inner.settings.config, system_files(), system_streams())
     }
 
     /// Runs a job to its end.
     ///
     /// # Errors
     ///
-    /// If it cannot be built, or when its first operator fails.
+    /// As [`Self::deploy`], or with the job's first failure.
     pub fn run(
         &self,
         name: &str,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<JobReport> {
-        self.start(name, job)?.join()
+        self.deploy(name, job)?.join()
     }
 
-    /// Starts a job and returns at once.
+    /// As [`Self::deploy`].
     ///
     /// # Errors
     ///
-    /// If it cannot be built.
+    /// As there.
     pub fn start(
         &self,
         name: &str,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<JobHandle> {
-        let EngineBuilder { config, cores, driver, idle, record } = self.settings.clone();
+        self.deploy(name, job)
+    }
+
+    /// Starts a job beside those that run, and returns at once. It gets a worker on every core, and lives until its sources end, it
+    /// fails or is cancelled, or the engine stops, whether its handle is kept or not.
+    ///
+    /// Cost: builds the job once here and once on each core; allocates its rings. Other jobs wait while their cores build, some 100 us.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::Build`] if it cannot be built, [`JobError::NameInUse`] if a job of that name runs, [`JobError::Worker`] if the engine's threads
+    /// cannot be started, [`JobError::EngineStopped`] after [`Self::shutdown`].
+    pub fn deploy(
+        &self,
+        name: &str,
+        job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<JobHandle> {
+        let Inner { settings, jobs, cores } = &*self.inner;
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files())?;
-        let (shared, seats) = Shared::new(plan, config, job, idle, record);
-        let started_ns = now_ns();
-        let (driver, threads) = start_workers(driver, &shared, seats, &cores)?;
-        Ok(JobHandle { name: name.to_owned(), shared, threads, driver, started_ns })
+        let plan = build::plan(&*job, &settings.config, system_files(), system_streams())?;
+        // Held until the seats are on their way: a shutdown comes before or after, not in between.
+        let mut cores = cores.lock().unwrap_or_else(PoisonError::into_inner);
+        let cores = cores.running(settings)?;
+        let claim = jobs.claim(name)?;
+        let parts =
+            JobParts { plan, config: settings.config.clone(), job, record: settings.record };
+        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
+        let (shared, seats, ports) = Shared::new(parts, Arc::clone(cores.ringers()), &any);
+        claim.register(&shared);
+        cores.seat(seats);
+        Ok(JobHandle::new(name, shared, ports, cores.driver()))
+    }
+
+    /// The names of the jobs that run.
+    pub fn jobs(&self) -> Vec<String> {
+        self.inner.jobs.names()
+    }
+
+    /// Cancels all jobs, waits until their workers have ended, and joins the threads. Further jobs are refused.
+    ///
+    /// Called by a thread of the engine itself, from an operator, it does not wait for that thread.
+    pub fn shutdown(&self) {
+        self.inner.shutdown();
     }
 }
 
-/// A job that runs.
-#[must_use = "join the job to learn how it ended"]
-pub struct JobHandle {
-    name: String,
-    shared: Shared,
-    threads: Vec<WorkerThread>,
-    driver: &'static str,
-    started_ns: u64,
-}
-
-impl std::fmt::Debug for JobHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JobHandle").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl JobHandle {
-    /// The counters as they were a moment ago; takes no lock and disturbs nobody.
-    pub fn snapshot(&self) -> Snapshot {
-        self.shared.metrics.snapshot()
-    }
-
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.shared.plan
-    }
-
-    /// Time since the start.
-    pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(now_ns() - self.started_ns)
-    }
-
-    /// True if every worker has ended, well or not.
-    pub fn is_ended(&self) -> bool {
-        self.threads.iter().all(WorkerThread::is_finished)
-    }
-
-    /// Stops the workers at the end of their turn; [`Self::join`] then says [`JobError::Cancelled`].
-    pub fn cancel(&self) {
-        self.shared.fail(JobError::Cancelled);
-    }
-
-    /// Waits for the end.
-    ///
-    /// # Errors
-    ///
-    /// The first error of any worker.
-    pub fn join(self) -> Result<JobReport> {
-        Ok(self.join_recorded()?.0)
-    }
-
-    /// Waits for the end; with the decisions, if they were recorded.
-    ///
-    /// # Errors
-    ///
-    /// The first error of any worker.
-    pub fn join_recorded(self) -> Result<(JobReport, Journal)> {
-        let Self { name, shared, threads, driver, started_ns } = self;
-        let ends: Vec<_> = threads.into_iter().map(WorkerThread::join).collect();
-        if let Some(error) = shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(error);
+impl State {
+    fn running(&mut self, settings: &EngineBuilder) -> Result<&Cores> {
+        if let Self::New = self {
+            *self = Self::Running(Cores::start(&settings.core_settings())?);
         }
-        let elapsed = Duration::from_nanos(now_ns() - started_ns);
-        let mut operators = Vec::with_capacity(ends.len());
-        let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
-        for end in ends {
-            let end = end.expect("invariant: a worker without an error has an end");
-            operators.push(end.operators);
-            journal.workers.push(end.journal);
+        match self {
+            Self::Running(cores) => Ok(cores),
+            Self::New | Self::Stopped => Err(JobError::EngineStopped),
         }
-        Ok((JobReport::new(name, driver, elapsed, operators), journal))
+    }
+}
+
+impl Inner {
+    fn shutdown(&self) {
+        let cores = {
+            let mut cores = self.cores.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *cores, State::Stopped)
+        };
+        self.jobs.cancel_all();
+        if let State::Running(mut cores) = cores {
+            cores.stop();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shutdown();
     }
 }

@@ -15,6 +15,11 @@ pub struct Records<'a, T: Record> {
 }
 
 impl<'a, T: Record> Records<'a, T> {
+    /// All records of a page that holds nothing else.
+    pub(crate) fn whole(page: PageView<'a, T>) -> Self {
+        Self { page, from: 0, to: page.len() }
+    }
+
     /// Number of records.
     #[inline]
     pub fn len(&self) -> usize {
@@ -42,6 +47,17 @@ impl<'a, T: Record> Records<'a, T> {
     #[inline]
     pub fn hash(&self, index: usize) -> KeyHash {
         self.page.hash(self.from + index)
+    }
+
+    /// The event times and key hashes of the records from `from` to `to`, without the records.
+    #[inline(always)]
+    pub(crate) fn keys(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
+        debug_assert!(from <= to && to <= self.len(), "records {from} to {to} of {}", self.len());
+        self.page.keys(self.from + from, self.from + to)
     }
 
     /// When the oldest record of the batch entered the engine, in the clock's nanoseconds; 0 = unknown.
@@ -83,12 +99,13 @@ struct InLane<T: Record> {
 #[derive(Debug)]
 pub(crate) struct Inbox<T: Record> {
     lanes: Vec<InLane<T>>,
+    bytes: u64,
 }
 
 impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
         let lane = |rx| InLane { rx, cursor: 0, is_silent: false };
-        Self { lanes: lanes.into_iter().map(lane).collect() }
+        Self { lanes: lanes.into_iter().map(lane).collect(), bytes: 0 }
     }
 
     /// The same inbox; no record will come on `lane`, so event time need not wait for it.
@@ -109,6 +126,16 @@ impl<T: Record> Inbox<T> {
     #[inline]
     pub(crate) fn is_ready(&mut self, lane: usize) -> bool {
         self.lanes[lane].rx.pages.is_ready()
+    }
+
+    /// Pages that wait in `lane`, the one that is being read among them. Cost: a line that the sender writes.
+    pub(crate) fn waiting(&mut self, lane: usize) -> usize {
+        self.lanes[lane].rx.pages.len()
+    }
+
+    /// What the pages that were read held, in bytes: archives and what says where they lie.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// When the front page's oldest record entered the engine.
@@ -145,6 +172,7 @@ impl<T: Record> Inbox<T> {
                         .recv()
                         .expect("invariant: a large record was sent before its mark");
                     let page = large.view();
+                    self.bytes += page.used_bytes() as u64;
                     go_on = arrivals.records(Records { page, from: 0, to: page.len() });
                 }
                 Element::Record(..) => unreachable!("invariant: a run of records was read above"),
@@ -154,6 +182,7 @@ impl<T: Record> Inbox<T> {
         let read = *cursor - first;
         if *cursor == page.len() {
             *cursor = 0;
+            self.bytes += page.used_bytes() as u64;
             rx.release();
         }
         read

@@ -116,17 +116,14 @@ impl<T: Record> Lane<T> {
     pub(crate) fn push_page(
         &mut self,
         page: PageView<'_, T>,
-        mut hash: impl FnMut(&Rec<T>) -> Option<KeyHash>,
+        hash: Option<impl FnMut(&Rec<T>) -> KeyHash>,
     ) -> bool {
         if page.bytes().len() != self.page_bytes || 2 * page.used_bytes() < self.page_bytes {
             return false;
         }
-        let hashes = (0..page.len())
-            .filter(|&index| page.is_record(index))
-            .filter_map(|index| Some((index, hash(page.record(index))?)));
         self.flush();
         if self.waiting.is_empty() && self.tx.copy_page(page) {
-            hashes.for_each(|(index, hash)| self.tx.set_hash(index, hash));
+            hash.into_iter().for_each(|hash| self.tx.set_hashes(hash));
             return true;
         }
         if self.sealed || self.waiting.is_empty() {
@@ -134,7 +131,7 @@ impl<T: Record> Lane<T> {
         }
         let last = self.waiting.back_mut().expect("invariant: a page waits");
         assert!(last.copy_page(page), "invariant: a page of one's own is there");
-        hashes.for_each(|(index, hash)| last.set_hash(index, hash));
+        hash.into_iter().for_each(|hash| last.set_hashes(hash));
         true
     }
 
@@ -239,7 +236,15 @@ impl<T: Record> Lane<T> {
         while let Some(page) = self.waiting.front() {
             let open = self.waiting.len() == 1 && !self.sealed;
             if !self.tx.copy_page(page.view()) {
-                return false;
+                if !self.tx.is_abandoned() {
+                    return false;
+                }
+                // Nobody reads here any more: a handle of the host was dropped, or the receiver's job is being stopped. What waits is
+                // discarded, or the sender would wait for ever.
+                let mut page = self.waiting.pop_front().expect("invariant: a page waits");
+                page.clear();
+                self.spare.push(page);
+                continue;
             }
             let mut page = self.waiting.pop_front().expect("invariant: a page waits");
             page.clear();

@@ -22,7 +22,10 @@ pub(crate) mod partition;
 pub(crate) mod lane;
 pub(crate) mod inbox;
 pub(crate) mod mesh;
+pub(crate) mod host;
+pub(crate) mod recorded;
 
 pub use inbox::Records;
 pub use mesh::Pattern;
 pub use partition::{ByRef, ByValue, KeySelector};
+pub use recorded::RecordedInput;

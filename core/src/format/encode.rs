@@ -43,6 +43,12 @@ pub enum EncodeError {
         /// Columns of the header.
         columns: usize,
     },
+    /// A line of text is a string. Map the record to one, or give it a field `text`.
+    #[error("the record is neither a string nor has it a field \"text\", so it is no line of text")]
+    NoText,
+    /// A line break in the text would make two lines of it.
+    #[error("the text has a line break in it, so it is no line of text")]
+    LineBreak,
     /// The record's own `Serialize` failed.
     #[error("the record cannot be serialized: {0}")]
     Custom(Box<str>),

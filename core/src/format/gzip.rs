@@ -24,7 +24,7 @@ use header::{Field, HeaderParser};
 pub const MAGIC: [u8; 2] = [0x1F, 0x8B];
 
 /// How a file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Compression {
     /// Not at all.
     Plain,

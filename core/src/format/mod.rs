@@ -1,8 +1,8 @@
 //! Turns bytes into records and records into bytes; pure code, without I/O.
 //!
 //! A file is read in chunks of any size. [`gzip`] inflates them where needed, [`mod@line`] cuts them
-//! into lines, [`split`] decides which reader owns which line, and [`csv`] or [`json`] makes a
-//! record of each line. On the way out the same two formats write into a buffer of the caller.
+//! into lines, [`split`] decides which reader owns which line, and [`csv`], [`json`] or [`text`] makes a
+//! record of each line. On the way out the same formats write into a buffer of the caller.
 //!
 //! * Arrives from: a source, as chunks of bytes; a sink, as records.
 //! * Leaves to: a source, as records through a callback that may pause; a sink, as bytes.
@@ -27,6 +27,7 @@ pub mod decode;
 pub mod encode;
 pub mod csv;
 pub mod json;
+pub mod text;
 pub mod gzip;
 
 pub use decode::{BadLine, DecodeError, Decoded, Decoder, Pace, Position, Progress};

@@ -1,7 +1,11 @@
-//! The seam to files: what sources and sinks may ask of the world, and the driver answers.
+//! The seam to files and byte streams: what sources and sinks may ask of the world, and the driver answers.
 //!
-//! Nothing above [`crate::rt`] opens a file. A call never waits for a disk longer than a system call on cached data does; what takes
+//! Nothing above [`crate::rt`] opens a file or a socket. A call never waits for a disk longer than a system call on cached data does; what takes
 //! longer is answered by "not yet" and asked again at the next poll.
+
+mod streams;
+
+pub use streams::{Address, ByteStream, Listener, StandardOutput, Streams};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +21,15 @@ pub enum ReadPoll {
     End,
 }
 
+/// Which file it is, whatever its name is now, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// The device, and the file's number on it; a file that is renamed keeps them.
+    pub identity: (u64, u64),
+    /// Its length now.
+    pub bytes: u64,
+}
+
 /// A file being read from front to back.
 pub trait ReadFile {
     /// Appends up to `max` bytes to `buffer`.
@@ -25,6 +38,15 @@ pub trait ReadFile {
     ///
     /// What the system said; the file is not read on after that.
     fn poll_read(&mut self, buffer: &mut Vec<u8>, max: usize) -> io::Result<ReadPoll>;
+
+    /// Which file this is, and how long it is by now.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; or that this is not a file that can tell.
+    fn status(&self) -> io::Result<FileStatus> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// A file being written from front to back.
@@ -42,6 +64,15 @@ pub trait WriteFile {
     ///
     /// As [`Self::write`].
     fn poll_close(&mut self) -> io::Result<bool>;
+
+    /// Writes out what is kept back, so that readers of the file see it; true when it is there, false to be asked again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    fn poll_flush(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Files, as a driver provides them.
@@ -59,6 +90,21 @@ pub trait Files {
     ///
     /// If the file is not there.
     fn len(&self, path: &Path) -> io::Result<u64>;
+
+    /// Which file has this name now, and how long it is.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not there, or these files have no identity.
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// True if files that change are read again in the same way by a replay: they are part of a recording, not of the world.
+    fn is_recorded(&self) -> bool {
+        false
+    }
 
     /// Opens a file to read from `offset`.
     ///

@@ -1,82 +1,109 @@
-//! Cells that a worker writes and anybody reads.
+//! The cells of a job: what its workers publish, and where anybody reads it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crossbeam_utils::CachePadded;
+use super::cell::Cell;
+use super::counters::{SplitCounters, TaskCounters, WORDS, WorkerTime};
+use super::histogram::{Latency, LatencyCells, LatencyHistogram};
+use super::shape::Shape;
+use super::snapshot::Snapshot;
 
-use crate::time::EventTime;
-
-/// Counts of one task, for metrics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TaskCounters {
-    /// Records read or polled.
-    pub records_in: u64,
-    /// Records emitted, over all outputs.
-    pub records_out: u64,
-    /// Records that came after their window had closed.
-    pub late: u64,
-    /// Records that could not be decoded.
-    pub rejected: u64,
-    /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
-    pub watermark_ns: i64,
+/// What one task of one worker publishes.
+#[derive(Debug)]
+pub(crate) struct TaskCells {
+    counters: Cell<WORDS>,
+    latency: LatencyCells,
+    /// Pages that wait in each lane of the inbox.
+    queued: Box<[AtomicU32]>,
+    /// The splits of a source; shared by its tasks, each of which writes those that it reads.
+    splits: Arc<[Cell<3>]>,
 }
 
-/// The counters of one task, as its worker last published them.
-#[derive(Debug, Default)]
-pub(crate) struct TaskCell {
-    records_in: AtomicU64,
-    records_out: AtomicU64,
-    late: AtomicU64,
-    rejected: AtomicU64,
-    watermark_ns: AtomicI64,
-}
-
-impl TaskCell {
-    fn new() -> CachePadded<Self> {
-        let cell = Self { watermark_ns: AtomicI64::new(i64::MIN), ..Self::default() };
-        CachePadded::new(cell)
+impl TaskCells {
+    /// Plain stores; called by the owner alone, as all of these.
+    pub(crate) fn publish(&self, counters: &TaskCounters, latency: &mut LatencyHistogram) {
+        self.counters.write(&counters.words());
+        latency.publish(&self.latency);
     }
 
-    /// Plain stores; called by the owner alone.
-    pub(crate) fn publish(&self, counters: &TaskCounters) {
-        self.records_in.store(counters.records_in, Ordering::Relaxed);
-        self.records_out.store(counters.records_out, Ordering::Relaxed);
-        self.late.store(counters.late, Ordering::Relaxed);
-        self.rejected.store(counters.rejected, Ordering::Relaxed);
-        self.watermark_ns.store(counters.watermark_ns, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> TaskCounters {
-        TaskCounters {
-            records_in: self.records_in.load(Ordering::Relaxed),
-            records_out: self.records_out.load(Ordering::Relaxed),
-            late: self.late.load(Ordering::Relaxed),
-            rejected: self.rejected.load(Ordering::Relaxed),
-            watermark_ns: self.watermark_ns.load(Ordering::Relaxed),
+    pub(crate) fn publish_split(&self, split: usize, counters: SplitCounters) {
+        if let Some(cell) = self.splits.get(split) {
+            cell.write(&counters.words());
         }
+    }
+
+    pub(crate) fn publish_queue(&self, lane: usize, pages: usize) {
+        if let Some(cell) = self.queued.get(lane) {
+            cell.store(u32::try_from(pages).unwrap_or(u32::MAX), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn counters(&self) -> TaskCounters {
+        TaskCounters::from_words(self.counters.read())
+    }
+
+    pub(super) fn add_latency_to(&self, sum: &mut Latency) {
+        self.latency.add_to(sum);
+    }
+
+    pub(super) fn queued(&self, lane: usize) -> u64 {
+        self.queued.get(lane).map_or(0, |pages| u64::from(pages.load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn split(&self, split: usize) -> SplitCounters {
+        SplitCounters::from_words(self.splits[split].read())
     }
 }
 
 /// The cells of one worker, one for each task.
 #[derive(Debug)]
 pub(crate) struct WorkerCells {
-    pub(crate) tasks: Vec<CachePadded<TaskCell>>,
+    pub(crate) tasks: Vec<TaskCells>,
+    time: Cell<3>,
+}
+
+impl WorkerCells {
+    pub(crate) fn publish_time(&self, time: WorkerTime) {
+        self.time.write(&time.words());
+    }
+
+    pub(super) fn time(&self) -> WorkerTime {
+        WorkerTime::from_words(self.time.read())
+    }
 }
 
 /// The cells of a job.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    names: Arc<[String]>,
-    workers: Vec<Arc<WorkerCells>>,
+    pub(super) shape: Arc<Shape>,
+    pub(super) workers: Vec<Arc<WorkerCells>>,
 }
 
 impl Metrics {
+    /// Cells for a job without edges or splits to tell of.
+    #[cfg(test)]
     pub(crate) fn new(names: impl Iterator<Item = String>, workers: usize) -> Self {
-        let names: Arc<[String]> = names.collect();
-        let cells = || WorkerCells { tasks: names.iter().map(|_| TaskCell::new()).collect() };
-        let workers = (0..workers).map(|_| Arc::new(cells())).collect();
-        Self { names, workers }
+        Self::of(Shape::of_names(names), workers)
+    }
+
+    /// Cells for a job of this shape.
+    pub(crate) fn of(shape: Shape, workers: usize) -> Self {
+        let unread = || Cell::new(SplitCounters::UNREAD.words());
+        let splits: Vec<Arc<[Cell<3>]>> =
+            shape.tasks.iter().map(|task| task.splits.iter().map(|_| unread()).collect()).collect();
+        let task = |worker: usize, index: usize| TaskCells {
+            counters: Cell::new(TaskCounters::default().words()),
+            latency: LatencyCells::default(),
+            queued: shape.lanes_into(index, worker).iter().map(|_| AtomicU32::new(0)).collect(),
+            splits: Arc::clone(&splits[index]),
+        };
+        let worker = |worker: usize| WorkerCells {
+            tasks: (0..shape.tasks.len()).map(|index| task(worker, index)).collect(),
+            time: Cell::new(WorkerTime::default().words()),
+        };
+        let workers = (0..workers).map(|index| Arc::new(worker(index))).collect();
+        Self { shape: Arc::new(shape), workers }
     }
 
     pub(crate) fn worker(&self, index: usize) -> Arc<WorkerCells> {
@@ -84,94 +111,6 @@ impl Metrics {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let operators = self.names.iter().enumerate().map(|(task, name)| {
-            let counters = self.workers.iter().map(|worker| worker.tasks[task].read());
-            OperatorSnapshot::sum(name.clone(), counters)
-        });
-        Snapshot { operators: operators.collect() }
-    }
-}
-
-/// One operator, summed over its workers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperatorSnapshot {
-    /// Its name.
-    pub name: String,
-    /// Records read, or polled by a source.
-    pub records_in: u64,
-    /// Records emitted, over all outputs.
-    pub records_out: u64,
-    /// Records that came after their window had closed.
-    pub late: u64,
-    /// Records that could not be decoded.
-    pub rejected: u64,
-    /// The least watermark over the workers; `None` before the first.
-    pub watermark: Option<EventTime>,
-}
-
-impl OperatorSnapshot {
-    pub(crate) fn sum(name: String, counters: impl Iterator<Item = TaskCounters>) -> Self {
-        let mut sum = Self {
-            name,
-            records_in: 0,
-            records_out: 0,
-            late: 0,
-            rejected: 0,
-            watermark: Some(EventTime::MAX),
-        };
-        for counters in counters {
-            sum.records_in += counters.records_in;
-            sum.records_out += counters.records_out;
-            sum.late += counters.late;
-            sum.rejected += counters.rejected;
-            let watermark = EventTime::from_nanos(counters.watermark_ns);
-            sum.watermark = sum.watermark.min(Some(watermark));
-        }
-        sum.watermark = sum.watermark.filter(|at| *at > EventTime::MIN);
-        sum
-    }
-}
-
-/// A job's operators as they were a moment ago.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// In the order in which they were written.
-    pub operators: Vec<OperatorSnapshot>,
-}
-
-impl Snapshot {
-    /// The operator of that name.
-    pub fn operator(&self, name: &str) -> Option<&OperatorSnapshot> {
-        self.operators.iter().find(|operator| operator.name == name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_sums_the_workers_and_takes_the_least_watermark() {
-        let metrics = Metrics::new(["a", "b"].map(str::to_owned).into_iter(), 2);
-        assert_eq!(metrics.snapshot().operator("a").unwrap().watermark, None);
-        for (worker, watermark_ns) in [(0, 30), (1, 20)] {
-            let counters =
-                TaskCounters { records_in: 5, records_out: 4, late: 3, rejected: 2, watermark_ns };
-            metrics.worker(worker).tasks[1].publish(&counters);
-        }
-        let snapshot = metrics.snapshot();
-        let b = snapshot.operator("b").unwrap();
-        assert_eq!((b.records_in, b.records_out, b.late, b.rejected), (10, 8, 6, 4));
-        assert_eq!(b.watermark, Some(EventTime::from_nanos(20)));
-        assert_eq!(snapshot.operator("a").unwrap().records_in, 0);
-        assert!(snapshot.operator("c").is_none());
-    }
-
-    #[test]
-    fn a_worker_before_its_first_watermark_holds_the_operators_back() {
-        let metrics = Metrics::new(["a".to_owned()].into_iter(), 2);
-        let counters = TaskCounters { watermark_ns: 5, ..TaskCounters::default() };
-        metrics.worker(0).tasks[0].publish(&counters);
-        assert_eq!(metrics.snapshot().operator("a").unwrap().watermark, None);
+        Snapshot::read(self)
     }
 }

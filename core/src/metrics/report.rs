@@ -5,23 +5,16 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::cells::{OperatorSnapshot, TaskCounters};
-
-/// One task's totals.
-#[derive(Debug)]
-pub(crate) struct OperatorTotals {
-    pub(crate) name: String,
-    pub(crate) counters: TaskCounters,
-    pub(crate) latency: Histogram<u64>,
-}
+use super::cells::Metrics;
+use super::holds::WatermarkHold;
+use super::snapshot::{OperatorSnapshot, Snapshot};
 
 /// One operator's totals over all workers.
 #[derive(Debug, Clone)]
 pub struct OperatorReport {
     /// Counts.
     pub totals: OperatorSnapshot,
-    /// From the entry of a batch's oldest record into the engine to the end of the step of this operator that read the batch, in nanoseconds; for a
-    /// source, the poll itself. A sample: all of the first steps, then one of eight.
+    /// [`OperatorSnapshot::latency`] in nanoseconds.
     pub latency_ns: Histogram<u64>,
 }
 
@@ -36,30 +29,58 @@ pub struct JobReport {
     pub workers: usize,
     /// From the start of the workers to the end of the last.
     pub elapsed: Duration,
+    /// Why it ended.
+    pub ending: Ending,
     /// In the order in which they were written.
     pub operators: Vec<OperatorReport>,
+    watermarks: Vec<WatermarkHold>,
+}
+
+/// Why a job ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// Its sources came to their end.
+    #[default]
+    Finished,
+    /// It was drained: its sources were cut off, and all that was open then was closed as at their end.
+    Drained,
+    /// It was stopped: its sources were cut off, all records that they had read were processed, and windows and timers were left as they were.
+    Stopped,
 }
 
 impl JobReport {
+    /// The report of a job whose workers have published their last; `now_ns` is their clock.
     pub(crate) fn new(
         name: String,
         driver: &'static str,
         elapsed: Duration,
-        workers: Vec<Vec<OperatorTotals>>,
+        metrics: &Metrics,
+        now_ns: u64,
     ) -> Self {
-        let tasks = workers.first().map_or(0, Vec::len);
-        let operators = (0..tasks).map(|task| {
-            let of_task = || workers.iter().map(move |worker| &worker[task]);
-            let name = workers[0][task].name.clone();
-            let totals = OperatorSnapshot::sum(name, of_task().map(|totals| totals.counters));
-            let mut latency_ns = workers[0][task].latency.clone();
-            for totals in of_task().skip(1) {
-                latency_ns.add(&totals.latency).expect("invariant: histograms of equal bounds");
-            }
+        let Snapshot { operators, edges: _, workers } = metrics.snapshot();
+        let operators = operators.into_iter().map(|totals| {
+            let latency_ns = totals.latency.to_hdr();
             OperatorReport { totals, latency_ns }
         });
-        let operators = operators.collect();
-        Self { name, driver, workers: workers.len(), elapsed, operators }
+        Self {
+            name,
+            driver,
+            workers: workers.len(),
+            elapsed,
+            ending: Ending::Finished,
+            operators: operators.collect(),
+            watermarks: metrics.explain_watermark(now_ns),
+        }
+    }
+
+    /// The same report of a job that ended otherwise.
+    pub(crate) fn ended(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
+
+    /// For each operator the watermark that it came to, and what it would have waited for: of use after a job was stopped.
+    pub fn explain_watermark(&self) -> &[WatermarkHold] {
+        &self.watermarks
     }
 
     /// The operator of that name.
@@ -84,10 +105,15 @@ fn micros(nanos: u64) -> String {
 
 impl fmt::Display for JobReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, driver, workers, elapsed, operators } = self;
+        let Self { name, driver, workers, elapsed, ending, operators, .. } = self;
+        let ending = match ending {
+            Ending::Finished => "",
+            Ending::Drained => ", drained",
+            Ending::Stopped => ", stopped before its end: windows that were open did not fire",
+        };
         writeln!(
             f,
-            "job {name:?}: {:.3} s, {workers} worker(s), driver {driver}",
+            "job {name:?}: {:.3} s, {workers} worker(s), driver {driver}{ending}",
             elapsed.as_secs_f64()
         )?;
         writeln!(

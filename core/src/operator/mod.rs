@@ -13,16 +13,19 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
+pub mod aggregate;
 pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
+pub use join::Interval;
 pub use map::{Map, TryMap};
 
 use crate::error::OperatorFault;
@@ -38,6 +41,13 @@ pub(crate) enum Progress {
     Done,
     /// There is more; ask for another slice.
     More,
+}
+
+impl From<bool> for Progress {
+    /// Whether it is all done.
+    fn from(is_done: bool) -> Self {
+        if is_done { Self::Done } else { Self::More }
+    }
 }
 
 /// What every stateful operator does, whatever its inputs.
@@ -59,6 +69,12 @@ pub(crate) trait Operator: 'static {
 
     /// All inputs have ended, after a last watermark of [`EventTime::MAX`].
     fn end(&mut self) -> Result<Progress, OperatorFault> {
+        Ok(Progress::Done)
+    }
+
+    /// The job was stopped: no record will come any more, and event time stays where it is. What is open stays open; only what holds something of the
+    /// outside, as a sink does its file, closes it.
+    fn halt(&mut self) -> Result<Progress, OperatorFault> {
         Ok(Progress::Done)
     }
 

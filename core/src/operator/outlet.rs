@@ -92,7 +92,7 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
         if let (Some(page), true) = (chain.unchanged(page), R::TO_ALL || route.is_one_way()) {
             // Lanes of one edge have pages of one size, so all of them take the page, or none does.
             let is_taken = lanes.iter_mut().fold(false, |_, lane| {
-                let hash = |record: &Rec<C::Out>| R::READS_RECORD.then(|| route.route(record).0);
+                let hash = R::READS_RECORD.then_some(|record: &Rec<C::Out>| route.route(record).0);
                 lane.push_page(page, hash)
             });
             if is_taken {

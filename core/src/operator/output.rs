@@ -23,6 +23,7 @@ pub(crate) struct Output<T: Record> {
     outlets: Outlets<T>,
     fault: Option<OperatorFault>,
     records: u64,
+    bytes: u64,
 }
 
 super::opaque_debug!(Output<T: Record>);
@@ -30,7 +31,7 @@ super::opaque_debug!(Output<T: Record>);
 impl<T: Record> Output<T> {
     /// An output without outlets; the topology adds them through the shared list.
     pub(crate) fn new(page_bytes: usize, outlets: Outlets<T>) -> Self {
-        Self { page: PageBuf::new(page_bytes), outlets, fault: None, records: 0 }
+        Self { page: PageBuf::new(page_bytes), outlets, fault: None, records: 0, bytes: 0 }
     }
 
     /// Records emitted since the start.
@@ -122,6 +123,7 @@ impl<T: Record> Output<T> {
             return;
         }
         let origin_ns = self.page.origin_ns();
+        self.bytes += self.page.view().used_bytes() as u64;
         hand_over(&self.outlets, &self.page, &mut self.fault);
         self.page.clear();
         self.page.stamp(origin_ns);
@@ -129,6 +131,7 @@ impl<T: Record> Output<T> {
 
     /// Hands over a page that was made for one large record.
     fn send(&mut self, page: &PageBuf<T>) {
+        self.bytes += page.view().used_bytes() as u64;
         hand_over(&self.outlets, page, &mut self.fault);
     }
 }
@@ -160,10 +163,16 @@ pub(crate) trait AnyOutput {
     fn is_hungry(&self) -> bool;
     /// True if a page with elements is open.
     fn has_open(&self) -> bool;
+    /// True if it is not a receiver that it waits for but the world, which rings no doorbell.
+    fn waits_outside(&self) -> bool {
+        false
+    }
     /// Emits a control element.
     fn emit_control(&mut self, control: Control);
     /// Records emitted since the start.
     fn emitted(&self) -> u64;
+    /// Bytes of the pages handed over since the start: archives and what says where they lie.
+    fn emitted_bytes(&self) -> u64;
     /// From now on records are said to have entered the engine at `origin_ns`, or earlier.
     fn stamp_origin(&mut self, origin_ns: u64);
 }
@@ -201,6 +210,10 @@ impl<T: Record> AnyOutput for Output<T> {
 
     fn emitted(&self) -> u64 {
         self.records
+    }
+
+    fn emitted_bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn stamp_origin(&mut self, origin_ns: u64) {

@@ -5,16 +5,29 @@
 
 mod graph;
 mod explain;
+mod shape;
 
 pub use graph::{Edge, Graph, Node};
 
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
+use crate::io::Streams;
+use crate::time::alignment::AlignmentBoard;
 
-/// The splits of one source, of a type that only its task knows.
-pub(crate) type AnySplits = Arc<dyn Any + Send + Sync>;
+/// The splits of one source.
+#[derive(Clone)]
+pub(crate) struct AnySplits {
+    /// The source's node.
+    pub(crate) node: usize,
+    pub(crate) names: Vec<String>,
+    /// A `Vec` of a type that only the source's task knows.
+    pub(crate) splits: Arc<dyn Any + Send + Sync>,
+    /// Where its workers say how far they are.
+    pub(crate) board: Arc<AlignmentBoard>,
+}
 
 /// A checked job.
 #[derive(Clone)]
@@ -22,6 +35,13 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) makers: Vec<EdgeMaker>,
     pub(crate) splits: Vec<AnySplits>,
+    pub(crate) ports: Vec<PortMaker>,
+    /// The operators that are inputs of the host, each with the number of its handles.
+    pub(crate) inputs: Vec<(usize, usize)>,
+    /// What listens already; the job's workers share it.
+    pub(crate) streams: Arc<dyn Streams>,
+    /// The sources whose records a replay would not find again.
+    pub(crate) gone: Vec<String>,
 }
 
 impl std::fmt::Debug for Plan {

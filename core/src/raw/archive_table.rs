@@ -5,13 +5,11 @@
 //!
 //! # Invariants
 //!
-//! 1. Every value of the table inside an [`ArchiveTable<V>`], [`ArchivePanes<V>`] or [`ListPanes<V>`] is one whole archive of `V`,
-//!    whenever no call is under way: the table is private, and all writes here write archives.
+//! 1. Every value of the table inside an [`ArchiveTable<V>`] is one whole archive of `V`, whenever no call is under way: the table is
+//!    private, and all writes here write archives.
 //! 2. A value starts at an address aligned to 8, as the tables promise, and `V::ALIGN` divides 8.
 
-use std::marker::PhantomData;
-
-use thalweg_storage::{Panes, Table};
+use thalweg_storage::Table;
 
 pub(crate) use thalweg_storage::{Cursor, Hint};
 
@@ -19,7 +17,6 @@ use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
 use crate::record::{KeyHash, Record};
-use crate::time::EventTime;
 
 /// State whose memory can be asked for ahead of its use, in two steps: what leads to an entry, and the entry.
 pub(crate) trait Prefetch {
@@ -34,8 +31,8 @@ pub(crate) trait Prefetch {
 /// Where a key is, by its hash, and by what a prefetch found out if there was one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    hash: KeyHash,
-    hint: Hint,
+    pub(super) hash: KeyHash,
+    pub(super) hint: Hint,
 }
 
 impl From<KeyHash> for Place {
@@ -52,24 +49,37 @@ impl From<(KeyHash, Hint)> for Place {
 
 /// Updates one value of `table`, in place when its archive keeps its length.
 #[inline]
-fn update<V: Record, R>(
+pub(super) fn update<V: Record, R>(
     table: &mut Table,
     scratch: &mut Scratch<V>,
-    Place { hash, hint }: Place,
+    place: Place,
     key: &[u8],
     default: impl FnOnce() -> V,
     change: impl FnOnce(&mut V) -> R,
 ) -> R {
+    update_with(table, scratch, (place, key), &mut (), |()| default(), |(), value| change(value))
+}
+
+/// As [`update`], where both closures need the same `context`.
+#[inline]
+pub(super) fn update_with<C, V: Record, R>(
+    table: &mut Table,
+    scratch: &mut Scratch<V>,
+    (Place { hash, hint }, key): (Place, &[u8]),
+    context: &mut C,
+    default: impl FnOnce(&mut C) -> V,
+    change: impl FnOnce(&mut C, &mut V) -> R,
+) -> R {
     let Some(bytes) = table.get_mut_at(hint, hash.0, key) else {
         // Nothing is in the table before the closures, which may panic, are done (invariant 1).
-        let mut value = default();
-        let result = change(&mut value);
+        let mut value = default(context);
+        let result = change(context, &mut value);
         table.put(hash.0, key, scratch.archive(&value).archive());
         return result;
     };
     // SAFETY: invariants 1 and 2.
     let mut value = unsafe { Rec::<V>::from_archive(bytes) }.to_value();
-    let result = change(&mut value);
+    let result = change(context, &mut value);
     let length = bytes.len();
     if writer::write_archive(&value, bytes, 0) != Some((0, length)) {
         // The length has changed; what the attempt left behind is replaced whole.
@@ -106,6 +116,33 @@ impl<V: Record> ArchiveTable<V> {
         update(&mut self.table, &mut self.scratch, place.into(), key, default, change)
     }
 
+    /// As [`Self::update`], where both closures need the same `context`.
+    #[inline]
+    pub(crate) fn update_with<C, R>(
+        &mut self,
+        (place, key): (impl Into<Place>, &[u8]),
+        context: &mut C,
+        default: impl FnOnce(&mut C) -> V,
+        change: impl FnOnce(&mut C, &mut V) -> R,
+    ) -> R {
+        let place = place.into();
+        update_with(&mut self.table, &mut self.scratch, (place, key), context, default, change)
+    }
+
+    /// Changes the value of `key` if there is one.
+    ///
+    /// Cost: as [`Self::update`].
+    pub(crate) fn change<R>(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Option<R> {
+        self.table.get(hash.0, key)?;
+        let never = || unreachable!("invariant: the key was just found");
+        Some(self.update(hash, key, never, change))
+    }
+
     /// Forgets `key`; true if it was there.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> bool {
         self.table.remove(hash.0, key)
@@ -123,113 +160,6 @@ impl<V: Record> Prefetch for ArchiveTable<V> {
     #[inline(always)]
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.prefetch_entry(hash.0)
-    }
-}
-
-/// A table of values for each pane, dropped whole.
-#[derive(Debug)]
-pub(crate) struct ArchivePanes<V: Record> {
-    panes: Panes,
-    scratch: Scratch<V>,
-}
-
-impl<V: Record> ArchivePanes<V> {
-    /// A typed view of panes that are empty.
-    pub(crate) fn new(panes: Panes) -> Self {
-        assert!(panes.is_empty(), "invariant 1: nothing but archives is in the panes");
-        Self { panes, scratch: Scratch::default() }
-    }
-
-    /// Changes the value of `key` in `pane`, which is `default()` if there is none.
-    #[inline]
-    pub(crate) fn update<R>(
-        &mut self,
-        pane: EventTime,
-        place: impl Into<Place>,
-        key: &[u8],
-        default: impl FnOnce() -> V,
-        change: impl FnOnce(&mut V) -> R,
-    ) -> R {
-        let table = self.panes.pane(pane.as_nanos());
-        update(table, &mut self.scratch, place.into(), key, default, change)
-    }
-
-    /// The oldest pane.
-    pub(crate) fn first(&self) -> Option<EventTime> {
-        self.panes.first_pane().map(EventTime::from_nanos)
-    }
-
-    /// The next key of `pane` and its value, in the order of the keys' arrival.
-    pub(crate) fn next(&self, pane: EventTime, cursor: &mut Cursor) -> Option<(&[u8], &Rec<V>)> {
-        let (_, key, value) = self.panes.get(pane.as_nanos())?.next(cursor)?;
-        // SAFETY: invariants 1 and 2.
-        Some((key, unsafe { Rec::from_archive(value) }))
-    }
-
-    /// Forgets a pane and all it holds.
-    pub(crate) fn drop_pane(&mut self, pane: EventTime) {
-        self.panes.drop_pane(pane.as_nanos());
-    }
-}
-
-impl<V: Record> Prefetch for ArchivePanes<V> {
-    type Key = (EventTime, KeyHash);
-
-    #[inline(always)]
-    fn bucket(&self, (pane, hash): (EventTime, KeyHash)) {
-        if let Some(table) = self.panes.get(pane.as_nanos()) {
-            table.prefetch_bucket(hash.0);
-        }
-    }
-
-    #[inline(always)]
-    fn entry(&self, (pane, hash): (EventTime, KeyHash)) -> Hint {
-        self.panes
-            .get(pane.as_nanos())
-            .map_or_else(Hint::default, |table| table.prefetch_entry(hash.0))
-    }
-}
-
-/// Lists of records, one for each key of each pane.
-#[derive(Debug)]
-pub(crate) struct ListPanes<T: Record> {
-    panes: Panes,
-    marker: PhantomData<fn(T) -> T>,
-}
-
-impl<T: Record> ListPanes<T> {
-    /// A typed view of panes that are empty.
-    pub(crate) fn new(panes: Panes) -> Self {
-        assert!(panes.is_empty(), "invariant 1: nothing but archives is in the panes");
-        Self { panes, marker: PhantomData }
-    }
-
-    /// Adds a record to the list of `key` in `pane`.
-    pub(crate) fn append(&mut self, pane: EventTime, hash: KeyHash, key: &[u8], record: &Rec<T>) {
-        self.panes.pane(pane.as_nanos()).append(hash.0, key, record.archive());
-    }
-
-    /// Shows the list of `key` in `pane`, oldest first.
-    pub(crate) fn for_each(
-        &self,
-        pane: EventTime,
-        hash: KeyHash,
-        key: &[u8],
-        mut each: impl FnMut(&Rec<T>),
-    ) {
-        if let Some(table) = self.panes.get(pane.as_nanos()) {
-            table.for_each_value(hash.0, key, |bytes| {
-                // SAFETY: invariants 1 and 2; list values are aligned as single ones are.
-                each(unsafe { Rec::from_archive(bytes) });
-            });
-        }
-    }
-
-    /// Forgets the panes up to and with `last`.
-    pub(crate) fn drop_through(&mut self, last: EventTime) {
-        while let Some(first) = self.panes.first_pane().filter(|first| *first <= last.as_nanos()) {
-            self.panes.drop_pane(first);
-        }
     }
 }
 

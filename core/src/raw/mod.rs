@@ -5,15 +5,18 @@
 //!
 //! * [`ring`]: pages of bytes cross from one core to another.
 //! * [`doorbell`]: a core that sleeps is woken, and no wake-up is lost.
+//! * `wake`: a thread or a task of the host waits for a worker.
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `archive_table`: archives as the values of keyed state.
+//! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
 
 pub(crate) mod atomic;
 mod region;
 pub mod ring;
 pub mod doorbell;
+pub(crate) mod wake;
 #[cfg(not(loom))]
 pub mod writer;
 #[cfg(not(loom))]
@@ -24,5 +27,9 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
+#[cfg(not(loom))]
+pub(crate) mod window_panes;
+#[cfg(not(loom))]
+pub(crate) mod timed_lists;
 #[cfg(not(loom))]
 pub(crate) mod os;

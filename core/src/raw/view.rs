@@ -66,8 +66,10 @@ impl<T: Record> Deref for Rec<T> {
 
     #[inline]
     fn deref(&self) -> &T::Archived {
+        // Cannot wrap: an archive is no shorter than its root (invariant 1).
+        let root = self.archive.len() - size_of::<T::Archived>();
         // SAFETY: by invariant 1 the bytes are an archive of `T` with its root at the end, aligned.
-        unsafe { rkyv::api::access_unchecked::<T::Archived>(&self.archive) }
+        unsafe { rkyv::api::access_pos_unchecked::<T::Archived>(&self.archive, root) }
     }
 }
 

@@ -1,5 +1,6 @@
-//! What all drivers share: build the workers' parts, and the loop that turns one worker.
+//! What all drivers share: the parts of a job that its workers have in common, and a worker's seat on a core.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -8,19 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::clock::{Monotonic, now_ns};
+use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
-use super::parker::CondvarPark;
+use super::streams::SystemStreams;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::{JobError, Result};
+use crate::error::{JobError, Result, error_chain};
+use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
-use crate::io::Files;
-use crate::metrics::Metrics;
+use crate::io::{Files, Streams};
+use crate::metrics::{Ending, Metrics};
 use crate::plan::Plan;
-use crate::raw::doorbell::{Doorbell, Ringer};
-use crate::runtime::Decision;
-use crate::runtime::worker::{Turn, Worker, WorkerEnd, panic_message};
+use crate::raw::doorbell::Ringer;
+use crate::runtime::stop::StopRequest;
+use crate::runtime::worker::{Worker, panic_message};
 use crate::time::Clock;
 
 /// A job's function, shared by the threads that build workers from it.
@@ -47,85 +49,114 @@ impl Default for IdlePolicy {
     }
 }
 
-/// Everything that a job's threads share.
+/// What a job is started with.
+pub(crate) struct JobParts {
+    pub(crate) plan: Plan,
+    pub(crate) config: JobConfig,
+    pub(crate) job: SharedJob,
+    pub(crate) record: bool,
+}
+
+/// Everything that a job's workers and its handle share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) config: Arc<JobConfig>,
     pub(crate) job: SharedJob,
     pub(crate) metrics: Metrics,
-    pub(crate) idle: IdlePolicy,
     pub(crate) record: bool,
     /// Set when a worker has failed or the job is cancelled; every worker looks at it once a turn.
     pub(crate) stop: Arc<AtomicBool>,
+    /// Set when the job is asked to end in order; every worker looks at it once a turn.
+    pub(crate) stop_request: StopRequest,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
+    /// Which workers have ended, and with what.
+    pub(crate) ends: Arc<Ends>,
+    /// How it ends, for the handles of its inputs and outputs.
+    pub(crate) outcome: Arc<Outcome>,
     ringers: Arc<[Ringer]>,
 }
 
-/// What one worker's thread starts with.
+/// A worker's place on a core, on its way there.
 pub(crate) struct Seat {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
-    pub(crate) doorbell: Doorbell,
+    pub(crate) ports: VecDeque<AnyEnds>,
+    pub(crate) shared: Shared,
+    /// Says that the worker has ended, when it is dropped.
+    pub(crate) leave: Leave,
 }
 
 impl Shared {
-    /// Makes rings, doorbells and metrics for a plan; one seat for each worker.
+    /// Makes rings and metrics for a plan; one seat for each worker, whose cores are woken by `ringers`.
+    ///
+    /// `claim` is dropped when the last seat is.
     pub(crate) fn new(
-        plan: Plan,
-        config: JobConfig,
-        job: SharedJob,
-        idle: IdlePolicy,
-        record: bool,
-    ) -> (Self, Vec<Seat>) {
+        parts: JobParts,
+        ringers: Arc<[Ringer]>,
+        claim: &Arc<dyn Any + Send + Sync>,
+    ) -> (Self, Vec<Seat>, HostPorts) {
+        let JobParts { plan, config, job, record } = parts;
         let workers = config.workers;
         let patterns = plan.graph.edges.iter().map(|edge| edge.pattern);
+        let input_ring = config.input_ring();
         let config =
             config.with_ring_sizes(patterns.map(|pattern| pattern.rings_into_one(workers)).sum());
-        let doorbells: Vec<Doorbell> = (0..workers)
-            .map(|_| match idle.spin_only {
-                true => Doorbell::spinning(),
-                false => Doorbell::new(CondvarPark::default()),
-            })
-            .collect();
-        let ringers: Arc<[Ringer]> = doorbells.iter().map(Doorbell::ringer).collect();
         let ends = make_ends(&plan, &config, &ringers);
-        let names = plan.graph.nodes.iter().map(|node| node.name.clone());
-        let metrics = Metrics::new(names, workers);
+        let outcome = Arc::<Outcome>::default();
+        let (ports, host) = make_ports(&plan, &config, input_ring, &ringers, &outcome);
+        let metrics = Metrics::of(plan.shape(workers), workers);
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
             job,
             metrics,
-            idle,
             record,
             stop: Arc::default(),
+            stop_request: StopRequest::default(),
             failure: Arc::default(),
+            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome))),
+            outcome,
             ringers,
         };
-        let seat = |(worker, (ends, doorbell))| Seat { worker, ends, doorbell };
-        let seats = ends.into_iter().zip(doorbells).enumerate().map(seat).collect();
-        (shared, seats)
+        let seat = |(worker, (ends, ports))| {
+            let leave = Leave::new(worker, Arc::clone(&shared.ends), Arc::clone(claim));
+            Seat { worker, ends, ports, shared: shared.clone(), leave }
+        };
+        let seats = ends.into_iter().zip(ports).enumerate().map(seat).collect();
+        (shared, seats, host)
     }
 
     /// Builds one worker, on the thread that will turn it.
     pub(crate) fn worker(
         &self,
         worker: usize,
-        ends: VecDeque<AnyEnds>,
+        (ends, ports): (VecDeque<AnyEnds>, VecDeque<AnyEnds>),
         clock: Rc<dyn Clock>,
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
         let splits = self.plan.splits.iter().cloned().collect();
-        let parts = crate::api::WorkerParts { worker, ends, splits, clock: Rc::clone(&clock) };
-        let tasks = build::tasks(&*self.job, &self.config, files, parts)?;
+        let streams = Arc::clone(&self.plan.streams);
+        let (record, own_clock) = (self.record, Rc::clone(&clock));
+        let parts = crate::api::WorkerParts {
+            worker,
+            ends,
+            splits,
+            ports,
+            record,
+            streams,
+            clock: own_clock,
+        };
+        let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
-        Ok(Worker::new(worker, tasks, clock, &self.config, cells, self.record))
+        let worker = Worker::new(worker, tasks, clock, &self.config, cells, self.record);
+        Ok(worker.with_store(store))
     }
 
     /// Keeps the first error and stops all workers.
     pub(crate) fn fail(&self, error: JobError) {
+        self.outcome.fail(error_chain(&error));
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
     }
@@ -133,6 +164,12 @@ impl Shared {
     /// Asks all workers to stop at the end of their turn.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.ringers.iter().for_each(Ringer::ring);
+    }
+
+    /// Asks all workers to end in order.
+    pub(crate) fn ask_to_end(&self, ending: Ending) {
+        self.stop_request.ask(ending);
         self.ringers.iter().for_each(Ringer::ring);
     }
 
@@ -162,133 +199,47 @@ pub(crate) fn make_ends(
     ends
 }
 
-/// What the loop wants from its surroundings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Turn again.
-    Again,
-    /// All tasks have finished, or the job was stopped.
-    Ended,
+/// The ends of every port to the host, dealt to the workers, and the host's.
+fn make_ports(
+    plan: &Plan,
+    config: &JobConfig,
+    (input_pages, input_page_bytes): (usize, usize),
+    ringers: &[Ringer],
+    outcome: &Arc<Outcome>,
+) -> (Vec<VecDeque<AnyEnds>>, HostPorts) {
+    let config = PortConfig {
+        workers: config.workers,
+        input_pages,
+        input_page_bytes,
+        ring_pages: config.ring_pages.expect("invariant: sizes are derived before rings are made"),
+        page_bytes: config.page_bytes,
+        ringers,
+        outcome,
+    };
+    let mut ends: Vec<VecDeque<AnyEnds>> = (0..config.workers).map(|_| VecDeque::new()).collect();
+    let mut host = HostPorts::default();
+    for maker in &plan.ports {
+        let made = maker(&config);
+        host.0.push(made.host);
+        for (worker, end) in made.workers.into_iter().enumerate() {
+            ends[worker].push_back(end);
+        }
+    }
+    (ends, host)
 }
 
-/// Turns one worker: step until dry, spin briefly, park.
-pub(crate) struct Loop {
-    worker: Worker,
-    doorbell: Doorbell,
-    shared: Shared,
-    turns: u32,
-    clock_ns: u64,
-    dry_since_ns: Option<u64>,
-}
-
-/// Turns between two looks at the clock and two publications of the counters: some microseconds each, so some hundred together.
-const TURNS_BETWEEN_CLOCKS: u32 = 64;
-/// The decided clock moves in steps of at least this, so that a recording is not full of clocks.
-const CLOCK_STEP_NS: u64 = 1_000_000;
-
-impl Loop {
-    pub(crate) fn new(seat: Seat, shared: Shared, files: Rc<dyn Files>) -> Result<Self> {
-        let Seat { worker, ends, doorbell } = seat;
-        let mut worker = shared.worker(worker, ends, Rc::new(Monotonic), files)?;
-        worker.step(Decision::ClockOrigin(Monotonic.origin_unix_ns()))?;
-        let clock_ns = now_ns();
-        worker.step(Decision::Clock(clock_ns))?;
-        Ok(Self { worker, doorbell, shared, turns: 0, clock_ns, dry_since_ns: None })
-    }
-
-    /// One turn over all tasks; sleeps if there was nothing to do for a while and `may_sleep`.
-    pub(crate) fn turn(&mut self, may_sleep: bool) -> Result<Next> {
-        if self.shared.is_stopped() {
-            return Ok(Next::Ended);
-        }
-        if self.turns == 0 {
-            self.look_at_clock()?;
-        }
-        if let Some(due_ns) = self.worker.next_alarm_ns() {
-            self.heed_alarm(due_ns)?;
-        }
-        self.turns = (self.turns + 1) % TURNS_BETWEEN_CLOCKS;
-        match self.worker.turn()? {
-            Turn::Busy => {
-                self.dry_since_ns = None;
-                Ok(Next::Again)
-            }
-            Turn::Finished => Ok(Next::Ended),
-            Turn::Dry => {
-                self.rest(may_sleep)?;
-                Ok(Next::Again)
-            }
-        }
-    }
-
-    fn look_at_clock(&mut self) -> Result<()> {
-        let now_ns = now_ns();
-        if now_ns - self.clock_ns >= CLOCK_STEP_NS {
-            self.clock_ns = now_ns;
-            self.worker.step(Decision::Clock(now_ns))?;
-            self.worker.publish_metrics();
-        }
-        Ok(())
-    }
-
-    /// Decides the time if an alarm is due by it; so alarms need not wait for the next of the clock's steps.
-    ///
-    /// Cost: a look at the clock each turn while an alarm is set, about 20 ns.
-    fn heed_alarm(&mut self, due_ns: u64) -> Result<()> {
-        let now_ns = now_ns();
-        // An alarm that was due before and is not worked off yet needs no other time.
-        if now_ns >= due_ns && due_ns > self.clock_ns {
-            self.clock_ns = now_ns;
-            self.worker.step(Decision::Clock(now_ns))?;
-        }
-        Ok(())
-    }
-
-    /// Nothing to do: spins, and after a while sleeps until a doorbell rings or a source is due.
-    fn rest(&mut self, may_sleep: bool) -> Result<()> {
-        self.turns = 0;
-        if !may_sleep || !self.doorbell.can_sleep() {
-            std::hint::spin_loop();
-            return Ok(());
-        }
-        let now_ns = now_ns();
-        let since_ns = *self.dry_since_ns.get_or_insert(now_ns);
-        if Duration::from_nanos(now_ns - since_ns) < self.shared.idle.spin {
-            std::hint::spin_loop();
-            return Ok(());
-        }
-        self.worker.publish_metrics();
-        self.doorbell.prepare_sleep();
-        // Rings are read again after the announcement, or a page could be missed (see `raw::doorbell`).
-        if self.worker.has_pages() || self.shared.is_stopped() {
-            self.doorbell.cancel();
-            return Ok(());
-        }
-        let timeout = match self.worker.has_sources() {
-            true => self.shared.idle.poll_interval,
-            false => LONGEST_SLEEP,
-        };
-        let alarm_ns = self.worker.next_alarm_ns().unwrap_or(u64::MAX);
-        let until_alarm = Duration::from_nanos(alarm_ns.saturating_sub(now_ns));
-        self.doorbell.sleep(Some(timeout.min(until_alarm)));
-        Ok(())
-    }
-
-    /// What is left of the worker.
-    pub(crate) fn end(self) -> WorkerEnd {
-        self.worker.into_parts()
-    }
-}
-
-/// A sleeping worker looks around this often even if nobody rings: pages of its own that wait for room are not rung for.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
-
-/// Calls `run`; a panic in it, of the job's function or of the engine, is an error like another, so that the other workers stop too.
+/// Calls `run`; a panic in it, of the job's function or of the engine, is an error like another, so that the job's other workers stop too
+/// and other jobs do not notice.
 pub(crate) fn guarded<R>(worker: usize, run: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         let operator = format!("worker {worker}");
         Err(JobError::Panic { operator, message: panic_message(&*payload) })
     })
+}
+
+/// Access to sockets for one job.
+pub(crate) fn system_streams() -> Arc<dyn Streams> {
+    Arc::new(SystemStreams::default())
 }
 
 /// Access to files for a driver that has nothing better.

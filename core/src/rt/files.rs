@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::io::{Files, ReadFile, ReadPoll, WriteFile};
+use crate::io::{FileStatus, Files, ReadFile, ReadPoll, WriteFile};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +32,10 @@ impl Files for SystemFiles {
         Ok(fs::metadata(path)?.len())
     }
 
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        fs::metadata(path).map(|found| status_of(&found))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is what others go through")]
     fn open(&self, path: &Path, offset: u64) -> io::Result<Box<dyn ReadFile>> {
         let mut file = File::open(path)?;
@@ -46,6 +51,10 @@ impl Files for SystemFiles {
         let file = File::create(path)?;
         Ok(Box::new(SystemWrite { file, buffer: Vec::with_capacity(WRITE_BYTES) }))
     }
+}
+
+fn status_of(found: &fs::Metadata) -> FileStatus {
+    FileStatus { identity: (found.dev(), found.ino()), bytes: found.len() }
 }
 
 struct SystemRead {
@@ -67,6 +76,10 @@ impl ReadFile for SystemRead {
             0 => ReadPoll::End,
             count => ReadPoll::Data(count),
         })
+    }
+
+    fn status(&self) -> io::Result<FileStatus> {
+        self.file.metadata().map(|found| status_of(&found))
     }
 }
 
@@ -93,6 +106,10 @@ impl WriteFile for SystemWrite {
     }
 
     fn poll_close(&mut self) -> io::Result<bool> {
+        self.poll_flush()
+    }
+
+    fn poll_flush(&mut self) -> io::Result<bool> {
         self.write_out()?;
         Ok(true)
     }

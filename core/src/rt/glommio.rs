@@ -1,6 +1,6 @@
-//! The glommio driver: an executor for each worker, and in it one long-lived task that turns the worker.
+//! The glommio driver: an executor for each core, and in it one long-lived task that turns the core's workers.
 //!
-//! Records never touch a waker or a task: glommio gives the pinned thread and the executor, whose reactor has a turn now and then. A worker that
+//! Records never touch a waker or a task: glommio gives the pinned thread and the executor, whose reactor has a turn now and then. A core that
 //! has nothing to do blocks its executor, which has nothing else to do either: sources and sinks use the system's files, not yet glommio's.
 //!
 //! # Not here
@@ -8,21 +8,21 @@
 //! None of glommio's channels (a record takes 7 us and more through them) and none of its timers, but for one that keeps it awake.
 
 use std::io;
+use std::sync::mpsc;
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shares};
 
-use super::driver::{Loop, Next, Seat, Shared, guarded, system_files};
-use crate::error::{JobError, Result};
-use crate::runtime::worker::WorkerEnd;
+use super::core_loop::{CoreLoop, Round};
 
 /// Registered I/O memory of an executor: three rings of it fit the usual limit of 8 MiB of locked memory, for two workers.
 const IO_MEMORY_BYTES: usize = 1 << 20;
 const RING_DEPTH: usize = 64;
-/// Turns between two looks of the executor at its own queues.
-const TURNS_BETWEEN_YIELDS: u32 = 256;
+/// Rounds between two looks of the executor at its own queues.
+const ROUNDS_BETWEEN_YIELDS: u32 = 256;
 
-/// How long the worker may run before the reactor is due.
+/// How long the workers may run before the reactor is due.
 const PREEMPT: Duration = Duration::from_millis(1);
 /// glommio 0.9 takes "preempted before any task ran" for "no task can run", and then sleeps for as long as no I/O ends (`run_task_queues` in its
 /// executor). A thread that the system puts off for the length of the preempt timer at that point meets it, about once in 10,000 yields on a
@@ -32,17 +32,16 @@ const PREEMPT_AT_START: Duration = Duration::from_secs(10);
 
 /// An executor's thread.
 pub(crate) struct Thread {
-    handle: ExecutorJoinHandle<Option<WorkerEnd>>,
-    ended: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    handle: ExecutorJoinHandle<()>,
 }
 
 impl Thread {
-    pub(crate) fn is_finished(&self) -> bool {
-        self.ended.load(std::sync::atomic::Ordering::Acquire)
+    pub(crate) fn id(&self) -> ThreadId {
+        self.handle.thread().id()
     }
 
-    pub(crate) fn join(self) -> Option<WorkerEnd> {
-        self.handle.join().ok().flatten()
+    pub(crate) fn join(self) {
+        drop(self.handle.join());
     }
 }
 
@@ -51,25 +50,33 @@ pub(crate) fn is_available() -> io::Result<()> {
     io_uring::IoUring::new(2).map(drop)
 }
 
-/// Starts the executor of one seat, pinned to `core` if there is one.
-pub(crate) fn start(shared: &Shared, seat: Seat, core: Option<usize>) -> io::Result<Thread> {
-    let placement = core.map_or(Placement::Unbound, Placement::Fixed);
-    let shared = shared.clone();
-    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let flag = std::sync::Arc::clone(&ended);
+/// Starts the executor of a core, pinned to `pin` if there is one; `make` is called on it.
+pub(crate) fn start(
+    worker: usize,
+    pin: Option<usize>,
+    make: impl FnOnce() -> CoreLoop + Send + 'static,
+) -> io::Result<Thread> {
+    let placement = pin.map_or(Placement::Unbound, Placement::Fixed);
+    let (tx, started) = mpsc::channel();
     let handle = LocalExecutorBuilder::new(placement)
-        .name(&format!("thalweg-{}", seat.worker))
+        .name(&format!("thalweg-{worker}"))
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(RING_DEPTH)
         .preempt_timer(PREEMPT_AT_START)
         .spawn(move || async move {
+            tx.send(()).expect("invariant: the starter waits for this");
             glommio::spawn_local(beat()).detach();
-            let end = turn_in_own_queue(seat, shared.clone()).await;
-            flag.store(true, std::sync::atomic::Ordering::Release);
-            end.map_err(|error: JobError| shared.fail(error)).ok()
+            turn_in_own_queue(make()).await;
         })
         .map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Thread { handle, ended })
+    // An executor that cannot be made, for want of locked memory for example, ends its thread before it says anything.
+    match started.recv() {
+        Ok(()) => Ok(Thread { handle }),
+        Err(_) => match handle.join() {
+            Err(error) => Err(io::Error::other(error.to_string())),
+            Ok(()) => Err(io::Error::other("the executor ended at once")),
+        },
+    }
 }
 
 async fn beat() {
@@ -78,25 +85,27 @@ async fn beat() {
     }
 }
 
-/// Turns the worker in a queue that is preempted after [`PREEMPT`].
-async fn turn_in_own_queue(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
+/// Turns the core's workers in a queue that is preempted after [`PREEMPT`].
+async fn turn_in_own_queue(core: CoreLoop) {
     let latency = Latency::Matters(PREEMPT);
-    let queue = glommio::executor().create_task_queue(Shares::default(), latency, "worker");
-    glommio::spawn_local_into(turn_until_end(seat, shared), queue)
+    let queue = glommio::executor().create_task_queue(Shares::default(), latency, "workers");
+    glommio::spawn_local_into(turn_until_quit(core), queue)
         .expect("invariant: the queue was made above")
-        .await
+        .await;
 }
 
-async fn turn_until_end(seat: Seat, shared: Shared) -> Result<WorkerEnd> {
-    let worker = seat.worker;
-    let mut turning = guarded(worker, || Loop::new(seat, shared, system_files()))?;
-    let mut turns = 0;
-    while guarded(worker, || turning.turn(true))? == Next::Again {
-        turns += 1;
-        if turns == TURNS_BETWEEN_YIELDS {
-            turns = 0;
+async fn turn_until_quit(mut core: CoreLoop) {
+    let mut rounds = 0;
+    loop {
+        match core.round() {
+            Round::Busy => {}
+            Round::Dry => core.rest(None),
+            Round::Quit => return,
+        }
+        rounds += 1;
+        if rounds == ROUNDS_BETWEEN_YIELDS {
+            rounds = 0;
             glommio::yield_if_needed().await;
         }
     }
-    Ok(turning.end())
 }

@@ -1,35 +1,43 @@
-//! The plain driver: a thread for each worker, and system calls.
+//! The plain driver: a thread for each core, and system calls.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use super::driver::{Loop, Next, Seat, Shared, guarded, system_files};
-use crate::error::{JobError, Result};
-use crate::runtime::worker::WorkerEnd;
+use super::core_loop::{CoreLoop, Round};
 
-/// Starts the thread of one seat, pinned to `core` if there is one.
+/// Starts the thread of a core, pinned to `pin` if there is one; `make` is called on it.
 pub(crate) fn start(
-    shared: &Shared,
-    seat: Seat,
-    core: Option<usize>,
-) -> io::Result<JoinHandle<Option<WorkerEnd>>> {
-    let shared = shared.clone();
-    thread::Builder::new()
-        .name(format!("thalweg-{}", seat.worker))
-        .spawn(move || run(seat, &shared, core))
-}
-
-fn run(seat: Seat, shared: &Shared, core: Option<usize>) -> Option<WorkerEnd> {
-    let worker = seat.worker;
-    if let Some(Err(source)) = core.map(crate::raw::os::pin_to) {
-        shared.fail(JobError::Worker { worker, source });
-        return None;
+    worker: usize,
+    pin: Option<usize>,
+    make: impl FnOnce() -> CoreLoop + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let (tx, started) = mpsc::channel();
+    let run = move || {
+        let pinned = pin.map_or(Ok(()), crate::raw::os::pin_to);
+        let is_pinned = pinned.is_ok();
+        drop(tx.send(pinned));
+        if is_pinned {
+            turn_until_quit(make());
+        }
+    };
+    let thread = thread::Builder::new().name(format!("thalweg-{worker}")).spawn(run)?;
+    match started.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(error)) => {
+            drop(thread.join());
+            Err(error)
+        }
+        Err(_) => unreachable!("invariant: a thread says whether it is pinned"),
     }
-    guarded(worker, || turn_until_end(seat, shared)).map_err(|error| shared.fail(error)).ok()
 }
 
-fn turn_until_end(seat: Seat, shared: &Shared) -> Result<WorkerEnd> {
-    let mut turning = Loop::new(seat, shared.clone(), system_files())?;
-    while turning.turn(true)? == Next::Again {}
-    Ok(turning.end())
+fn turn_until_quit(mut core: CoreLoop) {
+    loop {
+        match core.round() {
+            Round::Busy => {}
+            Round::Dry => core.rest(None),
+            Round::Quit => return,
+        }
+    }
 }

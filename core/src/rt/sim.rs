@@ -7,27 +7,36 @@
 //! It also replays: decisions recorded on any driver are taken again, each worker's in its order, and give the same outputs bit for bit.
 
 mod files;
+mod players;
 mod random;
+mod streams;
 
-pub use files::MemoryFiles;
+pub use files::{FileEvent, MemoryFiles};
+pub use streams::{Attempt, MemoryStreams};
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use players::Players;
 use random::Random;
 
-use super::driver::{IdlePolicy, Shared, SharedJob};
+use super::driver::{JobParts, Shared, SharedJob};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::Result;
-use crate::io::Files;
-use crate::metrics::JobReport;
+use crate::error::{BuildError, JobError, Result};
+use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
+use crate::io::{Files, Streams};
+use crate::metrics::{Ending, JobReport};
 use crate::operator::task::Choice;
+use crate::raw::doorbell::Doorbell;
+use crate::record::Record;
 use crate::runtime::worker::Worker;
 use crate::runtime::{Decision, Journal};
-use crate::time::Clock;
+use crate::source::Values;
+use crate::time::{Clock, EventTime};
 
 /// A seeded run of a job; made by [`Sim::new`].
 #[derive(Clone)]
@@ -35,7 +44,14 @@ pub struct Sim {
     random: Random,
     config: JobConfig,
     files: Rc<dyn Files>,
+    inputs: Vec<Input>,
+    streams: Arc<dyn Streams>,
+    /// After so many steps the job is asked to end.
+    stop_after: Option<(u64, Ending)>,
 }
+
+/// Takes a handle and makes a player of it.
+type Input = Rc<dyn Fn(&mut HostPorts) -> Result<Box<dyn AnyPlayer>>>;
 
 impl std::fmt::Debug for Sim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,12 +60,36 @@ impl std::fmt::Debug for Sim {
 }
 
 /// What a simulated run came to.
-#[derive(Debug)]
 pub struct SimReport {
     /// Counts, as of any job.
     pub report: JobReport,
     /// All decisions; replaying them gives the same run.
     pub journal: Journal,
+    outputs: Vec<(String, Box<dyn Any>)>,
+}
+
+impl SimReport {
+    /// What the output of that name gave, in the order in which it came: that of each worker, and of one of the possible orders between them. The
+    /// handles of an output per worker come one after the other.
+    ///
+    /// # Panics
+    ///
+    /// If there is no output of that name and type: the test is wrong.
+    pub fn output<T: Record + Clone>(&self, name: &str) -> Vec<(EventTime, T)> {
+        let named: Vec<_> = self.outputs.iter().filter(|(output, _)| output == name).collect();
+        assert!(!named.is_empty(), "the job has no output {name:?}");
+        let values = named.iter().map(|(_, values)| {
+            let values = values.downcast_ref::<Vec<(EventTime, T)>>();
+            values.unwrap_or_else(|| panic!("output {name:?} gives no records of type {}", T::NAME))
+        });
+        values.flatten().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for SimReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimReport").field("report", &self.report).finish_non_exhaustive()
+    }
 }
 
 /// Virtual time, in nanoseconds.
@@ -81,12 +121,37 @@ impl Sim {
             ring_page_bytes: Some(256 << random.small(6)),
             ..JobConfig::default()
         };
-        Self { random, config, files: Rc::new(MemoryFiles::default()) }
+        let (files, streams) = (Rc::new(MemoryFiles::default()), MemoryStreams::shared());
+        Self { random, config, files, streams, inputs: Vec::new(), stop_after: None }
+    }
+
+    /// The same run with these sockets, standard input and output; without them nobody connects and the input is empty.
+    pub fn streams(mut self, streams: MemoryStreams) -> Self {
+        self.streams = Arc::new(streams);
+        self
+    }
+
+    /// The same run, asked to end after `steps` steps of its workers: [`Ending::Drained`] or [`Ending::Stopped`], as by `JobHandle::drain` and `stop`. Each
+    /// worker heeds it at a moment of its own.
+    pub fn end_after(mut self, steps: u64, ending: Ending) -> Self {
+        self.stop_after = Some((steps, ending));
+        self
     }
 
     /// The same run with these files; without them there are none.
     pub fn files(mut self, files: impl Files + 'static) -> Self {
         self.files = Rc::new(files);
+        self
+    }
+
+    /// The same run, in which the next handle of the input `name` sends these values, at moments that the seed draws, and is closed. Handles
+    /// without values are closed from the start.
+    pub fn input<T: Record + Clone>(mut self, name: &str, values: impl Into<Vec<T>>) -> Self {
+        let (name, values) = (name.to_owned(), values.into());
+        self.inputs.push(Rc::new(move |ports| {
+            let handle = ports.take(Direction::Input, &name, RecordType::of::<T>())?;
+            Ok(Box::new(Values::<T, _>::new(handle, values.clone().into_iter())))
+        }));
         self
     }
 
@@ -103,15 +168,18 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files } = self;
+        let Self { mut random, config, files, streams, inputs, stop_after } = self;
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, mut ports) =
+            make_workers(config, Arc::new(job), &files, streams, &clock)?;
+        let players = inputs.iter().map(|input| input(&mut ports));
+        let mut players = Players::new(players.collect::<Result<Vec<_>>>()?, ports, &[]);
         let mut choices: Vec<(usize, Choice)> = Vec::new();
         for worker in &mut workers {
             worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
         }
-        let mut idle_rounds = 0;
+        let (mut idle_rounds, mut steps) = (0, 0);
         while workers.iter_mut().any(|worker| !worker.is_finished()) {
             let index = random.below(workers.len());
             let worker = &mut workers[index];
@@ -120,8 +188,15 @@ impl Sim {
             if random.one_in(if is_due { 2 } else { 16 }) {
                 worker.step(Decision::Clock(clock.now_ns()))?;
             }
+            if let Some((_, ending)) = stop_after.filter(|(after, _)| steps >= *after) {
+                shared.stop_request.ask(ending);
+                if random.one_in(4) {
+                    worker.heed(&shared.stop_request)?;
+                }
+            }
+            steps += 1;
             worker.choices(&mut choices);
-            let mut progress = false;
+            let mut progress = !players.is_empty() && random.one_in(4) && players.play(&mut random);
             if choices.is_empty() || random.one_in(8) {
                 progress |= flush_one(worker, &mut random)?;
             } else {
@@ -145,7 +220,7 @@ impl Sim {
             assert!(idle_rounds < 1_000_000, "deadlock: no worker can go on");
         }
         let elapsed_ns = clock.now_ns();
-        Ok(finish(workers, &shared, elapsed_ns))
+        Ok(finish(workers, &shared, elapsed_ns, players))
     }
 
     /// Takes recorded decisions again, each worker's in its order.
@@ -162,6 +237,24 @@ impl Sim {
         files: impl Files + 'static,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
+        Self::replay_with(journal, files, MemoryStreams::default(), job)
+    }
+
+    /// As [`Self::replay`], with the bytes that sockets and standard input gave when it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::replay`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::replay`].
+    pub fn replay_with(
+        journal: &Journal,
+        files: impl Files + 'static,
+        streams: MemoryStreams,
+        job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<SimReport> {
         let config = JobConfig {
             workers: journal.workers.len(),
             ring_page_bytes: Some(journal.page_bytes),
@@ -170,11 +263,23 @@ impl Sim {
         let files: Rc<dyn Files> = Rc::new(files);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers) = make_workers(config, Arc::new(job), &files, &clock)?;
+        let (shared, mut workers, ports) =
+            make_workers(config, Arc::new(job), &files, Arc::new(streams), &clock)?;
+        if !shared.plan.gone.is_empty() {
+            let refuse = |name: &String| BuildError::NotReplayable { operator: name.clone() };
+            return Err(JobError::Build(shared.plan.gone.iter().map(refuse).collect()));
+        }
+        for (worker, found) in workers.iter_mut().zip(&journal.found) {
+            worker.set_found(found.clone());
+        }
+        let mut players = Players::new(Vec::new(), ports, &journal.inputs);
         let mut left: Vec<VecDeque<Decision>> =
             journal.workers.iter().map(|decisions| decisions.iter().copied().collect()).collect();
+        let mut idle_rounds = 0;
         while left.iter().any(|decisions| !decisions.is_empty()) {
-            let mut progress = false;
+            let mut progress = players.play_all();
+            // What waits for the world, such as a sink, is asked again later.
+            clock.0.set(clock.now_ns() + 1_000);
             // Also those that have nothing left to decide: others wait for their last pages.
             workers.iter_mut().for_each(Worker::drain);
             for (worker, decisions) in workers.iter_mut().zip(&mut left) {
@@ -191,29 +296,45 @@ impl Sim {
                 }
             }
             let waiting: Vec<_> = left.iter().map(|decisions| decisions.front()).collect();
+            idle_rounds = if progress { 0 } else { idle_rounds + 1 };
             assert!(
-                progress,
+                idle_rounds < ROUNDS_TO_WAIT,
                 "the recorded decisions wait for each other: the journal is not whole: {waiting:?}"
             );
         }
-        Ok(finish(workers, &shared, clock.now_ns()))
+        // A sink that could close at once when this was recorded may need longer now.
+        for _ in 0..ROUNDS_TO_WAIT {
+            clock.0.set(clock.now_ns() + 1_000);
+            workers.iter_mut().for_each(Worker::drain);
+            if !workers.iter_mut().any(Worker::waits_outside) {
+                break;
+            }
+        }
+        Ok(finish(workers, &shared, clock.now_ns(), players))
     }
 }
+
+/// Rounds of a replay without progress, for what waits for memory streams that are slow on purpose.
+const ROUNDS_TO_WAIT: u32 = 100_000;
 
 fn make_workers(
     config: JobConfig,
     job: SharedJob,
     files: &Rc<dyn Files>,
+    streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
-) -> Result<(Shared, Vec<Worker>)> {
-    let plan = build::plan(&*job, &config, Rc::clone(files))?;
-    let idle = IdlePolicy { spin_only: true, ..IdlePolicy::default() };
-    let (shared, seats) = Shared::new(plan, config, job, idle, true);
+) -> Result<(Shared, Vec<Worker>, HostPorts)> {
+    let plan = build::plan(&*job, &config, Rc::clone(files), streams)?;
+    let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
+    let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
+    let parts = JobParts { plan, config, job, record: true };
+    let (shared, seats, ports) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
-        shared.worker(seat.worker, seat.ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
+        let ends = (seat.ends, seat.ports);
+        shared.worker(seat.worker, ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });
     let workers = workers.collect::<Result<Vec<_>>>()?;
-    Ok((shared, workers))
+    Ok((shared, workers, ports))
 }
 
 /// Flushes one task that has open pages; false if none has.
@@ -227,14 +348,30 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
     Ok(true)
 }
 
-fn finish(workers: Vec<Worker>, shared: &Shared, elapsed_ns: u64) -> SimReport {
+fn finish(
+    mut workers: Vec<Worker>,
+    shared: &Shared,
+    elapsed_ns: u64,
+    mut players: Players,
+) -> SimReport {
+    // What the outputs sent last may wait for room still.
+    loop {
+        workers.iter_mut().for_each(Worker::drain);
+        if !players.play_all() {
+            break;
+        }
+    }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let mut journal = Journal { workers: Vec::new(), page_bytes: shared.config.page_bytes };
-    let mut operators = Vec::new();
+    let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
+    let mut was_cut = false;
     for end in ends {
-        operators.push(end.operators);
+        was_cut |= end.was_cut;
         journal.workers.push(end.journal);
+        journal.found.push(end.found);
+        journal.inputs.extend(end.inputs);
     }
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
-    SimReport { report: JobReport::new("simulated".into(), "sim", elapsed, operators), journal }
+    let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
+    let report = report.ended(shared.stop_request.ending(was_cut));
+    SimReport { report, journal, outputs: players.received() }
 }

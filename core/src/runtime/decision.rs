@@ -3,7 +3,9 @@
 //! A worker is a function of its inputs and of the order in which they were taken. That order is the only thing that two runs of a job
 //! over one input can differ in; written down, it makes any run repeatable (a few bytes a batch).
 
+use crate::exchange::RecordedInput;
 use crate::operator::task::{Choice, PollOutcome};
+use crate::source::Position;
 
 /// One decision of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +34,9 @@ pub enum Decision {
     Poll {
         /// The task.
         task: u16,
-        /// The place of the split among those that are open.
+        /// The place of the split among those that are open; 65,535 for a look for new splits.
         slot: u16,
-        /// How many records came.
+        /// How many records came, or splits.
         records: u32,
         /// How it ended: 0 full, 1 dry, 2 idle, 3 end.
         outcome: u8,
@@ -48,6 +50,11 @@ pub enum Decision {
     },
     /// Task `task` sent its open pages on.
     Flush(u16),
+    /// The job was asked to end: the sources were cut off.
+    Stop {
+        /// Event time went to its end, so that everything that was open closed; else it stayed where it was.
+        drains: bool,
+    },
 }
 
 impl Decision {
@@ -81,13 +88,17 @@ impl Decision {
     }
 }
 
-/// The decisions of all workers of one run, to be replayed on the simulator.
+/// The decisions of all workers of one run and what its host has sent, to be replayed on the simulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Journal {
     /// For each worker its decisions, in order.
     pub workers: Vec<Vec<Decision>>,
+    /// For each worker the splits that its sources have found while the job ran, in order.
+    pub found: Vec<Vec<Position>>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
+    /// What the handles of the host have sent, each as its worker read it.
+    pub inputs: Vec<RecordedInput>,
 }
 
 impl Journal {

@@ -5,14 +5,21 @@
 //! the replay differ in who decides.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decision::Decision;
-use crate::error::JobError;
+use super::state_use::StateUse;
+use super::stop::StopRequest;
+use super::time_use::TimeUse;
+use crate::error::{JobError, OperatorFault};
+use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
+use crate::raw::page::Control;
+use crate::source::Position;
 use crate::time::{Clock, ProcessingTime};
 
 /// One core's share of a job.
@@ -31,7 +38,16 @@ pub(crate) struct Worker {
     slice: u32,
     /// What was decided so far, if it is recorded.
     journal: Option<Vec<Decision>>,
+    /// Splits that sources have found so far; in a replay, those that they are still to find.
+    found: VecDeque<Position>,
     cells: Arc<WorkerCells>,
+    /// Counters are published and clocks are read, but for the last time.
+    measures: bool,
+    time_use: TimeUse,
+    state_use: Option<StateUse>,
+    /// Sources were asked to end, and one of them had not ended yet.
+    is_stopping: bool,
+    was_cut: bool,
     /// Tasks that have not finished.
     live: Vec<bool>,
 }
@@ -50,13 +66,18 @@ pub(crate) enum Turn {
 impl Worker {
     pub(crate) fn new(
         index: usize,
-        tasks: Vec<Box<dyn Task>>,
+        mut tasks: Vec<Box<dyn Task>>,
         clock: Rc<dyn Clock>,
         config: &crate::config::JobConfig,
         cells: Arc<WorkerCells>,
         record: bool,
     ) -> Self {
         let live = vec![true; tasks.len()];
+        let measures = config.measure;
+        if !measures {
+            tasks.iter_mut().for_each(|task| task.measure_nothing());
+        }
+        let time_use = TimeUse::new(tasks.len(), measures, || clock.now_ns());
         let alarms = tasks.iter().map(|task| task.alarm().unwrap_or(ProcessingTime::MAX));
         let alarms: Vec<_> = alarms.collect();
         Self {
@@ -70,9 +91,21 @@ impl Worker {
             batch: config.batch_records,
             slice: config.slice_records,
             journal: record.then(Vec::new),
+            found: VecDeque::new(),
             cells,
+            measures,
+            time_use,
+            state_use: None,
+            is_stopping: false,
+            was_cut: false,
             live,
         }
+    }
+
+    /// The same worker, which tells how much state its tasks have in `store`.
+    pub(crate) fn with_store(mut self, store: thalweg_storage::Store) -> Self {
+        self.state_use = Some(StateUse::new(store, &self.tasks));
+        self
     }
 
     /// Does one decided thing.
@@ -94,6 +127,11 @@ impl Worker {
     ///
     /// As [`Self::step`]; and [`JobError::Diverged`] if it came out otherwise than recorded.
     pub(crate) fn replay(&mut self, decision: Decision) -> Result<(), JobError> {
+        if let Decision::Poll { task, slot: u16::MAX, records, .. } = decision {
+            let count = self.found.len().min(records as usize);
+            let splits = self.found.drain(..count).collect();
+            self.tasks[usize::from(task)].replay_found(splits);
+        }
         let done = self.do_step(decision, true)?;
         let (task, expected) = match decision {
             Decision::Lane { task, elements, .. } => (task, elements),
@@ -121,6 +159,10 @@ impl Worker {
                 self.now_ns = self.now_ns.max(now_ns);
                 return Ok(nothing);
             }
+            Decision::Stop { drains } => {
+                self.stop(if drains { Control::End } else { Control::Halt })?;
+                return Ok(nothing);
+            }
             Decision::Flush(task) => {
                 self.tasks[usize::from(task)].flush();
                 return Ok(nothing);
@@ -142,23 +184,38 @@ impl Worker {
             }
         };
         let index = usize::from(index);
-        let now = self.now();
-        let task = &mut self.tasks[index];
-        let context = StepContext { now_ns: self.now_ns, now, clock: &*self.clock };
-        // The task is not used again after a panic: the job ends.
-        match catch_unwind(AssertUnwindSafe(|| task.step(work, context))) {
-            Ok(Ok(done)) => {
-                self.note_alarm(index);
-                Ok(done)
-            }
-            Ok(Err(source)) => {
-                Err(JobError::Operator { operator: task.name().to_string(), source })
-            }
-            Err(payload) => Err(JobError::Panic {
-                operator: task.name().to_string(),
-                message: panic_message(&*payload),
-            }),
+        let context = StepContext { now_ns: self.now_ns, now: self.now(), clock: &*self.clock };
+        let done = guarded(&mut *self.tasks[index], |task| task.step(work, context))?;
+        self.note_alarm(index);
+        Ok(done)
+    }
+
+    /// Cuts the sources off.
+    fn stop(&mut self, last: Control) -> Result<(), JobError> {
+        self.is_stopping = true;
+        for task in self.tasks.iter_mut().filter(|task| task.must_be_polled()) {
+            guarded(&mut **task, |task| task.stop(last, self.now_ns))?;
+            self.was_cut = true;
         }
+        Ok(())
+    }
+
+    /// Decides to end if that is wished for and was not decided yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    #[inline]
+    pub(crate) fn heed(&mut self, request: &StopRequest) -> Result<(), JobError> {
+        match request.decision().filter(|_| !self.is_stopping) {
+            Some(decision) => self.step(decision).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// True if an end was wished for and not decided yet.
+    pub(crate) fn must_heed(&self, request: &StopRequest) -> bool {
+        !self.is_stopping && request.asked().is_some()
     }
 
     /// The clock as it was last decided.
@@ -213,6 +270,14 @@ impl Worker {
         if done.counts {
             journal.push(decision);
         }
+        if let Decision::Poll { task, slot: u16::MAX, .. } = decision {
+            self.found.extend(self.tasks[usize::from(task)].take_found());
+        }
+    }
+
+    /// Before a replay: the splits that the recorded worker has found.
+    pub(crate) fn set_found(&mut self, splits: Vec<Position>) {
+        self.found = splits.into();
     }
 
     /// Everything that could be decided now; for the simulator.
@@ -242,10 +307,21 @@ impl Worker {
     /// True if every recorded decision that needs a page has it.
     pub(crate) fn can_replay(&mut self, decision: Decision) -> bool {
         self.drain();
+        if let Decision::Lane { task, .. } | Decision::Slice { task, .. } = decision
+            && self.tasks[usize::from(task)].waits_outside()
+        {
+            // A sink that takes nothing now took what it was given when this was recorded.
+            return false;
+        }
         let Decision::Lane { task, lane, .. } = decision else { return true };
         let mut choices = Vec::new();
         self.tasks[usize::from(task)].choices(&mut choices);
         choices.contains(&Choice::Lane(lane))
+    }
+
+    /// True if a task waits for something outside.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        self.tasks.iter_mut().any(|task| task.waits_outside())
     }
 
     /// Moves into the rings what waits for room.
@@ -262,15 +338,57 @@ impl Worker {
     /// As [`Self::step`].
     pub(crate) fn turn(&mut self) -> Result<Turn, JobError> {
         let mut turn = Turn::Dry;
-        for index in 0..self.tasks.len() {
-            if self.live[index] && self.task_turn(index)? {
-                turn = Turn::Busy;
+        if self.time_use.is_due() && self.begin_measured() {
+            turn = self.measured_turn()?;
+        } else {
+            for index in 0..self.tasks.len() {
+                if self.live[index] && self.task_turn(index)? {
+                    turn = Turn::Busy;
+                }
             }
         }
         if turn == Turn::Dry {
             turn = self.flush()?;
         }
         Ok(turn)
+    }
+
+    /// Looks at the clock: publishes if that is due, and says whether this turn is to be measured.
+    fn begin_measured(&mut self) -> bool {
+        let now_ns = self.clock.now_ns();
+        let is_measured = self.time_use.begin(now_ns);
+        if self.time_use.is_older_than(PUBLISH_NS, now_ns) {
+            self.publish_metrics();
+        }
+        is_measured
+    }
+
+    /// As the loop in [`Self::turn`], with a look at the clock after each task.
+    fn measured_turn(&mut self) -> Result<Turn, JobError> {
+        let mut turn = Turn::Dry;
+        let began_ns = self.clock.now_ns();
+        let mut last_ns = began_ns;
+        for index in 0..self.tasks.len() {
+            if !self.live[index] {
+                continue;
+            }
+            let is_blocked = !self.tasks[index].drain();
+            let is_busy = self.task_turn(index)?;
+            if is_busy {
+                turn = Turn::Busy;
+            }
+            let now_ns = self.clock.now_ns();
+            self.time_use.note(index, now_ns - last_ns, is_busy, is_blocked);
+            last_ns = now_ns;
+        }
+        self.time_use.end(began_ns, last_ns);
+        Ok(turn)
+    }
+
+    /// The worker's thread slept for so long.
+    pub(crate) fn slept(&mut self, nanos: u64) {
+        let Self { tasks, time_use, .. } = self;
+        time_use.slept(nanos, |task| !tasks[task].drain());
     }
 
     /// True if the task did something.
@@ -326,9 +444,9 @@ impl Worker {
         self.tasks.iter_mut().all(|task| task.is_finished())
     }
 
-    /// True if some unfinished task is a source: it must be polled, nobody rings for it.
+    /// True if some unfinished task is a source, or waits for something else outside: it must be asked, nobody rings for it.
     pub(crate) fn has_sources(&mut self) -> bool {
-        self.tasks.iter_mut().any(|task| matches!(task.choose(), Some(Choice::Poll(_))))
+        self.tasks.iter_mut().any(|task| task.must_be_polled() || task.waits_outside())
     }
 
     /// True if a task could do something other than poll a source.
@@ -336,38 +454,82 @@ impl Worker {
         (0..self.tasks.len()).any(|index| {
             let is_due = self.is_alarm_due(index);
             let task = &mut self.tasks[index];
-            let is_ready = |choice| matches!(choice, Some(Choice::Lane(_) | Choice::Slice));
-            task.drain() && (is_due || is_ready(task.choose()))
+            // A task that need not be polled now and then says by a poll that it has something.
+            let is_ready = |task: &mut Box<dyn Task>| match task.choose() {
+                Some(Choice::Poll(_)) => !task.must_be_polled(),
+                choice => choice.is_some(),
+            };
+            task.drain() && (is_due || is_ready(task))
         })
     }
 
-    /// Publishes the counters.
+    /// Publishes the counters, unless nothing is to be measured.
     pub(crate) fn publish_metrics(&mut self) {
-        for (task, cell) in self.tasks.iter_mut().zip(&self.cells.tasks) {
-            cell.publish(&task.counters());
+        if self.measures {
+            self.time_use.settle(self.clock.now_ns());
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        self.cells.publish_time(self.time_use.total());
+        for (index, (task, cells)) in self.tasks.iter_mut().zip(&self.cells.tasks).enumerate() {
+            let mut counters = task.counters();
+            let time = self.time_use.task(index);
+            (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
+            let state = self.state_use.as_ref().map(|state| state.task(index)).unwrap_or_default();
+            (counters.state_bytes, counters.state_keys) = (state.bytes, state.keys);
+            cells.publish(&counters, task.latency());
+            task.splits(&mut |split, counters| cells.publish_split(split, counters));
+            task.queued(&mut |lane, pages| cells.publish_queue(lane, pages));
         }
     }
 
     /// What remains of the worker when it has ended.
     pub(crate) fn into_parts(mut self) -> WorkerEnd {
         self.publish_metrics();
-        let operators = self.tasks.iter_mut().map(|task| crate::metrics::OperatorTotals {
-            name: task.name().to_string(),
-            counters: task.counters(),
-            latency: task.latency().clone(),
-        });
-        WorkerEnd { operators: operators.collect(), journal: self.journal.unwrap_or_default() }
+        self.publish();
+        let inputs = self.tasks.iter_mut().flat_map(|task| task.take_recorded()).collect();
+        WorkerEnd {
+            was_cut: self.was_cut,
+            journal: self.journal.unwrap_or_default(),
+            found: self.found.into(),
+            inputs,
+        }
     }
 }
+
+/// What is published of a worker whose turns take long is not older than this and a turn; of others the driver sees to it.
+const PUBLISH_NS: u64 = 5_000_000;
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
 
-/// A worker's totals and decisions.
+/// What is left of a worker, beside its last metrics.
 #[derive(Debug)]
 pub(crate) struct WorkerEnd {
-    pub(crate) operators: Vec<crate::metrics::OperatorTotals>,
+    /// A source was cut off before its end.
+    pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
+    pub(crate) inputs: Vec<RecordedInput>,
+    pub(crate) found: Vec<Position>,
+}
+
+/// Lets a task do something; the task is not used again after an error or a panic: the job ends.
+fn guarded<R>(
+    task: &mut dyn Task,
+    run: impl FnOnce(&mut dyn Task) -> Result<R, OperatorFault>,
+) -> Result<R, JobError> {
+    let result = catch_unwind(AssertUnwindSafe(|| run(&mut *task)));
+    let operator = || task.name().to_string();
+    match result {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(source)) => Err(JobError::Operator { operator: operator(), source }),
+        Err(payload) => {
+            let message = panic_message(&*payload);
+            Err(JobError::Panic { operator: operator(), message })
+        }
+    }
 }
 
 /// What a panic said.

@@ -12,7 +12,8 @@
 //!
 //! # Not here
 //!
-//! No watching for new files or for growing ones: the files are listed once, before the job starts.
+//! The files are listed once, before the job starts. Growing files are followed by [`super::Tail`], and new ones found by
+//! [`super::WatchedFiles`]; both read them with the reader that is here.
 
 mod bad_line;
 mod error;
@@ -31,9 +32,11 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::{OpenContext, Source};
+use super::{OpenContext, Position, Source};
 use crate::error::OperatorFault;
+use crate::format::Position as FilePosition;
 use crate::format::csv::CsvOptions;
+use crate::format::text::TextLine;
 use crate::io;
 use crate::record::Record;
 
@@ -76,6 +79,18 @@ impl Files {
     pub fn ndjson<T: Record>(path: impl AsRef<Path>) -> FileRecords<T> {
         FileRecords::new(path.as_ref(), FileFormat::Ndjson)
     }
+
+    /// Files of plain text, each line a record with its place; to read, `path` may be a pattern.
+    ///
+    /// Call `Files::text::<Str>(path)` for the text alone.
+    pub fn text<T: Record>(path: impl AsRef<Path>) -> FileRecords<T> {
+        FileRecords::new(path.as_ref(), FileFormat::Text)
+    }
+
+    /// As [`Self::text`], for [`TextLine`]s.
+    pub fn lines(path: impl AsRef<Path>) -> FileRecords<TextLine> {
+        Self::text(path)
+    }
 }
 
 /// How records lie in a file.
@@ -86,13 +101,16 @@ pub enum FileFormat {
     Csv(CsvOptions),
     /// One JSON object a line.
     Ndjson,
+    /// Lines of text, as they are.
+    Text,
 }
 
 impl FileFormat {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Csv(_) => "csv",
             Self::Ndjson => "ndjson",
+            Self::Text => "lines",
         }
     }
 }
@@ -170,7 +188,23 @@ pub struct FileSource<T> {
 
 crate::operator::opaque_debug!(FileSource<T>);
 
+impl<T> Clone for FileSource<T> {
+    fn clone(&self) -> Self {
+        let Self { records, on_error, split_bytes, side_by_side } = self;
+        Self {
+            records: records.clone(),
+            on_error: on_error.clone(),
+            split_bytes: *split_bytes,
+            side_by_side: *side_by_side,
+        }
+    }
+}
+
 impl<T: Record> FileSource<T> {
+    pub(super) fn path(&self) -> &Path {
+        &self.records.path
+    }
+
     /// What becomes of a line that is no record. Default: [`OnError::Fail`].
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
@@ -194,6 +228,20 @@ impl<T: Record> FileSource<T> {
     }
 }
 
+impl<T: Record + DeserializeOwned> FileSource<T> {
+    /// The splits of one file.
+    pub(super) fn splits_of(
+        &self,
+        files: &dyn io::Files,
+        path: &Path,
+        split_bytes: NonZeroU64,
+    ) -> Result<Vec<FileSplit>, FileSourceError> {
+        let mut splits = Vec::new();
+        listing::file_splits::<T>(files, path, self.records.format, split_bytes, &mut splits)?;
+        Ok(splits)
+    }
+}
+
 impl<T: Record + DeserializeOwned> Source for FileSource<T> {
     type Out = T;
     type Split = FileSplit;
@@ -209,11 +257,25 @@ impl<T: Record + DeserializeOwned> Source for FileSource<T> {
         split: &FileSplit,
         context: &OpenContext,
     ) -> Result<FileReader<T>, OperatorFault> {
-        Ok(FileReader::open(split, self.records.format, &self.on_error, context)?)
+        Ok(FileReader::open(split, None, self.records.format, &self.on_error, context)?)
+    }
+
+    fn resume(
+        &self,
+        split: &FileSplit,
+        position: &Position,
+        context: &OpenContext,
+    ) -> Result<FileReader<T>, OperatorFault> {
+        let at = position.read::<FilePosition>()?;
+        Ok(FileReader::open(split, Some(at), self.records.format, &self.on_error, context)?)
     }
 
     fn side_by_side(&self) -> usize {
         self.side_by_side
+    }
+
+    fn split_name(&self, split: &FileSplit) -> String {
+        split.name()
     }
 
     fn describe(&self) -> String {
@@ -238,8 +300,21 @@ impl<T: Record + DeserializeOwned> Source for FileRecords<T> {
         self.source().open(split, context)
     }
 
+    fn resume(
+        &self,
+        split: &FileSplit,
+        position: &Position,
+        context: &OpenContext,
+    ) -> Result<FileReader<T>, OperatorFault> {
+        self.source().resume(split, position, context)
+    }
+
     fn side_by_side(&self) -> usize {
         1
+    }
+
+    fn split_name(&self, split: &FileSplit) -> String {
+        split.name()
     }
 
     fn describe(&self) -> String {

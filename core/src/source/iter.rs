@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Emitter, OpenContext, Polled, Source, SplitReader};
+use super::{Emitter, OpenContext, Polled, Position, Source, SplitReader};
 use crate::error::OperatorFault;
 use crate::io;
 use crate::record::Record;
@@ -58,7 +58,22 @@ where
     }
 
     fn open(&self, split: &usize, _: &OpenContext) -> Result<ItemReader<I>, OperatorFault> {
-        Ok(ItemReader { items: (self.make)(*split) })
+        Ok(ItemReader { items: (self.make)(*split), taken: 0 })
+    }
+
+    /// Costs as much as reading what comes before: an iterator has no other way.
+    fn resume(
+        &self,
+        split: &usize,
+        position: &Position,
+        _: &OpenContext,
+    ) -> Result<ItemReader<I>, OperatorFault> {
+        let taken: u64 = position.read()?;
+        let mut items = (self.make)(*split);
+        for _ in 0..taken {
+            items.next();
+        }
+        Ok(ItemReader { items, taken })
     }
 
     fn describe(&self) -> String {
@@ -69,6 +84,7 @@ where
 /// Reads one iterator.
 pub struct ItemReader<I> {
     items: I,
+    taken: u64,
 }
 
 impl<I> std::fmt::Debug for ItemReader<I> {
@@ -81,10 +97,17 @@ impl<T: Record, I: Iterator<Item = T> + 'static> SplitReader<T> for ItemReader<I
     fn poll(&mut self, out: &mut Emitter<'_, T>) -> Result<Polled, OperatorFault> {
         for _ in 0..out.wanted() {
             match self.items.next() {
-                Some(item) => out.emit(&item),
+                Some(item) => {
+                    out.emit(&item);
+                    self.taken += 1;
+                }
                 None => return Ok(Polled::End),
             }
         }
         Ok(Polled::More)
+    }
+
+    fn position(&self) -> Option<Position> {
+        Some(Position::of(&self.taken))
     }
 }

@@ -6,6 +6,6 @@
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
 
-pub(crate) use crate::raw::archive_table::{
-    ArchivePanes as ValuePanes, ArchiveTable as ValueTable, Cursor, Hint, ListPanes, Prefetch,
-};
+pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
+pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

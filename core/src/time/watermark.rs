@@ -1,6 +1,7 @@
 //! How the event times of several inputs become one.
 //!
-//! A task's event time is the least watermark of its inputs, idle and ended ones left out. It never goes back.
+//! A task's event time is the least watermark of its inputs, idle and ended ones left out. It never goes back. An input that was halted holds it
+//! where it was: nothing comes of it any more, and nothing is to fire that it would have had a part in.
 //!
 //! # Source
 //!
@@ -14,6 +15,7 @@ struct Input {
     watermark: EventTime,
     idle: bool,
     ended: bool,
+    halted: bool,
 }
 
 impl Input {
@@ -35,7 +37,8 @@ pub(crate) struct MergedTime {
 
 impl MergedTime {
     pub(crate) fn new(inputs: usize) -> Self {
-        let input = Input { watermark: EventTime::MIN, idle: false, ended: false };
+        let (idle, ended, halted) = (false, false, false);
+        let input = Input { watermark: EventTime::MIN, idle, ended, halted };
         Self { inputs: vec![input; inputs], watermark: EventTime::MIN, idle: false }
     }
 
@@ -48,6 +51,19 @@ impl MergedTime {
     #[cfg(test)]
     pub(crate) fn watermark(&self) -> EventTime {
         self.watermark
+    }
+
+    /// The input that event time waits for: the slowest one; or the one that it follows, if all are idle.
+    pub(crate) fn slowest(&self) -> Option<usize> {
+        let open = || self.inputs.iter().enumerate().filter(|(_, input)| !input.is_through());
+        let busy = open().filter(|(_, input)| !input.idle);
+        let slowest = busy.min_by_key(|(_, input)| input.watermark);
+        slowest.or_else(|| open().max_by_key(|(_, input)| input.watermark)).map(|(index, _)| index)
+    }
+
+    /// True if all inputs that may still have something are idle.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle
     }
 
     /// Takes a control element of one input; `then` gets what follows for the whole, in order.
@@ -63,14 +79,19 @@ impl MergedTime {
                 state.ended = true;
                 state.watermark = EventTime::MAX;
             }
+            Control::Halt => state.halted = true,
         }
         self.settle(then);
     }
 
     fn settle(&mut self, then: &mut impl FnMut(Control)) {
-        if self.inputs.iter().all(|input| input.ended) {
-            self.advance(EventTime::MAX, then);
-            then(Control::End);
+        if self.inputs.iter().all(|input| input.ended || input.halted) {
+            if self.inputs.iter().any(|input| input.halted) {
+                then(Control::Halt);
+            } else {
+                self.advance(EventTime::MAX, then);
+                then(Control::End);
+            }
             return;
         }
         // An input at the end of time is as good as ended: it is not the one that says how far the others are. (It says so before its
@@ -154,6 +175,20 @@ mod tests {
             apply(&mut time, 1, Control::End),
             [Control::Watermark(EventTime::MAX), Control::End]
         );
+    }
+
+    #[test]
+    fn a_halted_input_holds_time_where_it_was_and_all_together_halt() {
+        let mut time = MergedTime::new(3);
+        for (input, nanos) in [(0, 9), (1, 5), (2, 7)] {
+            apply(&mut time, input, Control::Watermark(at(nanos)));
+        }
+        assert_eq!(time.slowest(), Some(1));
+        assert_eq!(apply(&mut time, 1, Control::Halt), []);
+        assert_eq!(apply(&mut time, 0, Control::End), []);
+        assert_eq!(apply(&mut time, 2, Control::Watermark(at(8))), []);
+        assert_eq!(apply(&mut time, 2, Control::End), [Control::Halt]);
+        assert_eq!(time.watermark(), at(5));
     }
 
     #[test]

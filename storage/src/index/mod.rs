@@ -137,6 +137,7 @@ impl Index {
             _ => self.current.insert(hash, address),
         }
         self.len += 1;
+        self.memory.add_key();
     }
 
     /// Lets the place lead to another entry of the same key.
@@ -148,6 +149,7 @@ impl Index {
     pub(crate) fn remove(&mut self, place: Place, hash: u64) {
         self.holder_mut(place.outgoing).remove(hash, place.bucket, place.word);
         self.len -= 1;
+        self.memory.remove_keys(1);
     }
 
     /// Takes all entries out and keeps the current table. Cost: what [`Index::scrub`] costs in all.
@@ -159,6 +161,7 @@ impl Index {
 
 impl Drop for Index {
     fn drop(&mut self) {
+        self.memory.remove_keys(self.len);
         self.memory.subtract(self.bytes());
     }
 }

@@ -178,6 +178,7 @@ impl Index {
 
     /// Forgets all entries; [`Index::scrub`] has to run to its end before the next use.
     pub(crate) fn begin_clear(&mut self) {
+        self.memory.remove_keys(self.len);
         self.len = 0;
         if let Some(migration) = self.migration.take() {
             self.retire(migration);

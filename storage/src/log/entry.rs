@@ -134,6 +134,22 @@ pub(crate) fn has_key(entry: &[u8], header: Header, key: &[u8]) -> bool {
     }
 }
 
+/// The header of an entry that is a single with this key, which is asked of `bytes` that may be anything. Eight bytes of key, the usual
+/// case, are two comparisons of words and one of the length of `bytes`.
+#[inline(always)]
+pub(crate) fn single_with_key(bytes: &[u8], key: &[u8]) -> Option<Header> {
+    if let Ok(eight) = <[u8; 8]>::try_from(key) {
+        let front: &[u8; HEADER_BYTES + 8] = bytes.first_chunk()?;
+        let header = Header::read(front);
+        let is_it = header.is_single_with_key_of(8)
+            && word(front, HEADER_BYTES) == u64::from_le_bytes(eight);
+        return is_it.then_some(header);
+    }
+    let header = Header::read(bytes.first_chunk::<HEADER_BYTES>()?);
+    let held = bytes.get(HEADER_BYTES..HEADER_BYTES + key.len())?;
+    (header.is_single_with_key_of(key.len()) && held == key).then_some(header)
+}
+
 #[inline(always)]
 pub(crate) fn second_word(entry: &[u8]) -> u64 {
     word(entry, 8)

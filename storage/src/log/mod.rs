@@ -13,7 +13,7 @@
 //! 2. Between the start of a chunk and its `used`, entries follow each other without gaps, each as
 //!    long as its size class: so a scan needs no index.
 //! 3. Only addresses at or above `mutable_from` are written ([`Log::is_mutable`]). Today the bound
-//!    is 0; a freeze will raise it, and everything that writes asks already.
+//!    is the first address; a freeze will raise it, and everything that writes asks already.
 //! 4. An entry does not cross chunks, except that one larger than a chunk has several to itself.
 //!
 //! # Not here
@@ -86,7 +86,13 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(memory: Rc<Memory>) -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), mutable_from: Address::NONE, bytes: 0, memory }
+        Self {
+            chunks: Vec::new(),
+            free: Vec::new(),
+            mutable_from: Address(FIRST_ADDRESS),
+            bytes: 0,
+            memory,
+        }
     }
 
     /// Memory held, bytes.
@@ -94,7 +100,7 @@ impl Log {
         self.bytes
     }
 
-    /// Whether the entry may still be written in place; if not, the writer copies it to the tail.
+    /// Whether the entry may still be written in place; if not, the writer copies it to the tail. No entry is not.
     #[inline(always)]
     pub(crate) fn is_mutable(&self, address: Address) -> bool {
         address >= self.mutable_from
@@ -104,6 +110,12 @@ impl Log {
     #[inline(always)]
     pub(crate) fn at(&self, address: Address) -> &[u8] {
         &self.chunks[address.chunk()].memory[address.offset()..]
+    }
+
+    /// As [`Log::at`], where there is a chunk with that address.
+    #[inline(always)]
+    pub(crate) fn get(&self, address: Address) -> Option<&[u8]> {
+        self.chunks.get(address.chunk())?.memory.get(address.offset()..)
     }
 
     /// As [`Log::at`], to be written.
@@ -189,7 +201,7 @@ impl Log {
             first.used = Address(FIRST_ADDRESS).offset();
         }
         self.free.clear();
-        self.mutable_from = Address::NONE;
+        self.mutable_from = Address(FIRST_ADDRESS);
     }
 
     /// Space at the tail.
@@ -256,8 +268,10 @@ impl Log {
     #[cfg(test)]
     pub(crate) fn freeze(&mut self) {
         let last = self.chunks.len().saturating_sub(1);
-        self.mutable_from =
-            self.chunks.last().map_or(Address::NONE, |chunk| Address::of(last, chunk.used));
+        self.mutable_from = self
+            .chunks
+            .last()
+            .map_or(Address(FIRST_ADDRESS), |chunk| Address::of(last, chunk.used));
         self.free.clear();
     }
 }

@@ -1,7 +1,11 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
+mod aligned;
 mod departures;
+mod endings;
+mod outside;
 mod two_stages;
+mod windows;
 
 /// A job by name.
 pub(crate) struct Entry {
@@ -17,7 +21,23 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
     },
     Entry {
+        name: "aligned",
+        run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
+    },
+    Entry {
+        name: "endings",
+        run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
+    },
+    Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
+    },
+    Entry {
+        name: "windows",
+        run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "outside",
+        run: |seed, twice| crate::seed::guarded(|| outside::run(seed, twice)),
     },
 ];

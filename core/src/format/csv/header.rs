@@ -13,7 +13,7 @@ use crate::format::split::Extent;
 ///
 /// A reader that begins at a later split, or in the middle of a file, needs the header from the
 /// file's start; see [`Header::read`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Header {
     names: Vec<String>,
 }

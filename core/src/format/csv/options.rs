@@ -100,6 +100,11 @@ impl CsvOptions {
         !self.multiline
     }
 
+    /// The longest line, in bytes.
+    pub(crate) fn line_limit(&self) -> usize {
+        self.max_line_bytes
+    }
+
     /// Whether the first line of a file names its columns.
     pub(crate) fn names_columns(&self) -> bool {
         self.has_header

@@ -1,20 +1,17 @@
 //! How long batches are under way: which steps are measured, and where the figures go.
 
-use hdrhistogram::Histogram;
+use crate::metrics::LatencyHistogram;
 
-/// A histogram for latencies of up to a minute, with two significant digits (18 KiB).
-pub(crate) fn latency_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000_000, 2).expect("invariant: valid bounds")
-}
-
-/// Which steps have their latency measured: a look at the clock takes some 30 ns, and the way of one record through a job has many
-/// steps.
+/// The latency of a task's steps, of which some are measured: a look at the clock takes some 30 ns, and the way of one record through a job has
+/// many steps.
 #[derive(Debug, Default)]
-pub(crate) struct Sampling {
+pub(crate) struct HopLatency {
     steps: u32,
+    is_off: bool,
+    histogram: LatencyHistogram,
 }
 
-impl Sampling {
+impl HopLatency {
     /// The first steps are measured, all of them, so that a short job has figures.
     const FIRST: u32 = 256;
     /// After that, one of so many.
@@ -23,6 +20,20 @@ impl Sampling {
     /// True if this step is measured.
     pub(crate) fn is_due(&mut self) -> bool {
         self.steps = self.steps.wrapping_add(1);
-        self.steps <= Self::FIRST || self.steps.is_multiple_of(Self::INTERVAL)
+        !self.is_off && (self.steps <= Self::FIRST || self.steps.is_multiple_of(Self::INTERVAL))
+    }
+
+    /// Notes `records` that took from `origin_ns` to `done_ns`.
+    pub(crate) fn note(&mut self, origin_ns: u64, done_ns: u64, records: u64) {
+        self.histogram.record(done_ns.saturating_sub(origin_ns).max(1), records);
+    }
+
+    /// No step is measured from now on.
+    pub(crate) fn turn_off(&mut self) {
+        self.is_off = true;
+    }
+
+    pub(crate) fn histogram(&mut self) -> &mut LatencyHistogram {
+        &mut self.histogram
     }
 }

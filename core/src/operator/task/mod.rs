@@ -14,17 +14,17 @@ mod latency;
 mod operator_task;
 mod ports;
 
-pub(crate) use latency::{Sampling, latency_histogram};
+pub(crate) use latency::HopLatency;
 pub(crate) use operator_task::OperatorTask;
 pub(crate) use ports::{OnePort, TwoPorts};
 
 use std::rc::Rc;
 
-use hdrhistogram::Histogram;
-
 use super::output::AnyOutput;
 use crate::error::OperatorFault;
-use crate::metrics::TaskCounters;
+use crate::exchange::RecordedInput;
+use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
+use crate::raw::page::Control;
 use crate::time::{Clock, ProcessingTime};
 
 /// Something a task could do now.
@@ -93,6 +93,16 @@ pub(crate) trait Task {
     fn choices(&mut self, into: &mut Vec<Choice>);
     /// One thing that the task could do now, in turn.
     fn choose(&mut self) -> Option<Choice>;
+    /// True for a source that has not finished: nobody rings for what comes from outside, nor when other splits have caught up.
+    fn must_be_polled(&self) -> bool {
+        false
+    }
+    /// Asked of every task when the job is stopped: a source closes its splits and passes on `last`, which is [`Control::End`] or [`Control::Halt`]; the others
+    /// learn of it from their inputs.
+    fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
+        let _ = (last, now_ns);
+        Ok(())
+    }
     /// When the clock gives the task something to do; changes only in a step of the task.
     fn alarm(&self) -> Option<ProcessingTime> {
         None
@@ -105,9 +115,31 @@ pub(crate) trait Task {
     fn is_finished(&mut self) -> bool;
     /// The counters now.
     fn counters(&mut self) -> TaskCounters;
+    /// The splits that the last look for new ones has found, for a recording.
+    fn take_found(&mut self) -> Vec<crate::source::Position> {
+        Vec::new()
+    }
+    /// Gives what a recording has found, for the look that is taken again next.
+    fn replay_found(&mut self, splits: Vec<crate::source::Position>) {
+        let _ = splits;
+    }
+    /// How far the splits are that a source has read or is reading, each with its number among all splits of the source.
+    fn splits(&self, each: &mut dyn FnMut(usize, SplitCounters)) {
+        let _ = each;
+    }
+    /// How many pages wait in each lane of the inbox.
+    fn queued(&mut self, each: &mut dyn FnMut(usize, usize)) {
+        let _ = each;
+    }
+    /// No latency is to be measured.
+    fn measure_nothing(&mut self);
     /// From the entry of a batch's oldest record into the engine to the end of the step that read it, in nanoseconds; of some of the
     /// steps, see [`Sampling`].
-    fn latency(&self) -> &Histogram<u64>;
+    fn latency(&mut self) -> &mut LatencyHistogram;
+    /// What came from outside and was kept for a replay; asked once, after the end.
+    fn take_recorded(&mut self) -> Vec<RecordedInput> {
+        Vec::new()
+    }
 }
 
 impl dyn Task + '_ {
@@ -129,6 +161,13 @@ impl dyn Task + '_ {
     pub(crate) fn is_hungry(&mut self) -> bool {
         let mut any = false;
         self.outputs(&mut |output| any |= output.is_hungry());
+        any
+    }
+
+    /// True if something outside has to be asked again.
+    pub(crate) fn waits_outside(&mut self) -> bool {
+        let mut any = false;
+        self.outputs(&mut |output| any |= output.waits_outside());
         any
     }
 

@@ -3,14 +3,12 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use hdrhistogram::Histogram;
-
-use super::latency::{Sampling, latency_histogram};
+use super::latency::HopLatency;
 use super::ports::Ports;
 use super::promises::Core;
 use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::error::OperatorFault;
-use crate::metrics::TaskCounters;
+use crate::metrics::{LatencyHistogram, TaskCounters};
 use crate::operator::Operator;
 use crate::operator::output::AnyOutput;
 use crate::time::watermark::MergedTime;
@@ -22,27 +20,28 @@ pub(crate) struct OperatorTask<O, P> {
     core: Core<O>,
     ports: P,
     next_lane: usize,
-    sampling: Sampling,
-    latency: Histogram<u64>,
+    latency: HopLatency,
+    /// The decided clock when the watermark last moved.
+    moved_ns: u64,
 }
 
 impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
     pub(crate) fn new(name: Rc<str>, operator: O, ports: P) -> Self {
         let mut time = MergedTime::new(ports.lanes());
         (0..ports.lanes()).filter(|&lane| ports.is_silent(lane)).for_each(|lane| time.ignore(lane));
+        // Where no lane leads, as to a gathering sink on all workers but one, no end will come either, and event time waits for nothing.
+        let leads_nowhere = ports.lanes() == 0;
         let core = Core {
             operator,
             time,
             todo: VecDeque::with_capacity(4),
             is_firing: false,
-            // Where no lane leads, as to a gathering sink on all workers but one, no end will come either.
-            is_finished: ports.lanes() == 0,
+            is_finished: leads_nowhere,
             fault: None,
             records_in: 0,
-            watermark: EventTime::MIN,
+            watermark: if leads_nowhere { EventTime::MAX } else { EventTime::MIN },
         };
-        let sampling = Sampling::default();
-        Self { name, core, ports, next_lane: 0, sampling, latency: latency_histogram() }
+        Self { name, core, ports, next_lane: 0, latency: HopLatency::default(), moved_ns: 0 }
     }
 
     /// The number of a lane, as choices carry it.
@@ -98,6 +97,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         let limit = work.limit as usize;
         self.core.operator.clock(context.now);
         let mut amount = 0;
+        let watermark = self.core.watermark;
         match work.choice {
             Choice::Lane(lane) => {
                 let lane = usize::from(lane);
@@ -107,9 +107,8 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
                 amount = self.ports.read(lane, limit, &mut self.core);
                 let records = self.core.records_in - before;
                 self.core.end_step();
-                if records > 0 && origin_ns != 0 && self.sampling.is_due() {
-                    let latency_ns = context.clock.now_ns().saturating_sub(origin_ns);
-                    self.latency.saturating_record_n(latency_ns.max(1), records);
+                if records > 0 && origin_ns != 0 && self.latency.is_due() {
+                    self.latency.note(origin_ns, context.clock.now_ns(), records);
                 }
             }
             Choice::Slice => {
@@ -123,6 +122,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
                 self.core.end_step();
             }
             Choice::Poll(_) => unreachable!("invariant: only a source is polled"),
+        }
+        if self.core.watermark != watermark {
+            self.moved_ns = context.now_ns;
         }
         match self.core.fault.take() {
             Some(fault) => Err(fault),
@@ -145,18 +147,37 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     }
 
     fn counters(&mut self) -> TaskCounters {
-        let mut records_out = 0;
-        self.core.operator.outputs(&mut |output| records_out += output.emitted());
+        let (mut records_out, mut bytes_out, mut is_blocked) = (0, 0, false);
+        self.core.operator.outputs(&mut |output| {
+            records_out += output.emitted();
+            bytes_out += output.emitted_bytes();
+            is_blocked |= output.is_blocked();
+        });
         TaskCounters {
             records_in: self.core.records_in,
             records_out,
+            bytes_in: self.ports.bytes(),
+            bytes_out,
             late: self.core.operator.late(),
-            rejected: 0,
             watermark_ns: self.core.watermark.as_nanos(),
+            moved_ns: self.moved_ns,
+            is_blocked,
+            is_firing: self.core.is_firing,
+            is_idle: self.core.time.is_idle(),
+            held_by: self.core.time.slowest().map(|lane| lane as u64),
+            ..TaskCounters::default()
         }
     }
 
-    fn latency(&self) -> &Histogram<u64> {
-        &self.latency
+    fn queued(&mut self, each: &mut dyn FnMut(usize, usize)) {
+        (0..self.ports.lanes()).for_each(|lane| each(lane, self.ports.waiting(lane)));
+    }
+
+    fn measure_nothing(&mut self) {
+        self.latency.turn_off();
+    }
+
+    fn latency(&mut self) -> &mut LatencyHistogram {
+        self.latency.histogram()
     }
 }

@@ -14,6 +14,10 @@ pub(crate) trait Ports<O> {
     fn is_silent(&self, lane: usize) -> bool;
     fn is_ready(&mut self, lane: usize) -> bool;
     fn origin_ns(&mut self, lane: usize) -> u64;
+    /// Pages that wait in `lane`.
+    fn waiting(&mut self, lane: usize) -> usize;
+    /// Bytes of the pages that were read.
+    fn bytes(&self) -> u64;
     fn read(&mut self, lane: usize, limit: usize, core: &mut Core<O>) -> usize;
 }
 
@@ -40,6 +44,14 @@ impl<T: Record, O: Input<T, 0>> Ports<O> for OnePort<T> {
 
     fn origin_ns(&mut self, lane: usize) -> u64 {
         self.0.origin_ns(lane)
+    }
+
+    fn waiting(&mut self, lane: usize) -> usize {
+        self.0.waiting(lane)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
     }
 
     fn read(&mut self, lane: usize, limit: usize, core: &mut Core<O>) -> usize {
@@ -71,6 +83,17 @@ impl<A: Record, B: Record, O: Input<A, 0> + Input<B, 1>> Ports<O> for TwoPorts<A
             None => self.0.origin_ns(lane),
             Some(lane) => self.1.origin_ns(lane),
         }
+    }
+
+    fn waiting(&mut self, lane: usize) -> usize {
+        match lane.checked_sub(self.0.len()) {
+            None => self.0.waiting(lane),
+            Some(lane) => self.1.waiting(lane),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes() + self.1.bytes()
     }
 
     fn read(&mut self, lane: usize, limit: usize, core: &mut Core<O>) -> usize {

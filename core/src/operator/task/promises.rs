@@ -39,6 +39,7 @@ impl<O: Operator> Core<O> {
             let progress = match control {
                 Control::Watermark(at) => self.operator.watermark(at)?,
                 Control::End => self.operator.end()?,
+                Control::Halt => self.operator.halt()?,
                 Control::Idle | Control::Active => Progress::Done,
             };
             if progress == Progress::More {
@@ -72,7 +73,7 @@ impl<O: Operator> Core<O> {
 
     fn pass_on(&mut self, control: Control) {
         self.todo.pop_front();
-        self.is_finished |= control == Control::End;
+        self.is_finished |= matches!(control, Control::End | Control::Halt);
         if let Control::Watermark(at) = control {
             self.watermark = at;
             if !self.operator.forwards_watermarks() {

@@ -5,11 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use thalweg_storage::{Store, StoreConfig, TableConfig, TableName};
+use thalweg_storage::{Panes, Store, StoreConfig, TableConfig, TableName};
 
 use super::*;
 use crate::raw::page::PageBuf;
+use crate::raw::timed_lists::TimedListPanes;
+use crate::raw::window_panes::SlicePanes;
 use crate::record::Str;
+use crate::time::EventTime;
 
 /// A value whose default has out-of-line parts.
 #[thalweg::record]
@@ -144,18 +147,18 @@ proptest! {
 
     #[test]
     fn panes_are_those_of_a_map_of_maps(ops in vec((0..3i64, op()), 0..OPS)) {
-        let mut panes = ArchivePanes::<Diary>::new(panes());
+        let mut panes = SlicePanes::<Diary>::new(panes());
         let mut model: BTreeMap<i64, Vec<([u8; 1], Diary)>> = BTreeMap::new();
         for (pane, (key, op)) in ops {
-            let (key, at) = ([key], EventTime::from_nanos(pane));
+            let key = [key];
             if matches!(op, Op::Remove) {
-                panes.drop_pane(at);
-                model.remove(&pane);
+                panes.drop_below(pane);
+                model.retain(|other, _| *other >= pane);
                 continue;
             }
-            panes.bucket((at, hash(&key)));
-            panes.entry((at, hash(&key)));
-            panes.update(at, hash(&key), &key, Diary::default, |value| change(value, &op));
+            panes.bucket((pane, hash(&key)));
+            panes.entry((pane, hash(&key)));
+            panes.update(pane, hash(&key), &key, Diary::default, |value| change(value, &op));
             let keys = model.entry(pane).or_default();
             let index = keys.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
                 keys.push((key, Diary::default()));
@@ -164,45 +167,46 @@ proptest! {
             change(&mut keys[index].1, &op);
         }
         for (pane, keys) in model {
-            let at = EventTime::from_nanos(pane);
-            assert_eq!(panes.first(), Some(at));
+            assert_eq!(panes.first_from(pane), Some(pane));
             let mut cursor = Cursor::default();
             let mut found = Vec::new();
-            while let Some((key, value)) = panes.next(at, &mut cursor) {
+            while let Some((_, key, value)) = panes.pane(pane).unwrap().next(&mut cursor) {
                 found.push((<[u8; 1]>::try_from(key).unwrap(), value.to_value()));
             }
             found.sort_by_key(|(key, _)| *key);
             let mut keys = keys;
             keys.sort_by_key(|(key, _)| *key);
             assert_eq!(found, keys);
-            panes.drop_pane(at);
+            panes.drop_below(pane + 1);
         }
-        assert_eq!(panes.first(), None);
+        assert_eq!(panes.first_from(i64::MIN), None);
     }
 
     #[test]
     fn lists_keep_their_records_in_order(ops in vec((0..3i64, 0..5u8, 0..60usize), 0..OPS)) {
-        let mut lists = ListPanes::<Str>::new(panes());
+        let mut lists = TimedListPanes::<Str>::new(panes());
         let mut model: BTreeMap<(i64, u8), Vec<Str>> = BTreeMap::new();
         let mut page = PageBuf::<Str>::new(1024);
         for (index, (pane, key, bytes)) in ops.iter().enumerate() {
             let value = Str::from(format!("{index}{}", "v".repeat(*bytes)));
             page.clear();
             assert!(page.push(&value, EventTime::MIN, KeyHash(0)));
-            let at = EventTime::from_nanos(*pane);
-            lists.append(at, hash(&[*key]), &[*key], page.view().record(0));
+            let at = EventTime::from_nanos(*pane - 7);
+            lists.append(*pane, hash(&[*key]), &[*key], page.view().record(0), at);
             model.entry((*pane, *key)).or_default().push(value);
         }
-        let list = |lists: &ListPanes<Str>, pane: i64, key: u8| {
+        let list = |lists: &TimedListPanes<Str>, pane: i64, key: u8| {
             let mut found = Vec::new();
-            let at = EventTime::from_nanos(pane);
-            lists.for_each(at, hash(&[key]), &[key], |value| found.push(value.to_value()));
+            lists.for_each((pane, pane), hash(&[key]), &[key], |value, at| {
+                assert_eq!(at, EventTime::from_nanos(pane - 7));
+                found.push(value.to_value());
+            });
             found
         };
         for ((pane, key), values) in &model {
             assert_eq!(&list(&lists, *pane, *key), values);
         }
-        lists.drop_through(EventTime::from_nanos(1));
+        lists.drop_below(2);
         for ((pane, key), values) in &model {
             let left: &[Str] = if *pane <= 1 { &[] } else { values };
             assert_eq!(list(&lists, *pane, *key), left);

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::control::Control;
 use super::fill::{Fill, page_writer};
-use super::slot::{HASH, LARGE, short, slot_position};
+use super::slot::{LARGE, short};
 use super::view::PageView;
 use super::{HEADER, MIN_PAGE_BYTES, SLOT, check_bytes};
 use crate::raw::view::Rec;

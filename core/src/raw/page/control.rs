@@ -1,6 +1,6 @@
 //! Control elements: what travels beside records, in order with them.
 
-use super::slot::{ACTIVE, END, IDLE, WATERMARK};
+use super::slot::{ACTIVE, END, HALT, IDLE, WATERMARK};
 use crate::time::EventTime;
 
 /// What travels in a stream beside records, in order with them.
@@ -14,6 +14,8 @@ pub enum Control {
     Active,
     /// The sender has finished.
     End,
+    /// The sender was stopped: nothing will come any more, but event time has not come to its end, and stays where it is.
+    Halt,
 }
 
 impl Control {
@@ -23,6 +25,7 @@ impl Control {
             Control::Idle => (0, 0, IDLE),
             Control::Active => (0, 0, ACTIVE),
             Control::End => (0, 0, END),
+            Control::Halt => (0, 0, HALT),
         }
     }
 }

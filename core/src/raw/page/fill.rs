@@ -132,6 +132,32 @@ impl Fill {
         *self = fill;
     }
 
+    /// Sets the key hash of every record that lies in the page.
+    #[inline(always)]
+    pub(super) fn set_hashes<T: Record>(
+        &self,
+        page: &mut [u8],
+        mut hash: impl FnMut(&Rec<T>) -> KeyHash,
+    ) {
+        let (archives, slots) = page.split_at_mut(self.free);
+        let count = slots.len() / SLOT;
+        // SAFETY: by invariant 1 the page ends with that many slots, written by `commit`; aligned, because the page is aligned
+        // to 64, and its length and a slot's are multiples of 8; borrowed mutably here, and apart from the archives.
+        let slots =
+            unsafe { std::slice::from_raw_parts_mut(slots.as_mut_ptr().cast::<Slot>(), count) };
+        let mut start = HEADER;
+        for slot in slots.iter_mut().rev().filter(|slot| slot.kind == RECORD) {
+            let end = slot.end as usize;
+            debug_assert!(start <= end && end <= archives.len(), "invariant 1");
+            // SAFETY: `end` of a record is where its archive ends, before all slots (invariant 1); `start` is the end of the
+            // record before, aligned as it was when this one was written, and what is no record takes no bytes.
+            let archive = unsafe { archives.get_unchecked(start..end) };
+            // SAFETY: by invariant 2 these bytes are one archive of `T` at its alignment.
+            slot.hash = hash(unsafe { Rec::from_archive(archive) }).0;
+            start = (end + T::ALIGN - 1) & !(T::ALIGN - 1);
+        }
+    }
+
     pub(super) fn seal(&self, page: &mut [u8]) {
         let slots = short(self.slots(page.len()));
         page[..4].copy_from_slice(&slots.to_le_bytes());
@@ -193,13 +219,13 @@ macro_rules! page_writer {
             self.$page().map(|(fill, page)| fill.copy_page(page, from.bytes, from.fill)).is_some()
         }
 
-        /// Sets the key hash of element `index`.
+        /// Sets the key hash of every record that lies in the page.
+        ///
+        /// Cost: one pass over the slots and the keys.
         #[inline]
-        pub fn set_hash(&mut self, index: usize, hash: KeyHash) {
-            assert!(index < self.fill.slots(self.page_bytes()), "element {index} is in the page");
-            if let Some((_, page)) = self.$page() {
-                let place = slot_position(page.len(), index) + HASH;
-                page[place..place + 8].copy_from_slice(&hash.0.to_le_bytes());
+        pub fn set_hashes(&mut self, hash: impl FnMut(&Rec<T>) -> KeyHash) {
+            if let Some((fill, page)) = self.$page() {
+                fill.set_hashes::<T>(page, hash);
             }
         }
 

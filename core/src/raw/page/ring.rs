@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::check_bytes;
 use super::control::Control;
 use super::fill::{Fill, page_writer};
-use super::slot::{HASH, LARGE, short, slot_position};
+use super::slot::{LARGE, short};
 use super::view::PageView;
 use crate::raw::ring::{Consumer, Producer};
 use crate::raw::view::Rec;
@@ -61,6 +61,11 @@ impl<T: Record> PageTx<T> {
         self.ring.is_drained()
     }
 
+    /// True if the receiver was dropped: nobody will read what is written.
+    pub fn is_abandoned(&self) -> bool {
+        self.ring.is_abandoned()
+    }
+
     /// Hands the open page to the receiver; nothing happens if it is empty.
     pub fn publish(&mut self) -> bool {
         if self.is_empty() {
@@ -90,6 +95,11 @@ impl<T: Record> PageRx<T> {
     /// Gives the front page back to the sender.
     pub fn release(&mut self) {
         self.ring.release();
+    }
+
+    /// True if the sender was dropped and all its pages were released.
+    pub fn is_finished(&mut self) -> bool {
+        self.ring.is_finished()
     }
 
     /// Pages that wait.

@@ -8,6 +8,7 @@ pub(super) const IDLE: u32 = 2;
 pub(super) const ACTIVE: u32 = 3;
 pub(super) const END: u32 = 4;
 pub(super) const LARGE: u32 = 5;
+pub(super) const HALT: u32 = 6;
 
 /// A slot's fields, as they lie at the back of a page. Pages never leave the process, so this is the machine's own layout.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +20,7 @@ pub(super) struct Slot {
     pub(super) kind: u32,
 }
 
-/// Where the hash lies in a slot.
-pub(super) const HASH: usize = std::mem::offset_of!(Slot, hash);
-
 const _: () = assert!(size_of::<Slot>() == SLOT && align_of::<Slot>() == 8);
-pub(super) fn slot_position(len: usize, index: usize) -> usize {
-    len - SLOT * (index + 1)
-}
 
 pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("invariant: four bytes"))

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::HEADER;
 use super::control::Control;
 use super::fill::Fill;
-use super::slot::{ACTIVE, END, IDLE, LARGE, RECORD, Slot, WATERMARK, slot_position};
+use super::slot::{ACTIVE, END, HALT, IDLE, LARGE, RECORD, Slot, WATERMARK};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -72,24 +72,22 @@ impl<'a, T: Record> PageView<'a, T> {
         (0..self.len()).map(move |index| view.slot(index).end)
     }
 
+    /// All slots; the last element's comes first.
     #[inline(always)]
-    fn slot(&self, index: usize) -> Slot {
-        assert!(index < self.len(), "element {index} of {}", self.len());
-        // SAFETY: just checked.
-        unsafe { self.slot_unchecked(index) }
+    fn slots(&self) -> &'a [Slot] {
+        debug_assert!(self.fill.free <= self.bytes.len(), "invariant 1");
+        // SAFETY: `free <= len` (invariant 1).
+        let first = unsafe { self.bytes.as_ptr().add(self.fill.free) };
+        // SAFETY: by invariant 1 `len` slots lie between there and the end of the page, written by `Fill::commit`; aligned,
+        // because the page is aligned to 64, and its length and a slot's are multiples of 8.
+        unsafe { std::slice::from_raw_parts(first.cast::<Slot>(), self.len()) }
     }
 
-    /// # Safety
-    ///
-    /// `index < self.len()`.
     #[inline(always)]
-    unsafe fn slot_unchecked(&self, index: usize) -> Slot {
-        debug_assert!(index < self.len(), "element {index} of {}", self.len());
-        // SAFETY: by invariant 1 there are `len` slots in the page.
-        let place = unsafe { self.bytes.as_ptr().add(slot_position(self.bytes.len(), index)) };
-        // SAFETY: as above; aligned, because the page is aligned to 64 and has a length that is a multiple of 8; and written by
-        // `write_slot`.
-        unsafe { place.cast::<Slot>().read() }
+    fn slot(&self, index: usize) -> Slot {
+        let slots = self.slots();
+        assert!(index < slots.len(), "element {index} of {}", slots.len());
+        slots[slots.len() - 1 - index]
     }
 
     /// Where the archive of slot `index` starts: after its predecessor, aligned.
@@ -145,15 +143,32 @@ impl<'a, T: Record> PageView<'a, T> {
         );
         let page = *self;
         let mut start = if from < to { page.start(from) } else { 0 };
-        (from..to).map(move |index| {
-            // SAFETY: `index < to <= len`.
-            let slot = unsafe { page.slot_unchecked(index) };
+        let slots = page.slots();
+        slots[slots.len() - to..slots.len() - from].iter().rev().map(move |slot| {
             let end = slot.end as usize;
             // SAFETY: `start` follows the end of the element before, as it did when the record was written.
             let record = unsafe { page.archive(start, end) };
             start = (end + T::ALIGN - 1) & !(T::ALIGN - 1);
             (record, EventTime::from_nanos(slot.at), KeyHash(slot.hash))
         })
+    }
+
+    /// The event times and key hashes of the elements from `from` to `to`.
+    ///
+    /// # Panics
+    ///
+    /// If the page has fewer elements.
+    #[inline(always)]
+    pub fn keys(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
+        let slots = self.slots();
+        slots[slots.len() - to..slots.len() - from]
+            .iter()
+            .rev()
+            .map(|slot| (EventTime::from_nanos(slot.at), KeyHash(slot.hash)))
     }
 
     /// The key hash of element `index`.
@@ -198,6 +213,7 @@ impl<'a, T: Record> PageView<'a, T> {
             IDLE => Element::Control(Control::Idle),
             ACTIVE => Element::Control(Control::Active),
             END => Element::Control(Control::End),
+            HALT => Element::Control(Control::Halt),
             LARGE => Element::Large(at, KeyHash(slot.hash)),
             other => unreachable!("invariant: no element kind {other}"),
         }

@@ -1,41 +1,117 @@
 //! Files in memory, for simulated runs.
+//!
+//! They can change by themselves: a list of events, one of which happens whenever readers have found nothing new a number of times. So a file
+//! grows, or is rotated, while it is read, and a replay finds the same.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::io::{Files, ReadFile, ReadPoll, WriteFile};
+use crate::io::{FileStatus, Files, ReadFile, ReadPoll, WriteFile};
 
-type Contents = Rc<RefCell<Vec<u8>>>;
+/// A file, whatever its name.
+#[derive(Debug, Default)]
+struct Contents {
+    number: u64,
+    bytes: RefCell<Vec<u8>>,
+}
+
+/// What happens to a file while it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileEvent {
+    /// Somebody writes to its end; it is created if it is not there.
+    Append(PathBuf, Vec<u8>),
+    /// It gets another name; a file that had it is gone.
+    Rename(PathBuf, PathBuf),
+    /// It becomes empty.
+    Truncate(PathBuf),
+}
 
 /// Files that exist while the simulation does; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryFiles {
-    files: Rc<RefCell<BTreeMap<PathBuf, Contents>>>,
+    files: Rc<RefCell<BTreeMap<PathBuf, Rc<Contents>>>>,
+    events: Rc<Events>,
+}
+
+/// What is still to happen.
+#[derive(Debug, Default)]
+struct Events {
+    left: RefCell<VecDeque<FileEvent>>,
+    /// Looks without anything new between two events.
+    patience: Cell<u32>,
+    looks: Cell<u32>,
+    /// Files made so far, for their numbers.
+    made: Cell<u64>,
 }
 
 impl MemoryFiles {
     /// Adds a file.
     pub fn with(self, path: impl Into<PathBuf>, contents: impl Into<Vec<u8>>) -> Self {
-        self.files.borrow_mut().insert(path.into(), Rc::new(RefCell::new(contents.into())));
+        self.insert(path.into(), contents.into());
+        self
+    }
+
+    /// Lets these events happen, each after `patience` more reads at the end of a file, or listings.
+    pub fn with_events(self, patience: u32, events: impl IntoIterator<Item = FileEvent>) -> Self {
+        self.events.patience.set(patience);
+        self.events.left.borrow_mut().extend(events);
         self
     }
 
     /// What a file holds now.
     pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
-        Some(self.files.borrow().get(path.as_ref())?.borrow().clone())
+        Some(self.files.borrow().get(path.as_ref())?.bytes.borrow().clone())
     }
 
-    fn find(&self, path: &Path) -> io::Result<Contents> {
+    fn insert(&self, path: PathBuf, bytes: Vec<u8>) -> Rc<Contents> {
+        let number = self.events.made.get();
+        self.events.made.set(number + 1);
+        let contents = Rc::new(Contents { number, bytes: RefCell::new(bytes) });
+        self.files.borrow_mut().insert(path, Rc::clone(&contents));
+        contents
+    }
+
+    fn find(&self, path: &Path) -> io::Result<Rc<Contents>> {
         let files = self.files.borrow();
         files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// Somebody has looked and found nothing new.
+    fn on_look(&self) {
+        let looks = self.events.looks.get() + 1;
+        self.events.looks.set(looks);
+        if looks < self.events.patience.get() {
+            return;
+        }
+        self.events.looks.set(0);
+        let event = self.events.left.borrow_mut().pop_front();
+        match event {
+            None => {}
+            Some(FileEvent::Append(path, bytes)) => match self.find(&path) {
+                Ok(contents) => contents.bytes.borrow_mut().extend_from_slice(&bytes),
+                Err(_) => drop(self.insert(path, bytes)),
+            },
+            Some(FileEvent::Rename(from, to)) => {
+                let mut files = self.files.borrow_mut();
+                if let Some(contents) = files.remove(&from) {
+                    files.insert(to, contents);
+                }
+            }
+            Some(FileEvent::Truncate(path)) => {
+                if let Ok(contents) = self.find(&path) {
+                    contents.bytes.borrow_mut().clear();
+                }
+            }
+        }
     }
 }
 
 impl Files for MemoryFiles {
     fn list(&self, pattern: &str) -> io::Result<Vec<PathBuf>> {
+        self.on_look();
         let files = self.files.borrow();
         if files.contains_key(Path::new(pattern)) {
             return Ok(vec![PathBuf::from(pattern)]);
@@ -46,23 +122,42 @@ impl Files for MemoryFiles {
     }
 
     fn len(&self, path: &Path) -> io::Result<u64> {
-        Ok(self.find(path)?.borrow().len() as u64)
+        Ok(self.find(path)?.bytes.borrow().len() as u64)
+    }
+
+    fn status(&self, path: &Path) -> io::Result<FileStatus> {
+        let found = self.find(path);
+        if found.is_err() {
+            // Whoever waits for it has looked and found nothing.
+            self.on_look();
+        }
+        found.map(|contents| contents.status())
     }
 
     fn open(&self, path: &Path, offset: u64) -> io::Result<Box<dyn ReadFile>> {
         let position = usize::try_from(offset).map_err(io::Error::other)?;
-        Ok(Box::new(MemoryRead { contents: self.find(path)?, position, turn: 0 }))
+        let contents = self.find(path)?;
+        Ok(Box::new(MemoryRead { files: self.clone(), contents, position, turn: 0 }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
-        let contents = Contents::default();
-        self.files.borrow_mut().insert(path.to_owned(), Rc::clone(&contents));
-        Ok(Box::new(MemoryWrite { contents }))
+        Ok(Box::new(MemoryWrite { contents: self.insert(path.to_owned(), Vec::new()) }))
+    }
+
+    fn is_recorded(&self) -> bool {
+        true
+    }
+}
+
+impl Contents {
+    fn status(&self) -> FileStatus {
+        FileStatus { identity: (0, self.number), bytes: self.bytes.borrow().len() as u64 }
     }
 }
 
 struct MemoryRead {
-    contents: Contents,
+    files: MemoryFiles,
+    contents: Rc<Contents>,
     position: usize,
     turn: u32,
 }
@@ -74,23 +169,34 @@ impl ReadFile for MemoryRead {
         if self.turn.is_multiple_of(3) {
             return Ok(ReadPoll::Pending);
         }
-        let contents = self.contents.borrow();
-        let rest = &contents[self.position.min(contents.len())..];
-        let count = if self.turn.is_multiple_of(2) { max.min(1000) } else { max };
-        let count = count.min(rest.len());
-        buffer.extend_from_slice(&rest[..count]);
+        let count = {
+            let contents = self.contents.bytes.borrow();
+            let rest = &contents[self.position.min(contents.len())..];
+            let count = if self.turn.is_multiple_of(2) { max.min(1000) } else { max };
+            let count = count.min(rest.len());
+            buffer.extend_from_slice(&rest[..count]);
+            count
+        };
         self.position += count;
-        Ok(if count == 0 { ReadPoll::End } else { ReadPoll::Data(count) })
+        if count > 0 {
+            return Ok(ReadPoll::Data(count));
+        }
+        self.files.on_look();
+        Ok(ReadPoll::End)
+    }
+
+    fn status(&self) -> io::Result<FileStatus> {
+        Ok(self.contents.status())
     }
 }
 
 struct MemoryWrite {
-    contents: Contents,
+    contents: Rc<Contents>,
 }
 
 impl WriteFile for MemoryWrite {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.contents.borrow_mut().extend_from_slice(bytes);
+        self.contents.bytes.borrow_mut().extend_from_slice(bytes);
         Ok(())
     }
 
@@ -124,6 +230,27 @@ mod tests {
             let expected = contents.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
             assert_eq!(read(&files, "a/b", offset, max), expected);
         }
+    }
+
+    #[test]
+    fn events_happen_while_readers_find_nothing_new() {
+        let rename = FileEvent::Rename("a".into(), "a.1".into());
+        let append = |text: &str| FileEvent::Append("a".into(), text.into());
+        let files = MemoryFiles::default().with_events(2, [append("one"), rename, append("two")]);
+        for _ in 0..2 {
+            assert!(files.list("*").unwrap().is_empty() || files.read("a").is_some());
+        }
+        let mut file = files.open(Path::new("a"), 0).unwrap();
+        let first = files.status(Path::new("a")).unwrap();
+        assert_eq!((first.bytes, file.status().unwrap()), (3, first));
+        let mut bytes = Vec::new();
+        while files.read("a.1").is_none() || files.read("a").is_none() {
+            file.poll_read(&mut bytes, 10).unwrap();
+        }
+        assert_eq!(bytes, b"one");
+        assert_eq!(files.status(Path::new("a.1")).unwrap(), first);
+        assert_ne!(files.status(Path::new("a")).unwrap().identity, first.identity);
+        assert_eq!(files.read("a").unwrap(), b"two");
     }
 
     #[test]

@@ -17,6 +17,10 @@ const INFLATE_BYTES: usize = 64 << 10;
 pub(super) struct Input {
     file: Box<dyn ReadFile>,
     gzip: Option<Gzip>,
+    /// Inflated bytes that are still to be dropped, because they were read before.
+    skip: u64,
+    /// Where in the file reading has come to.
+    read_to: u64,
 }
 
 /// What is read but not inflated.
@@ -30,22 +34,39 @@ struct Gzip {
 }
 
 impl Input {
-    /// Opens `path` at `offset`, which is 0 if it is compressed.
+    /// Opens `path` at `offset`. A compressed file is inflated from its start, and what lies before is dropped.
     pub(super) fn open(
         files: &dyn Files,
         path: &Path,
         compression: Compression,
         offset: u64,
     ) -> Result<Self, FileSourceError> {
+        let is_gzip = compression == Compression::Gzip;
+        let (offset, skip) = if is_gzip { (0, offset) } else { (offset, 0) };
         let file = files.open(path, offset).map_err(|error| failed("open", path, error))?;
-        let gzip = (compression == Compression::Gzip).then(|| Gzip {
+        let gzip = is_gzip.then(|| Gzip {
             inflate: Inflate::new(),
             compressed: Vec::new(),
             at: 0,
             is_full: false,
             ended: false,
         });
-        Ok(Self { file, gzip })
+        Ok(Self { file, gzip, skip, read_to: offset })
+    }
+
+    /// Bytes that come from elsewhere, as they are.
+    pub(super) fn over(file: Box<dyn ReadFile>) -> Self {
+        Self { file, gzip: None, skip: 0, read_to: 0 }
+    }
+
+    /// Where in a plain file reading has come to.
+    pub(super) fn read_to(&self) -> u64 {
+        self.read_to
+    }
+
+    /// What is read.
+    pub(super) fn file(&self) -> &dyn ReadFile {
+        &*self.file
     }
 
     /// Appends the next piece to `text`.
@@ -54,9 +75,14 @@ impl Input {
         path: &Path,
         text: &mut Vec<u8>,
     ) -> Result<ReadPoll, FileSourceError> {
-        let Self { file, gzip } = self;
+        let Self { file, gzip, skip, read_to } = self;
         let Some(gzip) = gzip else {
-            return file.poll_read(text, READ_BYTES).map_err(|error| failed("read", path, error));
+            let read = file.poll_read(text, READ_BYTES);
+            let read = read.map_err(|error| failed("read", path, error))?;
+            if let ReadPoll::Data(count) = read {
+                *read_to += count as u64;
+            }
+            return Ok(read);
         };
         let damaged = |source| FileSourceError::Gzip { path: path.to_owned(), source };
         loop {
@@ -65,8 +91,15 @@ impl Input {
                 let inflated = gzip.inflate.push(rest, text, INFLATE_BYTES).map_err(damaged)?;
                 gzip.at += inflated.consumed;
                 gzip.is_full = inflated.full;
-                if inflated.produced > 0 {
-                    return Ok(ReadPoll::Data(inflated.produced));
+                let dropped = usize::try_from(*skip).unwrap_or(usize::MAX).min(inflated.produced);
+                let start = text.len() - inflated.produced;
+                text.drain(start..start + dropped);
+                *skip -= dropped as u64;
+                if inflated.produced > dropped {
+                    return Ok(ReadPoll::Data(inflated.produced - dropped));
+                }
+                if dropped > 0 {
+                    return Ok(ReadPoll::Pending);
                 }
                 continue;
             }

@@ -17,7 +17,7 @@ use crate::format::split::{ByteRange, Extent, plan_splits};
 use crate::io::{Files, ReadPoll};
 
 /// A part of a file that one reader reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct FileSplit {
     pub(super) path: Arc<Path>,
     pub(super) compression: Compression,
@@ -26,6 +26,49 @@ pub struct FileSplit {
     pub(super) header: Option<Arc<Header>>,
     /// Its number among all splits of the source, and their number.
     pub(super) number: (usize, usize),
+}
+
+impl FileSplit {
+    /// A stream of bytes that is no file: it has a name, for errors, and one split.
+    pub(in crate::source) fn stream(name: &str) -> Self {
+        Self {
+            path: Path::new(name).into(),
+            compression: Compression::Plain,
+            range: ByteRange::WHOLE,
+            header: None,
+            number: (0, 1),
+        }
+    }
+
+    /// A file that grows, to be read from `at` on.
+    pub(in crate::source) fn growing<T: DeserializeOwned>(
+        path: &Path,
+        at: Position,
+        format: FileFormat,
+        files: &dyn Files,
+    ) -> Result<Self, FileSourceError> {
+        let header = match format {
+            FileFormat::Csv(options) if at.byte > 0 => {
+                header_of::<T>(files, path, Compression::Plain, options)?
+            }
+            _ => None,
+        };
+        let (compression, range) = (Compression::Plain, ByteRange::WHOLE);
+        Ok(Self { path: path.into(), compression, range, header, number: (0, 1) })
+    }
+
+    /// The same split with another number, of many.
+    pub(in crate::source) fn numbered(self, number: usize) -> Self {
+        Self { number: (number, usize::MAX), ..self }
+    }
+
+    /// The file, and where in it the split begins if it is not the first of the file.
+    pub(super) fn name(&self) -> String {
+        match self.range.start {
+            0 => self.path.display().to_string(),
+            start => format!("{} from byte {start}", self.path.display()),
+        }
+    }
 }
 
 /// All splits, by file and offset.
@@ -53,7 +96,7 @@ pub(super) fn splits<T: DeserializeOwned>(
 }
 
 /// The splits of one file; none if it is empty.
-fn file_splits<T: DeserializeOwned>(
+pub(super) fn file_splits<T: DeserializeOwned>(
     files: &dyn Files,
     path: &Path,
     format: FileFormat,
@@ -67,13 +110,15 @@ fn file_splits<T: DeserializeOwned>(
     let compression = compression_of(files, path)?;
     let header = match format {
         FileFormat::Csv(options) => header_of::<T>(files, path, compression, options)?,
-        FileFormat::Ndjson => None,
+        FileFormat::Ndjson | FileFormat::Text => None,
     };
     let can_split = match format {
         FileFormat::Csv(options) => options.can_split(),
-        FileFormat::Ndjson => true,
+        FileFormat::Ndjson | FileFormat::Text => true,
     };
     let ranges = match compression {
+        // One that is not to be cut has no end either: it may have grown when it is read.
+        Compression::Plain if split_bytes.get() == u64::MAX => vec![ByteRange::WHOLE],
         Compression::Plain if can_split => plan_splits(bytes, split_bytes),
         _ => vec![ByteRange::WHOLE],
     };

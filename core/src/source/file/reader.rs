@@ -12,16 +12,17 @@ use super::bad_line::{OnError, Rejects};
 use super::error::FileSourceError;
 use super::input::Input;
 use super::listing::FileSplit;
-use crate::error::OperatorFault;
+use crate::error::{FileError, OperatorFault};
 use crate::format::csv::CsvDecoder;
 use crate::format::gzip::Compression;
 use crate::format::json::JsonDecoder;
 use crate::format::line::MAX_LINE_BYTES;
 use crate::format::split::{ByteRange, Extent};
-use crate::format::{BadLine, DecodeError, Decoded, Decoder as _, Pace, Progress};
-use crate::io::{Files, ReadPoll};
+use crate::format::text::TextDecoder;
+use crate::format::{BadLine, DecodeError, Decoded, Decoder as _, Pace, Position, Progress};
+use crate::io::{FileStatus, Files, ReadFile, ReadPoll};
 use crate::record::Record;
-use crate::source::{Emitter, OpenContext, Polled, SplitReader};
+use crate::source::{Emitter, OpenContext, Polled, Position as SplitPosition, SplitReader};
 
 /// Reads the records of one split.
 pub struct FileReader<T> {
@@ -34,6 +35,19 @@ pub struct FileReader<T> {
     at: usize,
     rejects: Rejects,
     state: State,
+    ending: Ending,
+    fails_on_reset: bool,
+}
+
+/// What it means that there is nothing to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::source) enum Ending {
+    /// A file: what is not there yet is on its way, and the end is the end.
+    File,
+    /// A connection: there may be nothing for a long time.
+    Stream,
+    /// A file that is being written: its end is not the end, and an incomplete line waits for the rest.
+    Growing,
 }
 
 crate::operator::opaque_debug!(FileReader<T>);
@@ -52,25 +66,105 @@ const PIECES_OF_A_POLL: usize = 4;
 impl<T: Record + DeserializeOwned> FileReader<T> {
     pub(super) fn open(
         split: &FileSplit,
+        from: Option<Position>,
         format: FileFormat,
         on_error: &OnError,
         context: &OpenContext,
     ) -> Result<Self, FileSourceError> {
         let FileSplit { path, compression, range, .. } = split;
-        let extent = match *range {
-            ByteRange::WHOLE => Extent::whole(),
-            range => Extent::of(range),
+        // A file that ends within its header has no line to resume at.
+        let needs_header = matches!(format, FileFormat::Csv(options) if options.names_columns());
+        let from = from.filter(|_| !needs_header || split.header.is_some());
+        let extent = match (from, *range) {
+            (Some(at), range) => Extent::resume(range, at),
+            (None, ByteRange::WHOLE) => Extent::whole(),
+            (None, range) => Extent::of(range),
         };
+        let input = Input::open(&*context.files, path, *compression, extent.read_from())?;
+        let limit = MAX_LINE_BYTES;
+        Self::over(input, &extent, limit, Ending::File, split, format, on_error, context)
+    }
+
+    /// Reads bytes that come from elsewhere, from the first one on; errors call them `name`.
+    pub(in crate::source) fn stream(
+        name: &str,
+        bytes: Box<dyn ReadFile>,
+        max_line_bytes: usize,
+        format: FileFormat,
+        on_error: &OnError,
+        context: &OpenContext,
+    ) -> Result<Self, FileSourceError> {
+        let (input, split) = (Input::over(bytes), FileSplit::stream(name));
+        let (extent, ending) = (Extent::whole(), Ending::Stream);
+        Self::over(input, &extent, max_line_bytes, ending, &split, format, on_error, context)
+    }
+
+    /// Reads a file that is being written, from `at` on.
+    pub(in crate::source) fn growing(
+        split: &FileSplit,
+        at: Position,
+        max_line_bytes: usize,
+        format: FileFormat,
+        on_error: &OnError,
+        context: &OpenContext,
+    ) -> Result<Self, FileSourceError> {
+        // As in `open`; a file without a whole header has no line to go on at.
+        let needs_header = matches!(format, FileFormat::Csv(options) if options.names_columns());
+        let at = if needs_header && split.header.is_none() { Position::START } else { at };
+        let extent = Extent::resume(ByteRange::WHOLE, at);
+        let input = Input::open(&*context.files, &split.path, Compression::Plain, at.byte)?;
+        let ending = Ending::Growing;
+        Self::over(input, &extent, max_line_bytes, ending, split, format, on_error, context)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the three ways above name them")]
+    fn over(
+        input: Input,
+        extent: &Extent,
+        max_line_bytes: usize,
+        ending: Ending,
+        split: &FileSplit,
+        format: FileFormat,
+        on_error: &OnError,
+        context: &OpenContext,
+    ) -> Result<Self, FileSourceError> {
         Ok(Self {
-            path: Arc::clone(path),
+            path: Arc::clone(&split.path),
             files: Rc::clone(&context.files),
-            input: Input::open(&*context.files, path, *compression, extent.read_from())?,
-            decoder: AnyDecoder::open(format, &extent, split)?,
+            input,
+            decoder: AnyDecoder::open(format, extent, split, max_line_bytes)?,
             text: Vec::new(),
             at: 0,
             rejects: Rejects::new(on_error, split, &context.files),
             state: State::Reading,
+            ending,
+            fails_on_reset: false,
         })
+    }
+
+    /// From now on the end of the file is the end.
+    pub(in crate::source) fn end_at_end(&mut self) {
+        self.ending = Ending::File;
+    }
+
+    /// Where the first line starts that was not handed out.
+    pub(in crate::source) fn place(&self) -> Position {
+        self.decoder.position()
+    }
+
+    /// Where in the file reading has come to; the line that begins there may not be complete.
+    pub(in crate::source) fn read_to(&self) -> u64 {
+        self.input.read_to()
+    }
+
+    /// A connection that is reset is an error, not just an end.
+    pub(in crate::source) fn fail_on_reset(&mut self) {
+        self.fails_on_reset = true;
+    }
+
+    /// The file that is open, whatever its name is now.
+    pub(in crate::source) fn status(&self) -> std::io::Result<FileStatus> {
+        self.input.file().status()
     }
 
     /// Decodes what is there, up to what is wanted.
@@ -116,7 +210,9 @@ impl<T: Record + DeserializeOwned> FileReader<T> {
             self.at = 0;
             match self.input.poll(&self.path, &mut self.text)? {
                 ReadPoll::Data(_) => {}
+                ReadPoll::Pending if self.ending == Ending::Stream => return Ok(Polled::Dry),
                 ReadPoll::Pending => return Ok(Polled::Pending),
+                ReadPoll::End if self.ending == Ending::Growing => return Ok(Polled::Dry),
                 ReadPoll::End => {
                     self.finish(out)?;
                     return Ok(Polled::More);
@@ -134,9 +230,23 @@ impl<T: Record + DeserializeOwned> FileReader<T> {
                 self.state = State::Failing(Box::new(count));
                 Ok(Polled::Pending)
             }
+            FileSourceError::File(FileError { source, .. })
+                if self.ending == Ending::Stream && !self.fails_on_reset && is_reset(&source) =>
+            {
+                // The line that was cut off is no line.
+                tracing::warn!(path = %self.path.display(), error = %source, "the connection is lost");
+                self.state = State::Decoded;
+                Ok(Polled::More)
+            }
             known => Err(known),
         }
     }
+}
+
+/// The peer is gone, or the way to it.
+fn is_reset(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut)
 }
 
 impl<T: Record + DeserializeOwned> SplitReader<T> for FileReader<T> {
@@ -162,6 +272,13 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for FileReader<T> {
         }
     }
 
+    fn position(&self) -> Option<SplitPosition> {
+        match self.ending {
+            Ending::File => Some(SplitPosition::of(&self.place())),
+            Ending::Stream | Ending::Growing => None,
+        }
+    }
+
     fn rejected(&self) -> u64 {
         self.rejects.count()
     }
@@ -184,10 +301,10 @@ fn take<T: Record>(
 }
 
 /// The decoder of the file's format; chosen once a chunk, not once a record.
-#[expect(clippy::large_enum_variant, reason = "one for each open split, and never moved")]
 enum AnyDecoder<T> {
     Csv(CsvDecoder<T>),
     Json(JsonDecoder<T>),
+    Text(TextDecoder<T>),
 }
 
 impl<T: DeserializeOwned> AnyDecoder<T> {
@@ -195,15 +312,21 @@ impl<T: DeserializeOwned> AnyDecoder<T> {
         format: FileFormat,
         extent: &Extent,
         split: &FileSplit,
+        max_line_bytes: usize,
     ) -> Result<Self, FileSourceError> {
         match format {
             FileFormat::Csv(options) => {
                 let header = split.header.as_deref().cloned();
                 let form =
                     |source| FileSourceError::Form { path: split.path.to_path_buf(), source };
+                let options = options.max_line_bytes(options.line_limit().min(max_line_bytes));
                 CsvDecoder::open(options, extent, header).map(Self::Csv).map_err(form)
             }
-            FileFormat::Ndjson => Ok(Self::Json(JsonDecoder::open(extent, MAX_LINE_BYTES))),
+            FileFormat::Ndjson => Ok(Self::Json(JsonDecoder::open(extent, max_line_bytes))),
+            FileFormat::Text => {
+                let name = split.path.to_string_lossy();
+                Ok(Self::Text(TextDecoder::open(&name, extent, max_line_bytes)))
+            }
         }
     }
 
@@ -214,6 +337,7 @@ impl<T: DeserializeOwned> AnyDecoder<T> {
         match self {
             Self::Csv(decoder) => decoder.decode(bytes, emit),
             Self::Json(decoder) => decoder.decode(bytes, emit),
+            Self::Text(decoder) => decoder.decode(bytes, emit),
         }
     }
 
@@ -221,6 +345,15 @@ impl<T: DeserializeOwned> AnyDecoder<T> {
         match self {
             Self::Csv(decoder) => decoder.finish(),
             Self::Json(decoder) => decoder.finish(),
+            Self::Text(decoder) => decoder.finish(),
+        }
+    }
+
+    fn position(&self) -> Position {
+        match self {
+            Self::Csv(decoder) => decoder.position(),
+            Self::Json(decoder) => decoder.position(),
+            Self::Text(decoder) => decoder.position(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Sources that follow a script: their watermarks, their idleness, their end.
 
+use super::super::Emitter;
 use super::*;
 use crate::io;
 use crate::operator::rig::{Seen, Stopped, at, lane, output, receive, watermark};
 use crate::rt::MemoryFiles;
-use crate::time::Monotonic;
+use crate::time::{EventTime, Monotonic};
 
 #[thalweg::record]
 struct Tick {
@@ -52,26 +53,73 @@ impl SplitReader<Tick> for Reader {
     }
 }
 
+mod alignment;
+mod far_future;
+mod idleness;
+mod stop;
+
 struct Rig<W: WatermarkStrategy<Tick>> {
     task: SourceTask<Script, W>,
     rx: crate::exchange::lane::LaneRx<Tick>,
 }
 
 fn rig<W: WatermarkStrategy<Tick>>(splits: Vec<Vec<Part>>, strategy: W) -> Rig<W> {
+    let board = Arc::new(AlignmentBoard::new(1));
+    rig_on(0, board, splits, strategy)
+}
+
+/// A source's task on worker `worker` of those that `board` is for.
+fn rig_on<W: WatermarkStrategy<Tick>>(
+    worker: usize,
+    board: Arc<AlignmentBoard>,
+    splits: Vec<Vec<Part>>,
+    strategy: W,
+) -> Rig<W> {
     let (out, rx) = lane(1_000);
+    let mut rig = rig_with(worker, board, splits, strategy, (out, None));
+    rig.rx = rx;
+    rig
+}
+
+type Out = crate::exchange::lane::Lane<Tick>;
+
+/// As [`rig_on`], with lanes of the caller's; the second for far-future records.
+fn rig_with<W: WatermarkStrategy<Tick>>(
+    worker: usize,
+    board: Arc<AlignmentBoard>,
+    splits: Vec<Vec<Part>>,
+    strategy: W,
+    (out, far): (Out, Option<Out>),
+) -> Rig<W> {
+    let (_, rx) = lane(1);
     let context = OpenContext {
-        worker: 0,
+        worker,
         workers: 1,
         operator: "script".into(),
         files: Rc::new(MemoryFiles::default()),
+        streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
     };
-    let numbers = (0..splits.len()).collect();
-    let task = SourceTask::new(Script(splits), strategy, numbers, context, output(vec![out]));
+    let numbers = (0..splits.len()).map(|number| (number, number)).collect();
+    let own = OwnSplits { splits: numbers, board };
+    let far = far.map(|far| output(vec![far]));
+    let outputs = SourceOutputs::new(output(vec![out]), far);
+    let task = SourceTask::new(Script(splits), strategy, own, context, outputs);
     Rig { task, rx }
 }
 
 impl<W: WatermarkStrategy<Tick>> Rig<W> {
+    /// The slots that may be polled.
+    fn pollable(&mut self) -> Vec<u16> {
+        let mut choices = Vec::new();
+        self.task.choices(&mut choices);
+        let slot = |choice| match choice {
+            Choice::Poll(slot) => slot,
+            other => unreachable!("{other:?}"),
+        };
+        choices.into_iter().map(slot).collect()
+    }
+
     /// Polls a split when the decided clock says `now_ns`.
     fn poll(&mut self, slot: u16, limit: u32, now_ns: u64) -> Done {
         let work = Work { choice: Choice::Poll(slot), limit, replay: None };
@@ -150,22 +198,6 @@ fn event_time_is_that_of_the_slowest_split_until_it_ends() {
 }
 
 #[test]
-fn a_silent_split_becomes_idle_and_its_next_record_makes_it_active() {
-    let strategy = WatermarkStrategy::<Tick>::idle_after(Monotonic, Duration::from_nanos(10));
-    let script = vec![Part::Tick(5), Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Tick(9)];
-    let mut rig = rig(vec![script], strategy);
-    let outcomes = [100, 101, 110, 111].map(|now_ns| rig.poll(0, 10, now_ns).outcome);
-    use PollOutcome::{Dry, Idle};
-    assert_eq!(outcomes, [Dry, Dry, Dry, Idle], "silent since 101");
-    assert_eq!(rig.sent(), [tick(5), watermark(5), Seen::Control(Control::Idle)]);
-    rig.poll(0, 1, 112);
-    // Which of the two comes first does not matter to a receiver: the record is not late.
-    let sent = rig.sent();
-    assert!(sent.contains(&tick(9)) && sent.contains(&Seen::Control(Control::Active)));
-    assert_eq!(sent.len(), 2);
-}
-
-#[test]
 fn a_source_without_splits_ends_at_once() {
     let mut rig = rig(vec![], Monotonic);
     assert_eq!(rig.task.choose(), Some(Choice::Poll(0)));
@@ -184,21 +216,4 @@ fn a_poll_without_records_counts_if_it_makes_a_watermark() {
     assert_eq!(rig.sent(), [tick(1), tick(2), watermark(2)]);
     assert!(done.counts, "a replay that leaves it out makes no watermark here");
     assert!(!rig.poll(0, 2, 1).counts);
-}
-
-#[test]
-fn polls_of_an_idle_split_do_not_count_unless_event_time_follows_the_clock() {
-    const MS: u64 = 1_000_000;
-    let strategy = WatermarkStrategy::<Tick>::idle_after(Monotonic, Duration::from_nanos(10));
-    let script =
-        vec![Part::Tick(5), Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry, Part::Dry];
-    let mut rig = rig(vec![script], strategy);
-    rig.poll(0, 10, 0);
-    rig.poll(0, 10, 0);
-    assert!(rig.poll(0, 10, 10).counts);
-    rig.sent();
-    assert!(!rig.poll(0, 10, 11).counts, "a worker could never sleep");
-    assert!(rig.poll(0, 10, 10 + 10 * MS).counts);
-    assert_eq!(rig.sent(), [watermark(5 + 10_000_000)]);
-    assert!(!rig.poll(0, 10, 11 + 10 * MS).counts);
 }

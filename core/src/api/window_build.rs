@@ -1,0 +1,249 @@
+//! From windows as written to operators: what is refused, and which operator does the work.
+
+use std::rc::Rc;
+
+use thalweg_storage::Table;
+
+use super::evicting_stream::EvictingStream;
+use super::keyed_stream::KeyedStream;
+use super::stream::Stream;
+use super::topology::Build;
+use super::windowed_stream::{Windowed, WindowedStream};
+use crate::agg::Aggregator;
+use crate::error::BuildError;
+use crate::exchange::inbox::Inbox;
+use crate::exchange::partition::ByKey;
+use crate::exchange::{KeySelector, Pattern};
+use crate::operator::chain::Chain;
+use crate::operator::output::Output;
+use crate::operator::task::{OnePort, OperatorTask};
+use crate::record::Record;
+use crate::state::{SlicePanes, TimedLists, ValueTable};
+use crate::window::aligned::{AlignedState, AlignedWindows};
+use crate::window::buffer::Buffered;
+use crate::window::contents::Aggregated;
+use crate::window::operator::{WindowOperator, Windows};
+use crate::window::pane::{Add, Body, Firing};
+use crate::window::separate::Separate;
+use crate::window::session::Merging;
+use crate::window::timers::Timers;
+use crate::window::{
+    Evictor, Finish, FinishList, Lateness, PaneTree, Slices, Trigger, WindowAssigner, levels_above,
+};
+
+/// Refuses a window, by its name.
+pub(super) fn refuse<T, C, S, W, G>(windowed: &WindowedStream<T, C, S, W, G>, message: String)
+where
+    T: Record,
+    C: Chain<Out = T>,
+    S: KeySelector<T>,
+{
+    let name = windowed.name.clone();
+    windowed.keyed.stream.build.borrow_mut().refuse(BuildError::Setting { name, message });
+}
+
+/// What is wrong with a window and its trigger.
+pub(super) fn check<T, W, G>(window: &W, trigger: &G) -> Result<(), String>
+where
+    T: Record,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+{
+    window.check()?;
+    trigger.check()?;
+    if W::MERGES && !trigger.can_merge() {
+        return Err(format!(
+            "a {} merges, and the trigger ({}) does not say what becomes of its state; implement on_merge and can_merge",
+            W::KIND,
+            trigger.describe()
+        ));
+    }
+    if !W::ENDS && !trigger.fires_early() {
+        return Err(format!("a {} has no end at which it could fire; give it a trigger", W::KIND));
+    }
+    Ok(())
+}
+
+/// A window on its way to an operator: all that is there before the operator is.
+struct Parts<T: Record, S, W, G, U: Record> {
+    selector: Rc<S>,
+    inbox: Inbox<T>,
+    window: W,
+    trigger: G,
+    lateness: Lateness,
+    on_time: Output<U>,
+    late: Output<T>,
+    name: String,
+}
+
+/// Builds the node of a window; `operator` makes its task.
+fn windowed<T, C, S, W, G, U>(
+    windowed: WindowedStream<T, C, S, W, G>,
+    into: &str,
+    operator: impl FnOnce(&mut Build, Parts<T, S, W, G, U>),
+) -> Windowed<U, T>
+where
+    T: Record,
+    C: Chain<Out = T>,
+    S: KeySelector<T>,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+    U: Record,
+{
+    let WindowedStream { keyed, name, window, trigger, lateness } = windowed;
+    let KeyedStream { stream: Stream { build, port, chain }, selector } = keyed;
+    let (on_time, late) = {
+        let mut build = build.borrow_mut();
+        if let Err(message) = check::<T, W, G>(&window, &trigger) {
+            build.refuse(BuildError::Setting { name: name.clone(), message });
+        }
+        let detail = describe::<T, W, G>(&window, &trigger, lateness, into);
+        let node = build.node(&name, W::KIND, detail, &["on_time", "late"]);
+        let route = ByKey { selector: Rc::clone(&selector), workers: build.config().workers };
+        let inbox = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
+        let (on_time, on_time_port) = build.output(node, 0);
+        let (late, late_port) = build.output(node, 1);
+        let parts = Parts { selector, inbox, window, trigger, lateness, on_time, late, name };
+        operator(&mut build, parts);
+        (on_time_port, late_port)
+    };
+    Windowed { on_time: Stream::new(Rc::clone(&build), on_time), late: Stream::new(build, late) }
+}
+
+/// The settings in a line.
+fn describe<T, W, G>(window: &W, trigger: &G, lateness: Lateness, into: &str) -> String
+where
+    T: Record,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+{
+    let mut text = window.describe();
+    if !G::PLAIN {
+        text += &format!(", {}", trigger.describe());
+    }
+    if !lateness.allowed.is_zero() {
+        text += &format!(", {:?} late", lateness.allowed);
+    }
+    if !lateness.accumulating {
+        text += ", discarding";
+    }
+    format!("{text} into {into}")
+}
+
+/// Windows that hold accumulators.
+pub(super) fn aggregated<T, C, S, W, G, A, F>(
+    stream: WindowedStream<T, C, S, W, G>,
+    into: &str,
+    aggregator: A,
+    finish: F,
+) -> Windowed<F::Out, T>
+where
+    T: Record,
+    C: Chain<Out = T>,
+    S: KeySelector<T>,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+    A: Aggregator<T>,
+    F: Finish<A::Result>,
+{
+    windowed(stream, into, |build, parts| {
+        if W::SLICED && G::PLAIN {
+            let slices = parts.window.slices().expect("invariant: such windows have slices");
+            aligned(build, parts, slices, aggregator, finish);
+        } else {
+            general(build, parts, Aggregated::new(aggregator, finish));
+        }
+    })
+}
+
+/// Windows that hold all records.
+pub(super) fn buffered<T, C, S, W, G, E, F>(
+    stream: EvictingStream<T, C, S, W, G, E>,
+    function: F,
+) -> Windowed<F::Out, T>
+where
+    T: Record,
+    C: Chain<Out = T>,
+    S: KeySelector<T>,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+    E: Evictor<T>,
+    F: FinishList<T>,
+{
+    let EvictingStream { windowed: stream, evictor } = stream;
+    if let Err(message) = evictor.check() {
+        refuse(&stream, message);
+    }
+    let kept = match evictor.describe().as_str() {
+        "" => "a list".to_owned(),
+        kept => format!("a list, {kept}"),
+    };
+    windowed(stream, &kept, |build, parts| {
+        let lists = TimedLists::new(build.table(&parts.name, "records"));
+        general(build, parts, Buffered::new(lists, evictor, function));
+    })
+}
+
+/// The operator for aligned windows that fire with the watermark.
+fn aligned<T, S, W, G, A, F>(
+    build: &mut Build,
+    parts: Parts<T, S, W, G, F::Out>,
+    slices: Slices,
+    aggregator: A,
+    finish: F,
+) where
+    T: Record,
+    S: KeySelector<T>,
+    A: Aggregator<T>,
+    F: Finish<A::Result>,
+{
+    let Parts { selector, inbox, lateness, on_time, late, name, .. } = parts;
+    let above = 1..=levels_above(slices.most());
+    let mut levels = vec![SlicePanes::new(build.panes(&name, "slices"))];
+    levels.extend(
+        above.map(|level| SlicePanes::new(build.panes(&name, &format!("slices, level {level}")))),
+    );
+    let state = AlignedState {
+        tree: PaneTree::new(levels),
+        late_firings: SlicePanes::new(build.panes(&name, "late firings")),
+    };
+    let operator = AlignedWindows::new(
+        (slices, lateness),
+        selector,
+        state,
+        (aggregator, finish),
+        (on_time, late),
+    );
+    build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
+}
+
+/// The tables of windows that are kept one by one: panes, and timers of event time and of the clock.
+pub(super) fn pane_tables(build: &mut Build, name: &str) -> (Table, Timers, Timers) {
+    let table = build.table(name, "panes");
+    let timers = Timers::new(build.timed(name, "timers"));
+    (table, timers, Timers::new(build.timed(name, "timers by the clock")))
+}
+
+/// The operator for all other windows.
+fn general<T, S, W, G, B>(build: &mut Build, parts: Parts<T, S, W, G, B::Out>, body: B)
+where
+    T: Record,
+    S: KeySelector<T>,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+    B: Add<T> + Body,
+{
+    let Parts { selector, inbox, window, trigger, lateness, on_time, late, name } = parts;
+    let firing = Firing::new(trigger, body, lateness, on_time);
+    if W::MERGES {
+        let (table, timers, clock) = pane_tables(build, &name);
+        let panes = Merging::new(ValueTable::new(table), timers, clock);
+        let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
+        build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
+    } else {
+        let (table, timers, clock) = pane_tables(build, &name);
+        let panes = Separate::new(ValueTable::new(table), timers, clock);
+        let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
+        build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
+    }
+}

@@ -1,0 +1,287 @@
+//! Writes lines into a byte stream: a socket, or standard output.
+//!
+//! # Invariants
+//!
+//! 1. A record is encoded once, and stays in the buffer until all of it was handed to the system; so a connection that is lost is
+//!    followed by one that begins with a whole record.
+//! 2. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::encoder::AnyEncoder;
+use super::{Sink, SinkWriter, Writers};
+use crate::error::OperatorFault;
+use crate::exchange::Records;
+use crate::format::EncodeError;
+use crate::io::{ByteStream, StandardOutput};
+use crate::record::Record;
+use crate::source::{Attempts, Connect, FileFormat, OpenContext, StandardSink, StreamError};
+
+/// A record that has no form in the stream's format.
+#[derive(Debug, thiserror::Error)]
+#[error("a record cannot be written to {address}")]
+pub struct StreamSinkError {
+    /// Where.
+    pub address: String,
+    /// Why.
+    pub source: EncodeError,
+}
+
+/// Writes lines into one stream, and into the next if that is lost.
+pub struct StreamWriter<T> {
+    address: String,
+    encoder: AnyEncoder<T>,
+    /// What each connection begins with; `None` until the first record.
+    header: Option<Vec<u8>>,
+    buffer: Buffer,
+    limit: usize,
+    stream: Option<Box<dyn ByteStream>>,
+    /// How to get another one.
+    attempts: Option<Attempts>,
+    is_finished: bool,
+}
+
+crate::operator::opaque_debug!(StreamWriter<T>);
+
+/// Whole records, the first of them perhaps sent in part.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// Bytes that were handed to the system.
+    sent: usize,
+    /// Where records end, of those that were not handed over whole.
+    ends: VecDeque<usize>,
+    /// Where the first of them starts.
+    start: usize,
+    /// Where the header of this connection ends, while it is in the buffer.
+    header_end: usize,
+}
+
+impl Buffer {
+    fn left(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    fn end_record(&mut self) {
+        self.ends.push_back(self.bytes.len());
+    }
+
+    fn on_sent(&mut self, count: usize) {
+        self.sent += count;
+        while let Some(end) = self.ends.front().copied().filter(|end| *end <= self.sent) {
+            self.start = end;
+            self.ends.pop_front();
+        }
+        if self.start > COMPACT_BYTES || self.start == self.bytes.len() {
+            self.bytes.drain(..self.start);
+            self.ends.iter_mut().for_each(|end| *end -= self.start);
+            self.sent -= self.start;
+            self.header_end = self.header_end.saturating_sub(self.start);
+            self.start = 0;
+        }
+    }
+
+    /// For a new connection: the header, then every record that was not handed over whole.
+    fn rewind(&mut self, header: &[u8]) {
+        let done = self.start.max(self.header_end);
+        self.bytes.splice(..done, header.iter().copied());
+        self.ends.iter_mut().for_each(|end| *end = *end - done + header.len());
+        (self.sent, self.start, self.header_end) = (0, 0, header.len());
+    }
+}
+
+/// So many bytes are sent although more may follow: a call a packet or two is not worth saving.
+const SEND_BYTES: usize = 16 << 10;
+/// Sent bytes are given back when there are so many.
+const COMPACT_BYTES: usize = 64 << 10;
+/// What is kept for standard output: a screen of lines.
+const STANDARD_BYTES: usize = 64 << 10;
+
+impl<T: Serialize> StreamWriter<T> {
+    fn new(address: String, format: FileFormat, limit: usize) -> Self {
+        Self {
+            address,
+            encoder: AnyEncoder::new(format),
+            header: None,
+            buffer: Buffer::default(),
+            limit,
+            stream: None,
+            attempts: None,
+            is_finished: false,
+        }
+    }
+
+    fn encode(&mut self, record: &T) -> Result<(), OperatorFault> {
+        let Self { encoder, buffer, header, address, .. } = self;
+        let failed = |source| StreamSinkError { address: address.clone(), source };
+        if header.is_none() {
+            // The first row comes with the header, the second time it comes alone.
+            let (mut first, mut row) = (Vec::new(), Vec::new());
+            encoder.encode(record, &mut first).map_err(failed)?;
+            encoder.encode(record, &mut row).map_err(failed)?;
+            first.truncate(first.len() - row.len());
+            if self.stream.is_some() {
+                buffer.rewind(&first);
+            }
+            *header = Some(first);
+        }
+        let Self { encoder, buffer, address, .. } = self;
+        let failed = |source| StreamSinkError { address: address.clone(), source };
+        encoder.encode(record, &mut buffer.bytes).map_err(failed)?;
+        buffer.end_record();
+        Ok(())
+    }
+
+    /// Hands over as much as is taken.
+    fn send(&mut self) -> Result<(), OperatorFault> {
+        while !self.buffer.left().is_empty() {
+            let Some(stream) = &mut self.stream else {
+                if !self.connect()? {
+                    return Ok(());
+                }
+                continue;
+            };
+            match stream.poll_write(self.buffer.left()) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.buffer.on_sent(count),
+                Err(error) => self.on_lost(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<bool, OperatorFault> {
+        let attempts = self.attempts.as_mut().expect("invariant: only a socket is lost");
+        self.stream = attempts.poll(false)?;
+        if self.stream.is_some() {
+            let header = self.header.as_deref().unwrap_or_default();
+            self.buffer.rewind(header);
+        }
+        Ok(self.stream.is_some())
+    }
+
+    fn on_lost(&mut self, error: std::io::Error) -> Result<(), OperatorFault> {
+        self.stream = None;
+        if !self.attempts.as_mut().is_some_and(Attempts::on_lost) {
+            return Err(StreamError::fault("write to", &self.address, error));
+        }
+        tracing::warn!(address = %self.address, %error, "the connection is lost");
+        Ok(())
+    }
+}
+
+impl<T: Record + Serialize> SinkWriter<T> for StreamWriter<T> {
+    fn poll_ready(&mut self) -> Result<bool, OperatorFault> {
+        if self.buffer.left().len() >= self.limit {
+            self.send()?;
+        }
+        Ok(self.buffer.left().len() < self.limit)
+    }
+
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        run.iter().try_for_each(|(record, _)| self.encode(&record.to_value()))?;
+        if self.buffer.left().len() >= SEND_BYTES {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn holds_back(&self) -> bool {
+        !self.buffer.left().is_empty()
+    }
+
+    fn poll_flush(&mut self) -> Result<bool, OperatorFault> {
+        self.send()?;
+        Ok(self.buffer.left().is_empty())
+    }
+
+    fn poll_close(&mut self) -> Result<bool, OperatorFault> {
+        if !self.poll_flush()? {
+            return Ok(false);
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|_| !self.is_finished) {
+            let finished = stream.finish();
+            finished.map_err(|error| StreamError::fault("close", &self.address, error))?;
+            self.is_finished = true;
+        }
+        Ok(true)
+    }
+}
+
+impl<T: Record + Serialize> Sink<T> for Connect<T> {
+    type Writer = StreamWriter<T>;
+
+    fn writers(&self) -> Writers {
+        Writers::One
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<StreamWriter<T>, OperatorFault> {
+        let address = self.address.to_string();
+        let mut writer = StreamWriter::new(address, self.lines.format, self.buffer_bytes);
+        writer.attempts = Some(Attempts::new(&self.address, self.reconnect, context));
+        Ok(writer)
+    }
+
+    fn describe(&self) -> String {
+        self.describe()
+    }
+}
+
+impl<T: Record + Serialize> Sink<T> for StandardSink<T> {
+    type Writer = StreamWriter<T>;
+
+    fn writers(&self) -> Writers {
+        Writers::One
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<StreamWriter<T>, OperatorFault> {
+        let name = name(self.which);
+        let stream = context.streams.output(self.which);
+        let stream = stream.map_err(|error| StreamError::fault("open", &name, error))?;
+        let mut writer = StreamWriter::new(name.to_owned(), self.lines.format, STANDARD_BYTES);
+        writer.stream = Some(stream);
+        Ok(writer)
+    }
+
+    fn describe(&self) -> String {
+        format!("{} to {}", self.lines.format.name(), name(self.which))
+    }
+}
+
+fn name(which: StandardOutput) -> &'static str {
+    match which {
+        StandardOutput::Output => "standard output",
+        StandardOutput::Error => "standard error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_was_sent_in_part_is_sent_again_whole_behind_a_header() {
+        let mut buffer = Buffer::default();
+        for text in ["one\n", "two\n", "three\n"] {
+            buffer.bytes.extend_from_slice(text.as_bytes());
+            buffer.end_record();
+        }
+        buffer.rewind(b"h\n");
+        buffer.on_sent(1);
+        // Not even the header has left.
+        buffer.rewind(b"h\n");
+        assert_eq!(buffer.left(), b"h\none\ntwo\nthree\n");
+        buffer.on_sent(8);
+        assert_eq!(buffer.left(), b"o\nthree\n");
+        buffer.rewind(b"h\n");
+        assert_eq!(buffer.left(), b"h\ntwo\nthree\n");
+        buffer.on_sent(6);
+        assert_eq!(buffer.left(), b"three\n");
+        buffer.rewind(b"h\n");
+        assert_eq!(buffer.left(), b"h\nthree\n");
+        buffer.on_sent(8);
+        assert!(buffer.bytes.is_empty() && buffer.ends.is_empty() && buffer.left().is_empty());
+    }
+}

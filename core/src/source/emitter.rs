@@ -1,0 +1,140 @@
+//! The emitter: takes the records of one poll, reads their event times, and writes them into the source's page.
+
+use super::outputs::{FarOutput, SourceOutputs};
+use crate::operator::output::Output;
+use crate::raw::page::Control;
+use crate::record::Record;
+use crate::time::{EventTime, FutureGuard, WatermarkGenerator};
+
+/// Takes the records of one poll and writes them into the source's page.
+pub struct Emitter<'a, T: Record> {
+    out: &'a mut Output<T>,
+    far: Option<&'a mut FarOutput<T>>,
+    generator: Option<&'a mut dyn WatermarkGenerator<T>>,
+    guard: Option<&'a mut FutureGuard>,
+    greatest: EventTime,
+    wanted: usize,
+    /// The number of records at which the hot path looks up: where no more are wanted; at the first, if the receivers think the source idle.
+    pause: usize,
+    emitted: usize,
+    is_replay: bool,
+}
+
+crate::operator::opaque_debug!(Emitter<'a, T: Record>);
+
+/// What a poll changes of its split's event time.
+pub(super) struct SplitClock<'a, T: Record> {
+    pub(super) generator: Option<&'a mut dyn WatermarkGenerator<T>>,
+    pub(super) guard: Option<&'a mut FutureGuard>,
+    pub(super) greatest: EventTime,
+}
+
+impl<'a, T: Record> Emitter<'a, T> {
+    /// `was_idle`: the receivers were told not to wait for this source; they are told otherwise before the first record, not after it, so that none
+    /// of them takes the record for one of an idle input.
+    pub(super) fn new(
+        outputs: &'a mut SourceOutputs<T>,
+        clock: SplitClock<'a, T>,
+        wanted: usize,
+        was_idle: bool,
+    ) -> Self {
+        let SplitClock { generator, guard, greatest } = clock;
+        Self {
+            out: &mut outputs.main,
+            far: outputs.far.as_mut(),
+            generator,
+            guard,
+            greatest,
+            wanted,
+            pause: if was_idle { 0 } else { wanted },
+            emitted: 0,
+            is_replay: false,
+        }
+    }
+
+    /// For those that poll a reader without a task.
+    pub(crate) fn alone(outputs: &'a mut SourceOutputs<T>, wanted: usize) -> Self {
+        let clock = SplitClock { generator: None, guard: None, greatest: EventTime::MIN };
+        Self::new(outputs, clock, wanted, false)
+    }
+
+    pub(super) fn set_replay(&mut self, is_replay: bool) {
+        self.is_replay = is_replay;
+    }
+
+    /// True if this poll was recorded and is taken again: as many records as are wanted were there. A reader that follows a clock does not
+    /// look at it now.
+    pub fn is_replay(&self) -> bool {
+        self.is_replay
+    }
+
+    /// How many records to emit at most; zero once they are emitted.
+    pub fn wanted(&self) -> usize {
+        self.wanted - self.emitted
+    }
+
+    /// Emits one record; its event time is that of the field marked `#[event_time]`.
+    ///
+    /// # Panics
+    ///
+    /// If more records are emitted than were wanted.
+    #[inline(always)]
+    pub fn emit(&mut self, value: &T) {
+        if self.emitted == self.pause {
+            self.look_up();
+        }
+        if self.guard.is_some() {
+            self.emit_guarded(value);
+        } else {
+            let Self { out, generator, greatest, .. } = self;
+            out.timed(value, |record| {
+                let at = T::event_time(record).unwrap_or(EventTime::MIN);
+                *greatest = (*greatest).max(at);
+                if let Some(generator) = generator {
+                    generator.on_record(record, at);
+                }
+                at
+            });
+        }
+        self.emitted += 1;
+    }
+
+    #[cold]
+    fn look_up(&mut self) {
+        assert!(self.emitted < self.wanted, "a reader emitted more records than were wanted");
+        self.pause = self.wanted;
+        self.out.control(Control::Active);
+        if let Some(far) = &mut self.far {
+            far.out.control(Control::Active);
+        }
+    }
+
+    /// As [`Self::emit`], with an eye on records that are too far ahead: those neither move the watermark nor are seen by its generator.
+    fn emit_guarded(&mut self, value: &T) {
+        let Self { out, far, generator, guard, greatest, .. } = self;
+        let guard = guard.as_mut().expect("invariant: the caller has looked");
+        let mut is_far = false;
+        let mut judge = |record: &crate::raw::view::Rec<T>| {
+            let at = T::event_time(record).unwrap_or(EventTime::MIN);
+            is_far = !guard.admit(at, greatest);
+            if let Some(generator) = generator.as_mut().filter(|_| !is_far) {
+                generator.on_record(record, at);
+            }
+            at
+        };
+        match far {
+            None => out.timed(value, judge),
+            Some(FarOutput { out: far, scratch }) => {
+                let record = scratch.archive(value);
+                let at = judge(record);
+                let target = if is_far { far } else { out };
+                target.record(record, at);
+            }
+        }
+    }
+
+    /// Records emitted, and the latest event time that is believed.
+    pub(super) fn done(self) -> (usize, EventTime) {
+        (self.emitted, self.greatest)
+    }
+}

@@ -1,0 +1,431 @@
+//! A table whose entries have a deadline each.
+//!
+//! The truth about an entry is in the table: its deadline, its payload. To set a deadline again is one write in place, whatever the deadline: the
+//! [wheel](super::wheel) holds one reference to the entry at or before its deadline, and an entry that is found not yet due is filed again. So a timer
+//! that is put off with every record, and state that lives on with every use, cost no more than the table does. A cancelled
+//! deadline leaves its entry behind until the reference meets it; so setting and cancelling one deadline over and over leaves nothing.
+//!
+//! ```text
+//!  value  | deadline (8) | filed (8) | payload … |
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. `filed` is the time of the one valid reference to the entry, and not behind its deadline. References with another time are stale
+//!    and dropped when they are met; when they are more than half of all they are looked for, a chunk with each operation that makes another.
+//! 2. The wheel and the heap are derived: filing each entry at its deadline makes them anew.
+//! 3. Entries come out in the order of (deadline, hash, last byte of the key), whatever was done before to make them pending.
+//!
+//! # Memory
+//!
+//! A timer with an 8-byte key and one byte for its name takes 48 bytes in the log, 9 to 24 in the index and 16.5 in the wheel.
+
+use super::due::{Due, DueHeap};
+use super::wheel::Wheel;
+use super::{Reference, signed, unsigned};
+use crate::index::Place;
+use crate::log::entry::{self, Header, Kind};
+use crate::log::{Address, size_class};
+use crate::memory::Memory;
+use crate::table::expect_kind;
+use crate::{Cursor, Hint, Table, TableConfig};
+use std::rc::Rc;
+
+/// Bytes before the payload.
+const PREFIX_BYTES: usize = 16;
+
+/// The deadline of an entry that was cancelled.
+const CANCELLED: i64 = i64::MIN;
+
+/// Stale references that are not worth looking for.
+const STALE_MIN: usize = 1024;
+
+/// What one turn of the wheel, up to 31 references moved, costs of a budget whose unit is an entry that comes out.
+const TURN_COST: usize = 4;
+
+/// See the file's header. Made by [`crate::Store::timed`].
+#[derive(Debug)]
+pub struct TimedTable {
+    table: Table,
+    wheel: Wheel,
+    due: DueHeap,
+    /// Entries that were cancelled and are still there.
+    cancelled: usize,
+    /// References that are known to be stale.
+    stale: usize,
+    near: Vec<Reference>,
+    /// A value that moves.
+    value: Vec<u8>,
+}
+
+/// What [`TimedTable::pop_due`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Popped {
+    /// The entry with this hash and deadline, whose key was copied; it is gone from the table.
+    Due {
+        /// The hash of its key.
+        hash: u64,
+        /// Its deadline.
+        at: i64,
+    },
+    /// The budget is used up, and there may be more.
+    Budget,
+    /// Nothing is due any more.
+    Nothing,
+}
+
+impl TimedTable {
+    pub(crate) fn new(memory: Rc<Memory>, config: TableConfig) -> Self {
+        Self {
+            table: Table::new(Rc::clone(&memory), config),
+            wheel: Wheel::new(memory),
+            due: DueHeap::default(),
+            cancelled: 0,
+            stale: 0,
+            near: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    /// Number of entries with a deadline. Cost: O(1).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len() - self.cancelled
+    }
+
+    /// Whether no entry has a deadline. Cost: O(1).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory held, bytes: table and wheel. Cost: O(1).
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.table.bytes() + self.wheel.bytes() + self.due.len() * size_of::<Due>()
+    }
+
+    /// See [`Table::prefetch_bucket`].
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    /// See [`Table::prefetch_entry`].
+    #[inline(always)]
+    pub fn prefetch_entry(&self, hash: u64) -> Hint {
+        self.table.prefetch_entry(hash)
+    }
+
+    /// Deadline and payload of `key`. Cost: as [`Table::get`].
+    #[inline]
+    #[must_use]
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<(i64, &[u8])> {
+        let value = self.table.get(hash, key)?;
+        let deadline = read(value, 0);
+        (deadline != CANCELLED).then(|| (deadline, &value[PREFIX_BYTES..]))
+    }
+
+    /// Deadline and payload of `key`, the latter to be changed in place. Cost: as [`Table::get_mut_at`].
+    #[inline]
+    #[must_use]
+    pub fn get_mut_at(&mut self, hint: Hint, hash: u64, key: &[u8]) -> Option<(i64, &mut [u8])> {
+        let value = self.table.get_mut_at(hint, hash, key)?;
+        let deadline = read(value, 0);
+        (deadline != CANCELLED).then(|| (deadline, &mut value[PREFIX_BYTES..]))
+    }
+
+    /// Gives `key`, if it is there, another deadline, of which [`i64::MIN`] counts as the one after it. Returns the one it had.
+    ///
+    /// Cost: one write in place; if the deadline is earlier than what the wheel knows, a reference in the wheel.
+    pub fn set_deadline(&mut self, hint: Hint, hash: u64, key: &[u8], at: i64) -> Option<i64> {
+        let value = self.table.get_mut_at(hint, hash, key)?;
+        let (before, filed) = (read(value, 0), read(value, 8));
+        if before == CANCELLED {
+            return None;
+        }
+        let at = at.max(CANCELLED + 1);
+        write(value, 0, at);
+        if at < filed {
+            write(value, 8, at);
+            self.file_again(hash, key, at);
+        }
+        Some(before)
+    }
+
+    /// Gives `key` a deadline and no payload, or another deadline. Returns the one it had.
+    ///
+    /// For a table without payloads, as of timers. Cost: as [`Self::set_deadline`]; a new key as a new key of [`Table::upsert`].
+    #[inline]
+    pub fn set(&mut self, hint: Hint, hash: u64, key: &[u8], at: i64) -> Option<i64> {
+        let at = at.max(CANCELLED + 1);
+        let Some(value) = self.table.get_mut_at(hint, hash, key) else {
+            self.insert(hash, key, at, &[]);
+            return None;
+        };
+        let (before, filed) = (read(value, 0), read(value, 8));
+        write(value, 0, at);
+        if at < filed {
+            write(value, 8, at);
+            self.file_again(hash, key, at);
+        }
+        if before == CANCELLED {
+            self.cancelled -= 1;
+            return None;
+        }
+        Some(before)
+    }
+
+    /// Gives `key` a deadline and a payload, new or instead of what it had.
+    ///
+    /// Cost: as [`Table::put`]; one that outgrows its entry is filed again.
+    pub fn put(&mut self, hash: u64, key: &[u8], at: i64, payload: &[u8]) {
+        let at = at.max(CANCELLED + 1);
+        let Some((place, address)) = self.table.find(hash, key) else {
+            self.insert(hash, key, at, payload);
+            return;
+        };
+        let address = self.table.writable(place, address);
+        let header = self.table.log.header(address);
+        expect_kind(header, Kind::Single);
+        let start = entry::value_offset(key.len(), self.table.value_align);
+        let value_len = PREFIX_BYTES + payload.len();
+        let fits = start + value_len <= size_class::bytes(header.class());
+        let bytes = self.table.log.at_mut(address);
+        if read(&bytes[start..], 0) == CANCELLED {
+            self.cancelled -= 1;
+        }
+        if !fits {
+            self.relocate(hash, key, at, payload);
+            return;
+        }
+        header.with_value_len(value_len).write(bytes);
+        let value = &mut bytes[start..start + value_len];
+        write(value, 0, at);
+        value[PREFIX_BYTES..].copy_from_slice(payload);
+        if at < read(value, 8) {
+            write(value, 8, at);
+            self.note_stale();
+            self.file(Reference { at: unsigned(at), address });
+        }
+    }
+
+    /// Takes the deadline of `key` away and keeps room for the next one: for timers, which are set again. Returns the deadline it had.
+    pub fn cancel(&mut self, hash: u64, key: &[u8]) -> Option<i64> {
+        let value = self.table.get_mut(hash, key)?;
+        let before = read(value, 0);
+        if before == CANCELLED {
+            return None;
+        }
+        write(value, 0, CANCELLED);
+        self.cancelled += 1;
+        Some(before)
+    }
+
+    /// Removes `key`, and its memory is free at once. `true` if it was there.
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
+        let Some((deadline, _)) = self.get(hash, key) else { return false };
+        debug_assert_ne!(deadline, CANCELLED);
+        self.table.remove(hash, key);
+        self.note_stale();
+        true
+    }
+
+    /// No deadline is before this; none at all: `None`. Cost: some nanoseconds.
+    #[must_use]
+    pub fn next_due(&self) -> Option<i64> {
+        let near = self.due.first().map(|due| due.at);
+        let next = match (near, self.wheel.next()) {
+            (Some(near), Some(far)) => near.min(far),
+            (near, far) => near.or(far)?,
+        };
+        Some(signed(next))
+    }
+
+    /// Takes out the first entry whose deadline is `to` or before, and copies its key to `key`.
+    ///
+    /// `to` must not go back. A deadline that is set meanwhile and is due already is met in its place in the order.
+    ///
+    /// `budget` goes down by the work done: by one for each entry that comes out or is put off, by a few for each turn of the wheel.
+    pub fn pop_due(&mut self, to: i64, budget: &mut usize, key: &mut Vec<u8>) -> Popped {
+        let to = unsigned(to);
+        loop {
+            let first = self.due.first().filter(|due| due.at <= to);
+            if *budget == 0 {
+                let is_through = first.is_none() && self.wheel.next().is_none_or(|at| at > to);
+                return if is_through { Popped::Nothing } else { Popped::Budget };
+            }
+            if let Some(due) = first.filter(|_| !self.wheel.is_emptying()) {
+                *budget -= 1;
+                self.due.pop();
+                let reference = Reference { at: due.at, address: due.address() };
+                if let Some(address) = self.meet(reference) {
+                    return self.take(due, address, key);
+                }
+            } else if self.wheel.turn(to, &mut self.near) {
+                *budget = budget.saturating_sub(TURN_COST);
+                self.look_at_near();
+            } else {
+                return Popped::Nothing;
+            }
+        }
+    }
+
+    /// The next entry, `(hash, key, deadline, payload)`, in the order of [`Table::next`].
+    pub fn next(&self, cursor: &mut Cursor) -> Option<(u64, &[u8], i64, &[u8])> {
+        loop {
+            let (hash, key, value) = self.table.next(cursor)?;
+            let deadline = read(value, 0);
+            if deadline != CANCELLED {
+                return Some((hash, key, deadline, &value[PREFIX_BYTES..]));
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn freeze(&mut self) {
+        self.table.log.freeze();
+    }
+
+    /// References that the wheel holds, valid or stale; for tests and benchmarks.
+    #[must_use]
+    pub fn references(&self) -> usize {
+        self.wheel.len() + self.due.len()
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, hash: u64, key: &[u8], at: i64, payload: &[u8]) {
+        let address = self.table.insert(Kind::Single, hash, key, PREFIX_BYTES + payload.len());
+        let value = self.table.value_mut(address, Kind::Single);
+        write(value, 0, at);
+        write(value, 8, at);
+        value[PREFIX_BYTES..].copy_from_slice(payload);
+        self.file(Reference { at: unsigned(at), address });
+    }
+
+    /// Moves an entry whose payload has outgrown it.
+    #[cold]
+    fn relocate(&mut self, hash: u64, key: &[u8], at: i64, payload: &[u8]) {
+        self.value.clear();
+        self.value.extend_from_slice(&at.to_le_bytes());
+        self.value.extend_from_slice(&at.to_le_bytes());
+        self.value.extend_from_slice(payload);
+        self.table.put(hash, key, &self.value);
+        self.file_again(hash, key, at);
+    }
+
+    /// A new reference to an entry that had one, which is stale now.
+    fn file_again(&mut self, hash: u64, key: &[u8], at: i64) {
+        let (_, address) = self.table.find(hash, key).expect("invariant: the entry is there");
+        self.note_stale();
+        self.file(Reference { at: unsigned(at), address });
+    }
+
+    fn file(&mut self, reference: Reference) {
+        if !self.wheel.file(reference) {
+            self.push_due(reference);
+        }
+    }
+
+    fn push_due(&mut self, Reference { at, address }: Reference) {
+        let bytes = self.table.log.at(address);
+        let header = Header::read(bytes);
+        let last = entry::key(bytes, header).last().copied().unwrap_or(0);
+        self.due.push(Due::new(at, entry::second_word(bytes), last, address));
+    }
+
+    /// One more reference is stale; if most are, some are looked for.
+    fn note_stale(&mut self) {
+        self.stale += 1;
+        if self.stale > STALE_MIN && self.stale > self.wheel.len() / 2 {
+            let table = &self.table;
+            let dropped = self.wheel.retain(|reference| resolve(table, *reference).is_some());
+            self.stale = self.stale.saturating_sub(dropped);
+        }
+    }
+
+    /// References of the present tick: the entry of each is looked at, so that few get into the heap in vain.
+    fn look_at_near(&mut self) {
+        let mut near = std::mem::take(&mut self.near);
+        for reference in &near {
+            self.table.log.prefetch(reference.address);
+        }
+        for reference in near.drain(..) {
+            if let Some(address) = self.meet(reference) {
+                self.push_due(Reference { at: reference.at, address });
+            }
+        }
+        self.near = near;
+    }
+
+    /// Where the entry of a reference is, if its deadline is that of the reference. An entry with a later deadline is filed at that; one that
+    /// was cancelled is gone.
+    fn meet(&mut self, reference: Reference) -> Option<Address> {
+        let Some(address) = resolve(&self.table, reference) else {
+            self.stale = self.stale.saturating_sub(1);
+            return None;
+        };
+        let bytes = self.table.log.at(address);
+        let header = Header::read(bytes);
+        let start = entry::value_offset(header.key_len(), self.table.value_align);
+        let deadline = read(&bytes[start..], 0);
+        if deadline == CANCELLED {
+            self.remove_at(address);
+            self.cancelled -= 1;
+            return None;
+        }
+        if unsigned(deadline) == reference.at {
+            return Some(address);
+        }
+        let (place, _) = self.place_of(address);
+        let address = self.table.writable(place, address);
+        write(&mut self.table.log.at_mut(address)[start..], 8, deadline);
+        self.file(Reference { at: unsigned(deadline), address });
+        None
+    }
+
+    fn take(&mut self, due: Due, address: Address, key: &mut Vec<u8>) -> Popped {
+        let bytes = self.table.log.at(address);
+        key.clear();
+        key.extend_from_slice(entry::key(bytes, Header::read(bytes)));
+        self.remove_at(address);
+        Popped::Due { hash: due.hash, at: signed(due.at) }
+    }
+
+    fn place_of(&self, address: Address) -> (Place, u64) {
+        let hash = entry::second_word(self.table.log.at(address));
+        let found = self.table.index.find(hash, |found| found == address);
+        (found.expect("invariant: a valid reference leads to a live entry").0, hash)
+    }
+
+    fn remove_at(&mut self, address: Address) {
+        let (place, hash) = self.place_of(address);
+        self.table.index.remove(place, hash);
+        self.table.log.release(address);
+    }
+}
+
+/// Where the entry is whose valid reference this is; `None` if the reference is stale.
+fn resolve(table: &Table, Reference { at, address }: Reference) -> Option<Address> {
+    let bytes = table.log.at(address);
+    let header = Header::read(bytes);
+    if header.kind() != Kind::Single {
+        return None;
+    }
+    let address = if table.log.is_mutable(address) {
+        address
+    } else {
+        // It may have been copied to the tail since, or be dead, which a frozen entry does not show.
+        table.find(entry::second_word(bytes), entry::key(bytes, header))?.1
+    };
+    let start = entry::value_offset(header.key_len(), table.value_align);
+    (unsigned(read(&table.log.at(address)[start..], 8)) == at).then_some(address)
+}
+
+fn read(value: &[u8], at: usize) -> i64 {
+    entry::word(value, at).cast_signed()
+}
+
+fn write(value: &mut [u8], at: usize, time: i64) {
+    entry::set_word(value, at, time.cast_unsigned());
+}
