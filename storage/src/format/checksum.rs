@@ -75,7 +75,7 @@ mod slow {
             for byte in bytes {
                 self.0 ^= u32::from(*byte);
                 for _ in 0..8 {
-                    self.0 = self.0 >> 1 ^ (self.0 & 1) * 0x82f6_3b78;
+                    self.0 = (self.0 >> 1) ^ ((self.0 & 1) * 0x82f6_3b78);
                 }
             }
         }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn any_length_in_any_pieces_is_as_by_definition() {
-        let bytes: Vec<u8> = (0u32..700).map(|at| (at * 31 >> 3).to_le_bytes()[0]).collect();
+        let bytes: Vec<u8> = (0u32..700).map(|at| ((at * 31) >> 3).to_le_bytes()[0]).collect();
         for length in 0..bytes.len() {
             let mut slow = slow::State::new();
             slow.update(&bytes[..length]);

@@ -34,6 +34,8 @@ pub struct SegmentWriter {
     /// Writes in flight, with their number.
     writes: Vec<(Ticket, u64)>,
     issued: u64,
+    /// Extents that have a place and were not written yet.
+    unwritten: usize,
     /// What is to be made durable as soon as the writes before it have completed.
     wanted: Option<Mark>,
     syncing: Option<(Ticket, Mark)>,
@@ -117,6 +119,7 @@ impl SegmentWriter {
             end,
             writes: Vec::new(),
             issued: 0,
+            unwritten: 0,
             wanted: None,
             syncing: None,
             durable,
@@ -174,6 +177,7 @@ impl SegmentWriter {
         self.end = extent.end();
         self.digest = footer::digest(self.digest, extent.checksum);
         self.entries.push(Entry::from(&extent));
+        self.unwritten += 1;
         Ok(Place { extent })
     }
 
@@ -185,6 +189,7 @@ impl SegmentWriter {
     pub fn write(&mut self, disk: &mut dyn Disk, place: Place, image: &Bytes) {
         let Extent { offset, .. } = place.extent;
         assert_eq!(image.len() as u64, place.extent.file_bytes(), "invariant: the whole image");
+        self.unwritten -= 1;
         self.submit(disk, offset, image);
     }
 
@@ -207,7 +212,15 @@ impl SegmentWriter {
     }
 
     /// Makes everything that was written so far durable; [`SegmentWriter::durable`] tells when it is.
+    ///
+    /// # Panics
+    ///
+    /// If an extent has a place and was not written.
     pub fn sync(&mut self, disk: &mut dyn Disk) {
+        assert_eq!(
+            self.unwritten, 0,
+            "invariant 3: a place is written before it is called durable"
+        );
         let last = self.last_mark();
         let is_news = self.end > last.end || self.sealing && !last.sealed;
         if is_news && !self.abandoned && self.error.is_none() {
@@ -217,6 +230,10 @@ impl SegmentWriter {
     }
 
     /// Ends the segment: footer, sync, close.
+    ///
+    /// # Panics
+    ///
+    /// As [`SegmentWriter::sync`].
     pub fn seal(&mut self, disk: &mut dyn Disk) {
         if self.sealing || self.abandoned || self.error.is_some() {
             return;

@@ -286,3 +286,30 @@ fn a_state_directory_has_one_owner_at_a_time() {
     });
     assert!(taken.into_inner() > 0);
 }
+
+/// Files of `/proc` cannot be read past the page cache, and say so when they are opened.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_page_cache_cannot_be_passed_by_it_is_used_and_that_is_told() {
+    let mut disks: Vec<Box<dyn Disk>> = vec![Box::new(Blocking::at_once())];
+    if let Ok(uring) = thalweg_storage::io::Uring::new(8) {
+        disks.push(Box::new(uring));
+    }
+    let place = tempfile::tempdir().unwrap();
+    for disk in &mut disks {
+        let disk = &mut **disk;
+        let open = |path: PathBuf| Operation::Open { path, access: Access::Read };
+        let answer = run(disk, open("/proc/self/status".into())).unwrap();
+        let Answer::Opened { file, direct: false, .. } = answer else { panic!("{answer:?}") };
+        let buffer = Buffer::zeroed(4096);
+        let read = Operation::Read { file, offset: 0, buffer, bytes: 4096 };
+        let Answer::Read { buffer, .. } = run(disk, read).unwrap() else { panic!("it is read") };
+        assert!(buffer.starts_with(b"Name:"));
+        run(disk, Operation::Close { file }).unwrap();
+        let path = place.path().join("a");
+        let create = Operation::Create { path: path.clone(), bytes: 4096 };
+        let Answer::Opened { file, .. } = run(disk, create).unwrap() else { panic!("it is open") };
+        run(disk, Operation::Close { file }).unwrap();
+        run(disk, Operation::Remove { path }).unwrap();
+    }
+}

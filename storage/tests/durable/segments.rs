@@ -166,6 +166,16 @@ fn an_extent_longer_than_a_write_and_one_of_a_gibibytes_header_are_whole() {
 }
 
 #[test]
+#[should_panic(expected = "invariant 3: a place is written before it is called durable")]
+fn a_place_that_was_never_written_is_not_called_durable() {
+    let mut disk = Memory::new();
+    let mut writer = new_segment(&mut disk, &at("1"), 1, 1 << 20);
+    let (mut image, what) = image(b"never written", 0);
+    let _place = writer.place(&mut image, what).unwrap();
+    writer.sync(&mut disk);
+}
+
+#[test]
 fn buffers_come_back_when_they_are_written() {
     let mut disk = Memory::new();
     let mut writer = new_segment(&mut disk, &at("1"), 1, 8 << 20);
