@@ -18,7 +18,11 @@
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
-//! | [`raw`] | huge pages and prefetch: the only `unsafe` of the crate |
+//! | [`io`] | the disk as a seam: io_uring, system calls, memory, and one that fails |
+//! | [`format`] | every byte on disk |
+//! | [`segment`] | files that are written once, mapped, and written again in another life |
+//! | [`checkpoint`] | manifests: which files and positions belong together |
+//! | [`raw`] | huge pages, prefetch, maps and the kernel's ring: the only `unsafe` of the crate |
 //!
 //! # Example
 //!
@@ -51,8 +55,8 @@
 //!
 //! # Not here
 //!
-//! No file and no freeze yet: everything is in memory and lost with the process. What will make it durable is prepared
-//! as a seam only: whatever writes asks first whether the entry is still mutable, and copies it to the tail if not.
+//! No freeze yet: tables are in memory and lost with the process. Files, and manifests that say which of them belong together, are
+//! here, and nothing puts tables into them; whatever writes an entry asks first whether it is still mutable, and copies it to the tail if not.
 //!
 //! # Source
 //!
@@ -71,11 +75,15 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+pub mod io;
+pub mod format;
+pub mod segment;
+pub mod checkpoint;
 #[cfg(test)]
 mod model;
 #[expect(
     unsafe_code,
-    reason = "memory and prefetch; the only folder of this crate where unsafe compiles"
+    reason = "memory, prefetch, maps and the kernel's ring; the only folder of this crate where unsafe compiles"
 )]
 pub mod raw;
 

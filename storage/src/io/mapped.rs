@@ -1,0 +1,49 @@
+//! A file's front as memory, wherever the file is.
+
+use std::ops::{Deref, Range};
+
+use crate::raw::Map;
+
+/// A file's front, to be read; dereferences to its bytes. Of a disk in memory it is a copy.
+#[derive(Debug)]
+pub struct Mapped(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    File(Map),
+    Memory(Box<[u8]>),
+}
+
+impl Mapped {
+    pub(super) fn file(map: Map) -> Self {
+        Self(Kind::File(map))
+    }
+
+    pub(super) fn memory(bytes: Box<[u8]>) -> Self {
+        Self(Kind::Memory(bytes))
+    }
+
+    /// Has the pages of `range` read in, so that touching them does not fault; waits for it. See [`Map::populate`].
+    ///
+    /// # Panics
+    ///
+    /// If `range` does not lie in the map.
+    pub fn populate(&self, range: Range<usize>) {
+        match &self.0 {
+            Kind::File(map) => map.populate(range),
+            Kind::Memory(bytes) => _ = &bytes[range],
+        }
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Kind::File(map) => map,
+            Kind::Memory(bytes) => bytes,
+        }
+    }
+}
