@@ -86,7 +86,7 @@ pub use error::StoreError;
 pub use panes::Panes;
 pub use store::{Store, TableUsage};
 pub use table::{Hint, Table};
-pub use timers::{Popped, TimedTable};
+pub use timers::{Popped, Taken, TimedTable};
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;

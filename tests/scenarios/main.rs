@@ -27,6 +27,7 @@ mod departures;
 mod engines;
 mod handles;
 mod examples;
+mod processes;
 mod conformance;
 mod sources;
 mod sinks;

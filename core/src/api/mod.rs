@@ -15,8 +15,12 @@ mod evicting_stream;
 mod session_stream;
 mod window_build;
 mod joined_streams;
+mod side_outputs;
+pub mod process;
+mod connected;
 mod interval_joined;
 
+pub use connected::{BroadcastConnectedStreams, ConnectedKeyedStreams, ConnectedStreams};
 pub use evicting_stream::EvictingStream;
 pub use handles::InputStream;
 pub use interval_joined::IntervalJoinedStreams;

@@ -24,6 +24,7 @@ pub(crate) mod keyed_state;
 pub(crate) mod running;
 pub(crate) mod deduplicate;
 pub(crate) mod top_n;
+pub(crate) mod process;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;

@@ -25,6 +25,16 @@ pub(crate) struct Place {
     pub(super) hint: Hint,
 }
 
+impl Place {
+    pub(crate) fn hash(self) -> KeyHash {
+        self.hash
+    }
+
+    pub(crate) fn hint(self) -> Hint {
+        self.hint
+    }
+}
+
 impl From<KeyHash> for Place {
     fn from(hash: KeyHash) -> Self {
         Self { hash, hint: Hint::default() }

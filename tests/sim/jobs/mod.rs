@@ -3,8 +3,10 @@
 mod aligned;
 mod departures;
 mod endings;
+mod handles;
 mod outside;
 mod operators;
+mod processes;
 mod two_stages;
 mod windows;
 
@@ -20,6 +22,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "two-stages",
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
+    },
+    Entry {
+        name: "processes",
+        run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
     },
     Entry {
         name: "aligned",
@@ -40,6 +46,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "handles",
+        run: |seed, twice| crate::seed::guarded(|| handles::run(seed, twice)),
     },
     Entry {
         name: "outside",
