@@ -218,10 +218,10 @@ mod tests {
     #[test]
     fn words_are_the_counters_and_back() {
         let mut words = [0; WORDS];
-        words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
+        // Small numbers, because one of the words is four flags.
+        words.iter_mut().zip(0..).for_each(|(word, n)| *word = n % 16);
         let counters = TaskCounters::from_words(words);
-        let expected: [u64; WORDS] = std::array::from_fn(|n| n as u64 + 1);
-        assert_eq!(counters.words(), expected);
+        assert_eq!(counters.words(), words);
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()
