@@ -122,7 +122,7 @@ fn a_dead_letter_of_a_line_says_all_that_an_error_would() {
         raw: b"/page 1,1970-01-01T00:00:01Z,many".to_vec(),
         file: Some("in/a.csv".into()),
         line: Some(3),
-        offset: Some(45),
+        offset: Some(47),
         column: Some(30),
         field: Some("seconds".into()),
     };

@@ -122,6 +122,10 @@ impl FileFormat {
 /// The path is a file or a pattern; compressed files are known by their first bytes, whatever their name. A pattern that matches
 /// nothing, and a CSV header without a column that the record needs, are refused before the job starts.
 ///
+/// # To follow
+///
+/// [`FileRecords::tail`] reads files as they grow, [`FileRecords::watch`] reads files as they appear.
+///
 /// # To write
 ///
 /// One writer, on worker 0, writes the records of all workers into one file, which is created, with its folder, even if no record comes; CSV then

@@ -3,6 +3,7 @@
 mod aligned;
 mod departures;
 mod endings;
+mod handles;
 mod outside;
 mod operators;
 mod processes;
@@ -45,6 +46,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "handles",
+        run: |seed, twice| crate::seed::guarded(|| handles::run(seed, twice)),
     },
     Entry {
         name: "outside",
