@@ -5,7 +5,6 @@
 
 use crate::exchange::RecordedInput;
 use crate::operator::task::{Choice, PollOutcome};
-use crate::source::Position;
 
 /// One decision of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub struct Journal {
     /// For each worker its decisions, in order.
     pub workers: Vec<Vec<Decision>>,
     /// For each worker the splits that its sources have found while the job ran, in order.
-    pub found: Vec<Vec<Position>>,
+    pub found: Vec<Vec<String>>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
     /// What the handles of the host have sent, each as its worker read it.

@@ -19,7 +19,6 @@ use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
 use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
-use crate::source::Position;
 use crate::time::{Clock, ProcessingTime};
 
 /// One core's share of a job.
@@ -39,7 +38,7 @@ pub(crate) struct Worker {
     /// What was decided so far, if it is recorded.
     journal: Option<Vec<Decision>>,
     /// Splits that sources have found so far; in a replay, those that they are still to find.
-    found: VecDeque<Position>,
+    found: VecDeque<String>,
     cells: Arc<WorkerCells>,
     /// Counters are published and clocks are read, but for the last time.
     measures: bool,
@@ -275,7 +274,7 @@ impl Worker {
     }
 
     /// Before a replay: the splits that the recorded worker has found.
-    pub(crate) fn set_found(&mut self, splits: Vec<Position>) {
+    pub(crate) fn set_found(&mut self, splits: Vec<String>) {
         self.found = splits.into();
     }
 
@@ -511,7 +510,7 @@ pub(crate) struct WorkerEnd {
     pub(crate) was_cut: bool,
     pub(crate) journal: Vec<Decision>,
     pub(crate) inputs: Vec<RecordedInput>,
-    pub(crate) found: Vec<Position>,
+    pub(crate) found: Vec<String>,
 }
 
 /// Lets a task do something; the task is not used again after an error or a panic: the job ends.

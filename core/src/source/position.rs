@@ -44,6 +44,16 @@ impl Position {
         Self { text: sonic_rs::to_string(place).expect("invariant: a position has a form in JSON") }
     }
 
+    /// As it was written down.
+    pub(crate) fn from_text(text: String) -> Self {
+        Self { text }
+    }
+
+    /// As it is written down.
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     /// The place.
     ///
     /// # Errors

@@ -427,13 +427,14 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         self.time.splits(each);
     }
 
-    fn take_found(&mut self) -> Vec<Position> {
-        self.discovery.as_mut().map(Discovery::take_found).unwrap_or_default()
+    fn take_found(&mut self) -> Vec<String> {
+        let found = self.discovery.as_mut().map(Discovery::take_found).unwrap_or_default();
+        found.into_iter().map(Position::into_text).collect()
     }
 
-    fn replay_found(&mut self, splits: Vec<Position>) {
+    fn replay_found(&mut self, splits: Vec<String>) {
         if let Some(discovery) = &mut self.discovery {
-            discovery.replay(splits);
+            discovery.replay(splits.into_iter().map(Position::from_text).collect());
         }
     }
 

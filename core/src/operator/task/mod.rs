@@ -115,12 +115,12 @@ pub(crate) trait Task {
     fn is_finished(&mut self) -> bool;
     /// The counters now.
     fn counters(&mut self) -> TaskCounters;
-    /// The splits that the last look for new ones has found, for a recording.
-    fn take_found(&mut self) -> Vec<crate::source::Position> {
+    /// The splits that the last look for new ones has found, written down for a recording.
+    fn take_found(&mut self) -> Vec<String> {
         Vec::new()
     }
     /// Gives what a recording has found, for the look that is taken again next.
-    fn replay_found(&mut self, splits: Vec<crate::source::Position>) {
+    fn replay_found(&mut self, splits: Vec<String>) {
         let _ = splits;
     }
     /// How far the splits are that a source has read or is reading, each with its number among all splits of the source.

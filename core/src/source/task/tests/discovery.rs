@@ -116,7 +116,7 @@ fn a_replay_opens_the_splits_that_were_found() {
     let mut first = found(vec![ticks(0..2), ticks(5..6)], &[&[1, 0], &[]]);
     assert_eq!(first.look(1), (2, true));
     let positions = first.task.take_found();
-    assert_eq!(positions.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1", "0"]);
+    assert_eq!(positions, ["1", "0"]);
     assert!(first.task.take_found().is_empty());
     // This one would find nothing.
     let mut second = found(vec![ticks(0..2), ticks(5..6)], &[&[], &[]]);
