@@ -168,6 +168,35 @@ impl fmt::Display for HandleError {
     }
 }
 
+impl JobError {
+    /// The error of a step of the task `task`, unless the error itself knows better where it happened.
+    pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
+        match fault.downcast::<NamedFault>() {
+            Ok(named) => Self::Operator { operator: named.operator, source: named.source },
+            Err(source) => Self::Operator { operator: task, source },
+        }
+    }
+}
+
+/// An error of an operator that runs in a task of another name.
+#[derive(Debug)]
+pub(crate) struct NamedFault {
+    pub(crate) operator: String,
+    pub(crate) source: OperatorFault,
+}
+
+impl fmt::Display for NamedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operator {:?} failed", self.operator)
+    }
+}
+
+impl Error for NamedFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
 impl Error for HandleError {}
 
 impl From<HandleError> for JobError {

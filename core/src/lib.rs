@@ -1,7 +1,7 @@
 //! Thalweg: a stream processing engine, thread per core and zero copy, that embeds in a service or runs as a program.
 //!
 //! A job is a function that connects typed streams. It is run once to be checked and shown ([`plan`]) and once on each worker to make that worker's
-//! tasks. A worker is one core's loop; it owns its tasks, their state and their buffers, and shares nothing. Records travel as
+//! tasks. A worker is one job's share of one core; it owns its tasks, their state and their buffers, and shares nothing. Records travel as
 //! [rkyv] archives in pages; a page crosses cores by handing over the right to read it.
 //!
 //! ```
@@ -52,9 +52,12 @@
 //! | 4 | [`operator`] | the fused chain runs over the page, one loop, direct calls |
 //! | 5 | [`exchange`] | each result is copied into the open page of the worker that owns its key's group |
 //! | 6 | [`raw::ring`] | the page is published by one store and read in place on the other core |
-//! | 7 | `state` | values are asked for some records ahead, read and written in place |
+//! | 7 | [`state`] | values are asked for some records ahead, read and written in place; user code meets them in a [`process`] function |
 //! | 8 | [`window`] | panes collect until the watermark closes them, and fire in slices |
 //! | 9 | [`sink`] | results are encoded and written |
+//!
+//! Where the host itself is source or sink, [`source::InputHandle`] writes into a page of a ring that a worker reads, and [`sink::OutputHandle`] reads one that a
+//! worker writes. An [`Engine`](control::Engine) owns its cores' threads; a core's loop turns the workers of all its jobs.
 //!
 //! # Invariants of the architecture
 //!
@@ -97,7 +100,7 @@ pub mod operator;
 #[cfg(not(loom))]
 pub mod exchange;
 #[cfg(not(loom))]
-pub(crate) mod state;
+pub mod state;
 #[cfg(not(loom))]
 pub mod window;
 #[cfg(not(loom))]
@@ -118,6 +121,7 @@ pub mod testing;
 pub mod prelude;
 
 #[cfg(not(loom))]
+pub use api::process;
 pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;

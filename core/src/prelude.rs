@@ -1,8 +1,8 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
-pub use crate::api::{FarFuture, Joined, Stream, Topology, Windowed};
+pub use crate::api::{FarFuture, Guarded, Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
-pub use crate::error::{JobError, Result};
+pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::operator::Interval;
 pub use crate::raw::view::Rec;
 pub use crate::record;

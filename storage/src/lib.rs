@@ -13,6 +13,7 @@
 //! | [`store`](Store) | names tables and counts memory |
 //! | [`panes`](Panes) | one table per slice of time, dropped whole |
 //! | [`table`](Table) | the operations; [`list`](Table::append) for several values a key |
+//! | [`ahead`](look_ahead) | many keys looked up before they are used, their cache misses together |
 //! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
@@ -26,7 +27,7 @@
 //! # Example
 //!
 //! ```
-//! use thalweg_storage::{Cursor, Store, TableConfig, TableName};
+//! use thalweg_storage::{Cursor, Store, TableConfig, TableName, look_ahead};
 //!
 //! // Any well-mixed hash will do, as long as it is always the same.
 //! fn hash(key: u64) -> u64 {
@@ -38,14 +39,10 @@
 //! let mut store = Store::default();
 //! let mut counts = store.table(TableName::new("count by user", "total"), TableConfig::default())?;
 //! let batch = [7u64, 9, 7];
-//! for user in batch {
-//!     counts.prefetch_bucket(hash(user));
-//! }
-//! let hints = batch.map(|user| counts.prefetch_entry(hash(user)));
-//! for (user, hint) in batch.into_iter().zip(hints) {
+//! look_ahead(batch.iter().map(|user| hash(*user)), batch, &mut counts, |counts, hint, user| {
 //!     let (count, _new) = counts.upsert_at(hint, hash(user), &user.to_le_bytes(), 8, |_zero| {});
 //!     count[0] += 1;
-//! }
+//! });
 //! assert_eq!(counts.get(hash(7), &7u64.to_le_bytes()), Some(&2u64.to_le_bytes()[..]));
 //!
 //! let mut cursor = Cursor::default();
@@ -71,6 +68,7 @@ mod error;
 mod store;
 mod panes;
 mod table;
+mod ahead;
 mod list;
 mod timers;
 mod index;
@@ -89,13 +87,14 @@ mod model;
 )]
 pub mod raw;
 
+pub use ahead::{Prefetch, look_ahead};
 pub use config::{StoreConfig, TableConfig, TableName};
 pub use cursor::Cursor;
 pub use error::StoreError;
 pub use panes::Panes;
 pub use store::{Store, TableUsage};
 pub use table::{Hint, Table};
-pub use timers::{Popped, TimedTable};
+pub use timers::{Popped, Taken, TimedTable};
 
 /// Longest key, bytes.
 pub const MAX_KEY_BYTES: usize = log::entry::MAX_KEY_BYTES;

@@ -15,14 +15,11 @@
 //!
 //! # Cost
 //!
-//! Two cache misses for a key that is there: bucket and entry. For a batch, call
-//! [`Table::prefetch_bucket`] for all its hashes, then [`Table::prefetch_entry`] for all, then the operation itself: with
-//! 32 at a time the misses overlap, and [`Table::upsert_at`] saves the second look into the bucket (4 ns of 19 with keys that
-//! are cached). No operation but [`Table::clear`] takes time in proportion to the table.
+//! Two cache misses for a key that is there: bucket and entry. [`crate::look_ahead`] overlaps those of a batch, and [`Table::upsert_at`] saves the
+//! second look into the bucket (4 ns of 19 with keys that are cached). No operation but [`Table::clear`] takes time in
+//! proportion to the table.
 //!
-//! What did not help, measured on a busy test machine with 1 M keys of 8 bytes: groups of 64, 113, 128 or 256
-//! instead of 32, and asking for the next group's buckets between the phases of this one. With more keys than the
-//! cache holds, the two lines are the cost: half the rate of a table that has key and count in one line.
+//! With more keys than the cache holds, the two lines are the cost: three quarters of the rate of a table that has key and count in one line.
 
 use crate::TableConfig;
 use crate::index::{Index, Place};
@@ -57,6 +54,15 @@ impl Default for Hint {
     fn default() -> Self {
         // No table has generation 0.
         Self { address: Address::NONE, generation: 0 }
+    }
+}
+
+impl Hint {
+    /// Whether it leads to an entry, be it the right one or not.
+    #[inline(always)]
+    #[must_use]
+    pub fn leads_somewhere(self) -> bool {
+        self.address != Address::NONE
     }
 }
 
@@ -108,7 +114,17 @@ impl Table {
     /// not look into the bucket again, or be ignored.
     #[inline(always)]
     pub fn prefetch_entry(&self, hash: u64) -> Hint {
-        let address = self.index.guess(hash).unwrap_or(Address::NONE);
+        let address = self.index.guess(hash);
+        self.log.prefetch(address);
+        Hint { address, generation: self.generation }
+    }
+
+    /// Third phase, for a hash whose hint leads nowhere: looks into the buckets behind the first, of which the second phase has asked for the next,
+    /// and asks for the entry.
+    #[inline(never)]
+    #[must_use]
+    pub fn prefetch_again(&self, hash: u64) -> Hint {
+        let address = self.index.find(hash, |_| true).map_or(Address::NONE, |(_, address)| address);
         self.log.prefetch(address);
         Hint { address, generation: self.generation }
     }
@@ -177,7 +193,7 @@ impl Table {
     #[must_use]
     pub fn get_mut_at(&mut self, hint: Hint, hash: u64, key: &[u8]) -> Option<&mut [u8]> {
         match self.follow(hint, key) {
-            Some(value) => Some(&mut self.log.at_mut(hint.address)[value]),
+            Some(value) => Some(self.value_at(hint, value)),
             None => self.get_mut(hash, key),
         }
     }
@@ -196,7 +212,7 @@ impl Table {
         init: impl FnOnce(&mut [u8]),
     ) -> (&mut [u8], bool) {
         match self.follow(hint, key) {
-            Some(value) => (&mut self.log.at_mut(hint.address)[value], false),
+            Some(value) => (self.value_at(hint, value), false),
             None => self.upsert(hash, key, value_len, init),
         }
     }
@@ -232,6 +248,18 @@ impl Table {
         false
     }
 
+    /// As [`Table::put`] of a key that is known not to be there, which it does not look for again.
+    ///
+    /// # Panics
+    ///
+    /// As [`Table::upsert`]. A key that is there after all is there twice then, and which of its values is found is anybody's guess; debug builds panic.
+    #[inline]
+    pub fn put_new(&mut self, hash: u64, key: &[u8], value: &[u8]) {
+        debug_assert!(self.find(hash, key).is_none(), "invariant 1: a key has one entry");
+        let address = self.insert(Kind::Single, hash, key, value.len());
+        self.value_mut(address, Kind::Single).copy_from_slice(value);
+    }
+
     /// Removes `key` with its value or its list. `true` if it was there.
     ///
     /// Cost: O(1); the space of a long list is released piece by piece by later operations.
@@ -256,7 +284,7 @@ impl Table {
         self.index.clear();
     }
 
-    /// Where the hinted entry's value lies, if it is `key`'s and may be changed in place.
+    /// Where in its chunk the hinted entry's value lies, if it is `key`'s and may be changed in place.
     ///
     /// Entries of one generation begin where they once began, and a dead one that is mutable is marked: so what has
     /// the key here is the key's one entry (invariant 1).
@@ -265,10 +293,18 @@ impl Table {
         if hint.generation != self.generation || !self.log.is_mutable(hint.address) {
             return None;
         }
-        let bytes = self.log.get(hint.address)?;
-        let header = entry::single_with_key(bytes, key)?;
-        let start = entry::value_offset(key.len(), self.value_align);
+        let (chunk, at) = self.log.chunk_of(hint.address)?;
+        let header = entry::single_with_key(chunk, at, key)?;
+        let start = at + entry::value_offset(key.len(), self.value_align);
         Some(start..start + header.value_len())
+    }
+
+    /// Where [`Table::follow`] has led.
+    #[inline(always)]
+    fn value_at(&mut self, hint: Hint, value: Range<usize>) -> &mut [u8] {
+        let (chunk, _) =
+            self.log.chunk_of_mut(hint.address).expect("invariant: the hint was followed there");
+        &mut chunk[value]
     }
 
     /// The bounded part of clearing; [`Index::scrub`] is the rest.

@@ -204,10 +204,41 @@ fn a_job_that_has_come_to_its_end_is_finished_whatever_was_asked() {
     };
     let sim = Sim::new(1, 1).end_after(100_000, Ending::Stopped);
     assert_eq!(sim.run(job).unwrap().report.ending, Ending::Finished);
-    let handle = Engine::builder().build().start("short", job).unwrap();
+    let engine = Engine::builder().build();
+    let handle = engine.start("short", job).unwrap();
     while !handle.is_ended() {
         sleep(Duration::from_millis(1));
     }
     handle.stop();
     assert_eq!(handle.join().unwrap().ending, Ending::Finished);
+}
+
+#[test]
+fn a_job_that_is_fed_by_its_host_can_be_ended_while_the_handle_is_open() {
+    for ending in [Ending::Drained, Ending::Stopped] {
+        let out = Collected::new();
+        let sink = out.clone();
+        let report = watched(move || {
+            let engine = Engine::builder().driver(Driver::Plain).workers(2).build();
+            let job = engine.deploy("fed", move |t| {
+                t.input::<u64>("numbers").without_event_time().sink("out", sink.sink());
+                Ok(())
+            });
+            let job = job.unwrap();
+            let mut numbers = job.input::<u64>("numbers").unwrap();
+            (0..100).for_each(|n| numbers.send(&n).unwrap());
+            while job.snapshot().operator("out").unwrap().records_in < 100 {
+                sleep(Duration::from_millis(1));
+            }
+            match ending {
+                Ending::Drained => job.drain(),
+                _ => job.stop(),
+            }
+            let report = job.join().unwrap();
+            assert!(numbers.send(&100).is_err(), "who sends more is told");
+            report
+        });
+        assert_eq!(report.ending, ending);
+        assert_eq!(sorted(out.take()), (0..100).collect::<Vec<u64>>());
+    }
 }

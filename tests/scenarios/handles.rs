@@ -404,6 +404,13 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     });
     let expected = "the job cannot be built\n  setting of \"numbers\": records of type u64 have no field marked #[event_time]; mark one, or call watermarks_sent() or without_event_time()\n  setting of \"numbers\": an input has at least one handle";
     assert_eq!(error.unwrap_err().to_string(), expected);
+    let error = Engine::builder().build().plan(|t| {
+        let strategy = Monotonic.aligned_within(1.secs());
+        t.input::<Reading>("readings").watermarks(strategy).output("out");
+        Ok(())
+    });
+    let expected = "the job cannot be built\n  setting of \"readings\": an input of the host knows neither alignment nor bounds on the future; leave them out";
+    assert_eq!(error.unwrap_err().to_string(), expected);
     let plan = Engine::builder().build().plan(|t| sums(t, 2)).unwrap();
     assert!(plan.explain().contains("2 handle(s) of the host"), "{}", plan.explain());
 }
@@ -413,7 +420,7 @@ fn counts(t: &mut Topology, sent: bool) -> Result<()> {
     let input = t.input::<Reading>("readings").handles(2);
     let readings = match sent {
         true => input.watermarks_sent(),
-        false => input.watermarks(Monotonic.idle_after_ms(20)),
+        false => input.watermarks(Monotonic.idle_after(Duration::from_millis(20))),
     };
     let Windowed { on_time, late } = readings
         .key_by(|r| r.sensor())
@@ -422,17 +429,6 @@ fn counts(t: &mut Topology, sent: bool) -> Result<()> {
     late.drop_counted();
     on_time.map(|w| (w.start(), w.value())).output("counts");
     Ok(())
-}
-
-/// So that the two strategies above have one type.
-trait IdleAfter {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic>;
-}
-
-impl IdleAfter for Monotonic {
-    fn idle_after_ms(self, ms: u64) -> thalweg::time::WithIdleness<Monotonic> {
-        WatermarkStrategy::<Reading>::idle_after(self, Duration::from_millis(ms))
-    }
 }
 
 fn at(seconds: i64) -> Reading {
@@ -549,6 +545,64 @@ fn records_go_from_job_to_job_without_being_unpacked() {
             }
             assert_eq!(count, 1_000);
         });
+    });
+}
+
+#[test]
+fn a_job_that_is_drained_or_stopped_ends_its_handles() {
+    for drains in [true, false] {
+        watched(move || {
+            let engine = Settings::tight(2).engine().build();
+            let job = engine.deploy("counts", |t| counts(t, true)).unwrap();
+            let [mut one, mut two] = [(); 2].map(|()| job.input::<Reading>("readings").unwrap());
+            let mut output = job.output::<(EventTime, u64)>("counts").unwrap();
+            one.send(&at(0)).unwrap();
+            one.send(&at(5)).unwrap();
+            for handle in [&mut one, &mut two] {
+                handle.watermark(EventTime::from_secs(1)).unwrap();
+            }
+            assert_eq!(output.recv(), Ok((EventTime::from_secs(0), 1)));
+            if drains {
+                job.drain()
+            } else {
+                job.stop()
+            }
+            let ended = loop {
+                if let Err(error) = two.send(&at(9)) {
+                    break error;
+                }
+            };
+            assert_eq!(ended, SendError::Ended);
+            let mut rest = Vec::new();
+            let error = loop {
+                match output.recv() {
+                    Ok((start, _)) => rest.push(start),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error, RecvError::Ended);
+            // Windows that were open fire if the job is drained, and do not if it is stopped.
+            assert_eq!(rest.contains(&EventTime::from_secs(5)), drains);
+            job.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn who_asks_what_holds_event_time_back_is_told_the_handle() {
+    watched(|| {
+        let engine = Settings::tight(1).engine().build();
+        let job = engine.deploy("counts", |t| counts(t, true)).unwrap();
+        let [mut one, _two] = [(); 2].map(|()| job.input::<Reading>("readings").unwrap());
+        one.watermark(EventTime::from_secs(1)).unwrap();
+        let holds = |wanted: &str| {
+            let holds = job.explain_watermark();
+            holds.iter().any(|hold| hold.to_string().contains(wanted))
+        };
+        while !holds("source `readings`, split `handle 1` on worker 0") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        job.cancel();
     });
 }
 

@@ -40,11 +40,15 @@ fn job(records: u64, slow: Duration) -> impl Fn(&mut Topology) -> Result<()> + S
     }
 }
 
-fn check_times(snapshot: &Snapshot, elapsed: Duration) {
+/// True if the times of every worker are those of almost all that has passed; a thread that has not run for a while has said nothing either.
+fn is_up_to_date(snapshot: &Snapshot, elapsed: Duration) -> bool {
+    let elapsed = elapsed.as_secs_f64();
+    elapsed > 0.2 && snapshot.workers.iter().all(|w| w.elapsed.as_secs_f64() > 0.95 * elapsed)
+}
+
+fn check_times(snapshot: &Snapshot) {
     for worker in &snapshot.workers {
         assert_eq!(worker.busy + worker.idle, worker.elapsed);
-        let lost = elapsed.as_secs_f64() - worker.elapsed.as_secs_f64();
-        assert!(lost < 0.05 + 0.05 * elapsed.as_secs_f64(), "{worker:?} of {elapsed:?}");
     }
     for operator in &snapshot.operators {
         for (task, worker) in operator.workers.iter().zip(&snapshot.workers) {
@@ -74,8 +78,8 @@ fn run(records: u64, slow: Duration, measure: bool) -> (JobReport, Vec<(Snapshot
 #[test]
 fn times_add_up_and_name_the_slow_operator() {
     let (report, snapshots) = run(60_000, Duration::from_millis(2), true);
-    let (last, elapsed) = snapshots.last().unwrap();
-    check_times(last, *elapsed);
+    snapshots.iter().for_each(|(snapshot, _)| check_times(snapshot));
+    assert!(snapshots.iter().any(|(snapshot, elapsed)| is_up_to_date(snapshot, *elapsed)));
     let busy = |name: &str| {
         let operator = &report.operator(name).unwrap().totals;
         operator.workers.iter().map(|task| task.busy.as_secs_f64()).sum::<f64>()

@@ -120,6 +120,57 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn partitioner_decides_which_worker_gets_a_record(splits in some_splits(150), on in everywhere()) {
+        let partition = |e: &Rec<Event>, workers: usize| e.group() as usize % workers;
+        let found = per_worker(on, &splits, move |events| {
+            events.filter(|e| e.value() % 2 == 0).map(|e| e.to_value()).partition_by("by group", partition)
+        });
+        for (worker, events) in found.into_iter().enumerate() {
+            let here = |e: &&Event| e.value % 2 == 0 && e.group as usize % on.workers() == worker;
+            prop_assert_eq!(sorted(events), sorted(all(&splits).filter(here).cloned()));
+        }
+    }
+
+    #[test]
+    fn shuffled_records_are_scattered_alike_each_time(splits in one_split(300), on in everywhere()) {
+        let found = per_worker(on, &splits, Stream::shuffle);
+        let again = per_worker(on, &splits, Stream::shuffle);
+        prop_assert_eq!(&found, &again);
+        let fair = splits[0].len() / on.workers();
+        for worker in &found {
+            prop_assert!(worker.len() <= fair + fair / 2 + 20, "{} of {}", worker.len(), splits[0].len());
+        }
+        prop_assert_eq!(sorted(found.into_iter().flatten()), sorted(all(&splits).cloned()));
+    }
+}
+
+#[test]
+fn a_worker_that_there_is_not_ends_the_job_and_names_the_partitioner() {
+    for workers in 1..=3 {
+        let error =
+            On::Plain(Settings::tight(workers)).run(move |t| {
+                let numbers = Items::per_split(2, |split| (0..).map(move |n| (split as u64, n)));
+                t.source("numbers", numbers)
+                    .without_event_time()
+                    .partition_by("odd ones out", |r: &Rec<(u64, u64)>, workers| {
+                        if r.to_value() == (0, 500) { workers } else { 0 }
+                    })
+                    .sink("out", Blackhole);
+                Ok(())
+            });
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), "operator \"odd ones out\" failed");
+        assert_eq!(
+            std::error::Error::source(&error).unwrap().to_string(),
+            format!("the partitioner chose worker {workers}; there are {workers}, numbered from 0")
+        );
+    }
+}
+
 #[test]
 fn plan_shows_how_records_are_dealt() {
     let plan = Engine::builder().build().plan(|t| {

@@ -5,5 +5,6 @@ pub mod random;
 pub mod oracle;
 pub mod window_oracle;
 pub mod run;
+pub mod processes;
 pub mod departures;
 pub mod scripted;

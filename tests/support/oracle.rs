@@ -88,13 +88,13 @@ pub fn sessions(split: &[Event], bound: Duration, gap: Duration) -> Outcome {
                 totals: Totals::default(),
             },
         };
-        session.totals.add(event.id, event.value);
         session.start = session.start.min(event.at);
         session.end = session.end.max(event.at);
         for later in near {
             session.end = session.end.max(later.end);
             session.totals.merge(&later.totals);
         }
+        session.totals.add(event.id, event.value);
         of_key.push(session);
     }
     on_time.extend(open.into_values().flatten());

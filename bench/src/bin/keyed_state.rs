@@ -18,7 +18,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 use thalweg_bench::reference::linear_probe::LinearProbe;
-use thalweg_storage::{Hint, Store, StoreConfig, Table, TableConfig, TableName};
+use thalweg_storage::{Hint, Store, StoreConfig, Table, TableConfig, TableName, look_ahead};
 
 /// 48 bytes, as a bid is; the first word is the key.
 type Record = [u64; 6];
@@ -28,9 +28,6 @@ const PAGE: usize = 113;
 
 /// Keys that the reference prefetches together.
 const GROUP: usize = 32;
-
-/// Keys of a group of the table.
-const AHEAD: usize = 16;
 
 fn main() {
     let keys = option("--keys", 1_000_000);
@@ -94,38 +91,18 @@ fn by_probe(probe: &mut LinearProbe, records: &[Record]) {
     }
 }
 
-/// As the engine's operators do it: groups of [`AHEAD`], of which one is worked on while the entries of the next and the buckets of
-/// the one after that are on their way.
+/// As the engine's operators do it: hashes come with the page, and the table is looked up ahead of its use.
 fn by_table(table: &mut Table, records: &[Record]) {
-    let groups = records.len().div_ceil(AHEAD);
-    let mut hashes = [[0; AHEAD]; 4];
-    let mut hints = [[Hint::default(); AHEAD]; 2];
-    let nth = |group: usize| {
-        let end = records.len().min((group + 1) * AHEAD);
-        &records[end.min(group * AHEAD)..end]
-    };
-    let buckets = |table: &Table, group: usize, hashes: &mut [u64; AHEAD]| {
-        for (hash, record) in hashes.iter_mut().zip(nth(group)) {
+    for page in records.chunks(PAGE) {
+        let mut hashes = [0; PAGE];
+        for (hash, record) in hashes.iter_mut().zip(page) {
             *hash = mix(record[0]);
-            table.prefetch_bucket(*hash);
         }
-    };
-    let entries =
-        |table: &Table, group: usize, hashes: &[u64; AHEAD], hints: &mut [Hint; AHEAD]| {
-            for ((hint, hash), _) in hints.iter_mut().zip(hashes).zip(nth(group)) {
-                *hint = table.prefetch_entry(*hash);
-            }
-        };
-    buckets(table, 0, &mut hashes[0]);
-    buckets(table, 1, &mut hashes[1]);
-    entries(table, 0, &hashes[0], &mut hints[0]);
-    for group in 0..groups {
-        entries(table, group + 1, &hashes[(group + 1) % 4], &mut hints[(group + 1) % 2]);
-        buckets(table, group + 2, &mut hashes[(group + 2) % 4]);
-        let known = hashes[group % 4].iter().zip(&hints[group % 2]);
-        for ((hash, hint), record) in known.zip(nth(group)) {
-            increment(table, *hint, *hash, record[0]);
-        }
+        let hashes = hashes[..page.len()].iter();
+        let known = page.iter().zip(hashes.clone());
+        look_ahead(hashes.copied(), known, table, |table, hint, (record, hash)| {
+            increment(table, hint, *hash, record[0]);
+        });
     }
 }
 

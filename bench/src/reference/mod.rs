@@ -15,4 +15,5 @@ pub mod count_table;
 pub mod linear_probe;
 pub mod page_ring;
 pub mod ping_pong;
+pub mod plain_wheel;
 pub mod windows;

@@ -1,14 +1,19 @@
-//! The attribute that makes a type a Thalweg record.
+//! The attribute that makes a type a Thalweg record, and the derives of process functions.
 //!
 //! * `record.rs`: what the attribute writes.
 //! * `attributes.rs`: what it reads: its own arguments and the `#[event_time]`, `#[key]` and `#[field]` marks.
+//! * `state.rs`, `timers.rs`, `side_outputs.rs`: the derives of process functions.
 //! * `diagnostics.rs`: what it refuses, with the place and what to do instead.
 
 mod attributes;
 mod diagnostics;
 mod record;
+mod side_outputs;
+mod state;
+mod timers;
 
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a struct with named fields, or an enum, a record.
 ///
@@ -35,4 +40,33 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn record(arguments: TokenStream, item: TokenStream) -> TokenStream {
     record::expand(arguments.into(), item.into()).into()
+}
+
+/// Declares the state of a process function: each field is a table of the store, by the operator's name and its own.
+///
+/// The fields are of the kinds in `thalweg::state`: `Value<T>`, `List<T>`, `Map<K, V>`, `Reducing<T>`. Options, as
+/// `#[state(ttl = "1h", refresh = "read_write")]`:
+///
+/// * `ttl = "90s"`: how long it lives; a number and a unit, `ns`, `us`, `ms`, `s`, `m`, `h` or `d`. Without it it stays until it is removed.
+/// * `expires = "event"` (the default) or `"processing"`: by which time.
+/// * `refresh = "write"` (the default) or `"read_write"`: what lets it live on.
+/// * `default = 7`, of a `Value`: what it is where nothing was set.
+/// * `reduce = |total, more| *total += more`, of a `Reducing`, which must have it.
+/// * `aggregate = Count`, of a `thalweg::process::Aggregating`, which must have it.
+#[proc_macro_derive(State, attributes(state))]
+pub fn state(item: TokenStream) -> TokenStream {
+    state::expand(&parse_macro_input!(item as DeriveInput)).into()
+}
+
+/// Makes the variants of an enum the names of the timers of each key.
+#[proc_macro_derive(Timers)]
+pub fn timers(item: TokenStream) -> TokenStream {
+    timers::expand(&parse_macro_input!(item as DeriveInput)).into()
+}
+
+/// Makes the fields of a struct, each a `Side<T>`, further outputs of a process function; their streams are the fields of another struct, for
+/// `Sides` of `SidesStreams`.
+#[proc_macro_derive(SideOutputs)]
+pub fn side_outputs(item: TokenStream) -> TokenStream {
+    side_outputs::expand(&parse_macro_input!(item as DeriveInput)).into()
 }

@@ -1,6 +1,6 @@
-//! What `#[record]` refuses, and how it says so.
+//! What `#[record]` and the derives of process functions refuse, and how they say so.
 
 #[test]
-fn refused_records_say_where_and_what_to_do_instead() {
+fn what_is_refused_is_told_where_and_what_to_do_instead() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

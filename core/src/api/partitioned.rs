@@ -8,10 +8,11 @@
 
 use super::stream::Stream;
 use crate::exchange::Pattern;
-use crate::exchange::partition::{InTurn, Route, ToAll};
+use crate::exchange::partition::{ByPartitioner, InTurn, Route, Scattered, ToAll};
 use crate::operator::chain::Chain;
 use crate::operator::task::{OnePort, OperatorTask};
 use crate::operator::union::Union;
+use crate::raw::view::Rec;
 use crate::record::Record;
 
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
@@ -37,6 +38,33 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             (build.fresh_name("rebalance"), InTurn::new(build.worker(), build.config().workers))
         };
         self.dealt(&name, "rebalance", route, Pattern::Rebalance)
+    }
+
+    /// Deals the records to the workers by the hash of a counter: as evenly as [`Self::rebalance`], and without its rhythm, which matters if
+    /// every n-th record is a heavy one. It is no chance: the same input in the same order goes the same ways.
+    pub fn shuffle(self) -> Stream<T> {
+        let (name, route) = {
+            let build = self.build.borrow();
+            (build.fresh_name("shuffle"), Scattered::new(build.worker(), build.config().workers))
+        };
+        self.dealt(&name, "shuffle", route, Pattern::Rebalance)
+    }
+
+    /// Deals the records to the workers as `partition` says, which is given the record and the number of workers and returns the number of one,
+    /// from 0.
+    ///
+    /// The stream has no key: state by key needs [`Self::key_by`], which deals by key groups.
+    ///
+    /// # Errors
+    ///
+    /// The job ends, naming `name`, if there is no worker of that number.
+    pub fn partition_by<F>(self, name: &str, partition: F) -> Stream<T>
+    where
+        F: FnMut(&Rec<T>, usize) -> usize + 'static,
+    {
+        let workers = self.build.borrow().config().workers;
+        let route = ByPartitioner::new(name, partition, workers);
+        self.dealt(name, "partition", route, Pattern::Partition)
     }
 
     /// The chain so far, then a way to other workers, and there a stream of its own.

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::policies::Guarded;
 use super::stream::Stream;
 use super::topology::Build;
 use crate::error::BuildError;
+use crate::operator::DeadLetter;
 use crate::record::Record;
 use crate::source::{Source, SourceOutputs, SourceTask};
 use crate::time::{OnlyAtEnd, WatermarkStrategy};
@@ -33,6 +35,39 @@ pub struct FarFuture<T: Record> {
 struct Started<T: Record> {
     stream: Stream<T>,
     far: Option<Stream<T>>,
+    dead: Option<Stream<DeadLetter>>,
+}
+
+/// The streams that a source has beside its records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    FarFuture,
+    DeadLetters,
+}
+
+/// A source with a stream of dead letters; made by [`SourceStream::or_dead_letter`].
+#[must_use = "a source without watermarks gives no stream"]
+pub struct GuardedSource<S: Source>(SourceStream<S>);
+
+crate::operator::opaque_debug!(GuardedSource<S: Source>);
+
+impl<S: Source> GuardedSource<S> {
+    /// As [`SourceStream::watermarks`].
+    pub fn watermarks<W: WatermarkStrategy<S::Out>>(self, strategy: W) -> Guarded<S::Out> {
+        self.0.check_event_time();
+        self.start(strategy)
+    }
+
+    /// As [`SourceStream::without_event_time`].
+    pub fn without_event_time(self) -> Guarded<S::Out> {
+        self.start(OnlyAtEnd)
+    }
+
+    fn start<W: WatermarkStrategy<S::Out>>(self, strategy: W) -> Guarded<S::Out> {
+        let Started { stream, dead, .. } = self.0.start(strategy, Beside::DeadLetters);
+        Guarded { stream, dead: dead.expect("invariant: it was asked for") }
+    }
 }
 
 impl<S: Source> SourceStream<S> {
@@ -43,7 +78,7 @@ impl<S: Source> SourceStream<S> {
     /// The stream, with watermarks made for each split by `strategy`.
     pub fn watermarks<W: WatermarkStrategy<S::Out>>(self, strategy: W) -> Stream<S::Out> {
         self.check_event_time();
-        self.start(strategy, false).stream
+        self.start(strategy, Beside::Nothing).stream
     }
 
     /// As [`Self::watermarks`], with the records that claim to lie too far in the future in a stream of their own: those that the
@@ -71,13 +106,35 @@ impl<S: Source> SourceStream<S> {
             self.build.borrow_mut().refuse(BuildError::Setting { name, message });
         }
         self.check_event_time();
-        let Started { stream, far } = self.start(strategy, true);
+        let Started { stream, far, .. } = self.start(strategy, Beside::FarFuture);
         FarFuture { stream, far_future: far.expect("invariant: it was asked for") }
+    }
+
+    /// From now on what is no record, as a line that cannot be decoded, leaves by a stream of its own, as a [`DeadLetter`] with the file, the line and
+    /// the column, whatever the source's own settings say.
+    ///
+    /// ```
+    /// # use thalweg::prelude::*;
+    /// # #[record]
+    /// # struct Visit { #[event_time] at: EventTime, page: Str }
+    /// # fn job(t: &mut Topology) {
+    /// let Guarded { stream, dead } = t
+    ///     .source("visits", Files::csv::<Visit>("visits/*.csv.gz"))
+    ///     .or_dead_letter()
+    ///     .watermarks(Monotonic);
+    /// dead.map(|letter| (Str::from(letter.error()), Str::from(letter.text()))).sink("unreadable", Blackhole);
+    /// # stream.sink("out", Blackhole);
+    /// # }
+    /// ```
+    ///
+    /// A dead letter travels with the event time of the latest record before it in its split. Watermarks are made as if the line were not there.
+    pub fn or_dead_letter(self) -> GuardedSource<S> {
+        GuardedSource(self)
     }
 
     /// The stream of a source whose records have no event time; windows over it close when it ends.
     pub fn without_event_time(self) -> Stream<S::Out> {
-        self.start(OnlyAtEnd, false).stream
+        self.start(OnlyAtEnd, Beside::Nothing).stream
     }
 
     fn check_event_time(&self) {
@@ -92,21 +149,32 @@ impl<S: Source> SourceStream<S> {
         }
     }
 
-    fn start<W: WatermarkStrategy<S::Out>>(self, strategy: W, with_far: bool) -> Started<S::Out> {
+    fn start<W: WatermarkStrategy<S::Out>>(self, strategy: W, beside: Beside) -> Started<S::Out> {
         let Self { build, name, source } = self;
-        let (port, far) = {
+        let (port, far, dead) = {
             let mut build = build.borrow_mut();
-            let outputs = if with_far { &["", "far_future"][..] } else { &[""] };
+            let outputs: &[&'static str] = match beside {
+                Beside::Nothing => &[""],
+                Beside::FarFuture => &["", "far_future"],
+                Beside::DeadLetters => &["", "dead"],
+            };
             let node = build.node(&name, "source", source.describe(), outputs);
             let (output, port) = build.output(node, 0);
-            let (far, far_port) = with_far.then(|| build.output(node, 1)).unzip();
+            let (far, far_port) =
+                (beside == Beside::FarFuture).then(|| build.output(node, 1)).unzip();
+            let (dead, dead_port) =
+                (beside == Beside::DeadLetters).then(|| build.output(node, 1)).unzip();
             let splits = build.splits(&name, &source);
             let context = build.open_context(&name);
-            let outputs = SourceOutputs::new(output, far);
+            let mut outputs = SourceOutputs::new(output, far);
+            if let Some(dead) = dead {
+                outputs = outputs.with_dead(&name, dead);
+            }
             build.task(SourceTask::new(source, strategy, splits, context, outputs));
-            (port, far_port)
+            (port, far_port, dead_port)
         };
         let far = far.map(|port| Stream::new(Rc::clone(&build), port));
-        Started { stream: Stream::new(build, port), far }
+        let dead = dead.map(|port| Stream::new(Rc::clone(&build), port));
+        Started { stream: Stream::new(build, port), far, dead }
     }
 }

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::keyed_stream::KeyedStream;
 use super::topology::{Build, Port};
-use crate::error::{BuildError, OperatorFault};
+use crate::error::BuildError;
 use crate::exchange::partition::Forward;
 use crate::exchange::{ByRef, ByValue, Pattern};
 use crate::operator::assign_time::AssignTime;
 use crate::operator::chain::{Chain, Direct, Linked};
 use crate::operator::filter::{Filter, Inspect};
 use crate::operator::flat_map::{FilterMap, FlatMap, Out};
-use crate::operator::map::{Map, TryMap};
+use crate::operator::map::Map;
 use crate::operator::task::{OnePort, OperatorTask, TwoPorts};
 use crate::operator::union::Union;
 use crate::raw::view::Rec;
@@ -50,7 +50,7 @@ impl<T: Record> Stream<T> {
 }
 
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
-    fn link<L: crate::operator::Link<T>>(self, link: L) -> Stream<L::Out, Linked<C, L>> {
+    pub(super) fn link<L: crate::operator::Link<T>>(self, link: L) -> Stream<L::Out, Linked<C, L>> {
         let Self { build, port, chain } = self;
         Stream { build, port, chain: Linked::new(chain, link) }
     }
@@ -61,14 +61,6 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         F: FnMut(&Rec<T>) -> U + 'static,
     {
         self.link(Map::new(apply))
-    }
-
-    /// As [`Self::map`]; an error ends the job and names where it happened.
-    pub fn try_map<U: Record, F>(self, apply: F) -> Stream<U, Linked<C, TryMap<F, U>>>
-    where
-        F: FnMut(&Rec<T>) -> Result<U, OperatorFault> + 'static,
-    {
-        self.link(TryMap::new(apply))
     }
 
     /// Keeps the records for which `keep` holds.
@@ -134,6 +126,31 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             let (out, port) = build.output(node, 0);
             let ports = TwoPorts(left, right);
             build.task(OperatorTask::new(name.as_str().into(), Union { out }, ports));
+            port
+        };
+        Stream::new(build, port)
+    }
+
+    /// This stream and all of `others` as one; order is kept within each, and each has its turn: one that never runs dry does not keep
+    /// the others waiting.
+    pub fn union_all(self, others: impl IntoIterator<Item = Stream<T>>) -> Stream<T> {
+        let Self { build, port, chain } = self;
+        let port = {
+            let shared = &build;
+            let mut build = shared.borrow_mut();
+            let name = build.fresh_name("union");
+            let node = build.node(&name, "union", String::new(), &[""]);
+            let mut inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            for (number, other) in others.into_iter().enumerate() {
+                if !Rc::ptr_eq(shared, &other.build) {
+                    build.refuse(BuildError::ForeignStream { operator: name.clone() });
+                }
+                let to = (node, number + 1);
+                let more = build.inbox(&other.port, other.chain, Forward, Pattern::Forward, to);
+                inbox = inbox.join(more);
+            }
+            let (out, port) = build.output(node, 0);
+            build.task(OperatorTask::new(name.as_str().into(), Union { out }, OnePort(inbox)));
             port
         };
         Stream::new(build, port)

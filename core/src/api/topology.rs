@@ -400,6 +400,22 @@ impl Build {
     }
 }
 
+/// The tables of one operator.
+pub(crate) struct OperatorTables<'a> {
+    pub(crate) build: &'a mut Build,
+    pub(crate) operator: &'a str,
+}
+
+impl crate::state::Tables for OperatorTables<'_> {
+    fn table(&mut self, state: &str) -> thalweg_storage::Table {
+        self.build.table(self.operator, state)
+    }
+
+    fn timed(&mut self, state: &str) -> thalweg_storage::TimedTable {
+        self.build.timed(self.operator, state)
+    }
+}
+
 /// With a route and a chain, the outlet; its only use is to keep the types out of [`Build::connect`].
 fn outlet<C: Chain, R: Route<C::Out>>(
     chain: C,

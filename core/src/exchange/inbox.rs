@@ -49,15 +49,12 @@ impl<'a, T: Record> Records<'a, T> {
         self.page.hash(self.from + index)
     }
 
-    /// The event times and key hashes of the records from `from` to `to`, without the records.
+    /// The event times and key hashes of the records, without the records.
     #[inline(always)]
     pub(crate) fn keys(
         &self,
-        from: usize,
-        to: usize,
-    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
-        debug_assert!(from <= to && to <= self.len(), "records {from} to {to} of {}", self.len());
-        self.page.keys(self.from + from, self.from + to)
+    ) -> impl ExactSizeIterator<Item = (EventTime, KeyHash)> + Clone + use<'a, T> {
+        self.page.keys(self.from, self.to)
     }
 
     /// When the oldest record of the batch entered the engine, in the clock's nanoseconds; 0 = unknown.
@@ -111,6 +108,12 @@ impl<T: Record> Inbox<T> {
     /// The same inbox; no record will come on `lane`, so event time need not wait for it.
     pub(crate) fn with_silent(mut self, lane: usize) -> Self {
         self.lanes[lane].is_silent = true;
+        self
+    }
+
+    /// The lanes of `self` and then those of `other`, as one inbox.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.lanes.extend(other.lanes);
         self
     }
 

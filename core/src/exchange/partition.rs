@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use crate::error::{NamedFault, OperatorFault};
 use crate::raw::view::Rec;
 use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Record};
 
@@ -102,6 +103,8 @@ pub(crate) trait Route<T: Record>: 'static {
     const READS_RECORD: bool;
     /// True if every record goes to every lane; nothing else is asked then.
     const TO_ALL: bool = false;
+    /// True if [`Self::route`] may give [`REFUSED`].
+    const MAY_REFUSE: bool = false;
 
     /// The key hash and the lane of a record.
     fn route(&mut self, record: &Rec<T>) -> (KeyHash, usize);
@@ -113,7 +116,15 @@ pub(crate) trait Route<T: Record>: 'static {
 
     /// True if all records go to lane 0.
     fn is_one_way(&self) -> bool;
+
+    /// Why the route gave [`REFUSED`] since the last call.
+    fn fault(&mut self) -> Option<OperatorFault> {
+        None
+    }
 }
+
+/// The lane of a record that has none: the route has a fault.
+pub(crate) const REFUSED: usize = usize::MAX;
 
 /// All records to the one lane there is: the same worker, or the worker that gathers.
 #[derive(Debug)]
@@ -205,6 +216,98 @@ impl<T: Record> Route<T> for InTurn {
 
     fn is_one_way(&self) -> bool {
         self.workers == 1
+    }
+}
+
+/// One record to each worker by the hash of a counter; for [`super::Pattern::Rebalance`].
+///
+/// In turn, records of which every second is large would all be large on every second worker; scattered, they are not. The counter is
+/// no state, as in [`InTurn`].
+#[derive(Debug)]
+pub(crate) struct Scattered {
+    next: u64,
+    workers: usize,
+}
+
+impl Scattered {
+    /// The sequence of sender `worker`.
+    pub(crate) fn new(worker: usize, workers: usize) -> Self {
+        Self { next: (worker as u64) << 48, workers }
+    }
+}
+
+impl<T: Record> Route<T> for Scattered {
+    const READS_RECORD: bool = false;
+
+    #[inline]
+    fn route(&mut self, _: &Rec<T>) -> (KeyHash, usize) {
+        (KeyHash(0), Route::<T>::next_lane(self))
+    }
+
+    #[inline]
+    fn next_lane(&mut self) -> usize {
+        self.next += 1;
+        KeyHash::of_int(self.next).owner(self.workers)
+    }
+
+    fn is_one_way(&self) -> bool {
+        self.workers == 1
+    }
+}
+
+/// Records to the worker that a function of the user's says; for [`super::Pattern::Partition`].
+pub(crate) struct ByPartitioner<F> {
+    operator: String,
+    partition: F,
+    workers: usize,
+    fault: Option<OperatorFault>,
+}
+
+crate::operator::opaque_debug!(ByPartitioner<F>);
+
+impl<F> ByPartitioner<F> {
+    /// `operator`: whose fault it is if the function says a worker that there is not.
+    pub(crate) fn new(operator: &str, partition: F, workers: usize) -> Self {
+        Self { operator: operator.to_owned(), partition, workers, fault: None }
+    }
+
+    #[cold]
+    fn refuse(&mut self, worker: usize) -> usize {
+        let Self { operator, workers, .. } = self;
+        let message =
+            format!("the partitioner chose worker {worker}; there are {workers}, numbered from 0");
+        let operator = operator.clone();
+        self.fault = Some(Box::new(NamedFault { operator, source: message.into() }));
+        REFUSED
+    }
+}
+
+impl<T, F> Route<T> for ByPartitioner<F>
+where
+    T: Record,
+    F: FnMut(&Rec<T>, usize) -> usize + 'static,
+{
+    const READS_RECORD: bool = true;
+    const MAY_REFUSE: bool = true;
+
+    #[inline]
+    fn route(&mut self, record: &Rec<T>) -> (KeyHash, usize) {
+        // After the first error nothing more leaves: the job ends at the end of this page.
+        if self.fault.is_some() {
+            return (KeyHash(0), REFUSED);
+        }
+        let worker = (self.partition)(record, self.workers);
+        let lane = if worker < self.workers { worker } else { self.refuse(worker) };
+        (KeyHash(0), lane)
+    }
+
+    fn is_one_way(&self) -> bool {
+        // Also a single worker can be missed.
+        false
+    }
+
+    fn fault(&mut self) -> Option<OperatorFault> {
+        self.fault.take()
     }
 }
 

@@ -21,6 +21,12 @@ pub(crate) struct TaskCounters {
     pub state_bytes: u64,
     /// Keys in its state.
     pub state_keys: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The watermark that was last passed on, in nanoseconds of event time; `i64::MIN` before the first.
     pub watermark_ns: i64,
     /// The decided clock when the watermark last moved.
@@ -48,7 +54,7 @@ impl Default for TaskCounters {
 }
 
 /// Words of a task's cell.
-pub(super) const WORDS: usize = 15;
+pub(super) const WORDS: usize = 18;
 
 const BLOCKED: u64 = 1;
 const FIRING: u64 = 2;
@@ -76,6 +82,9 @@ impl TaskCounters {
             self.far_future,
             self.state_bytes,
             self.state_keys,
+            self.skipped,
+            self.dead_lettered,
+            self.retried,
             self.watermark_ns.cast_unsigned(),
             self.moved_ns,
             self.held_by.unwrap_or(u64::MAX),
@@ -96,6 +105,9 @@ impl TaskCounters {
             far_future,
             state_bytes,
             state_keys,
+            skipped,
+            dead_lettered,
+            retried,
             watermark_ns,
             moved_ns,
             held_by,
@@ -113,6 +125,9 @@ impl TaskCounters {
             far_future,
             state_bytes,
             state_keys,
+            skipped,
+            dead_lettered,
+            retried,
             watermark_ns: watermark_ns.cast_signed(),
             moved_ns,
             held_by: Some(held_by).filter(|held_by| *held_by != u64::MAX),
@@ -205,7 +220,8 @@ mod tests {
         let mut words = [0; WORDS];
         words.iter_mut().zip(1..).for_each(|(word, n)| *word = n);
         let counters = TaskCounters::from_words(words);
-        assert_eq!(counters.words(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        let expected: [u64; WORDS] = std::array::from_fn(|n| n as u64 + 1);
+        assert_eq!(counters.words(), expected);
         assert_eq!(
             TaskCounters::from_words(TaskCounters::default().words()),
             TaskCounters::default()

@@ -45,7 +45,7 @@ impl Snapshot {
     }
 
     fn write_tasks(&self, text: &mut Text) {
-        let counts: [Family<TaskSnapshot, u64>; 7] = [
+        let counts: [Family<TaskSnapshot, u64>; 10] = [
             ("records_in_total", "Records read, or polled by a source.", |task| task.records_in),
             ("records_out_total", "Records emitted.", |task| task.records_out),
             ("bytes_in_total", "Bytes of pages read.", |task| task.bytes_in),
@@ -53,6 +53,9 @@ impl Snapshot {
             ("late_total", "Records that came after their window had closed.", |task| task.late),
             ("rejected_total", "Records that could not be decoded.", |task| task.rejected),
             ("far_future_total", "Records too far in the future.", |task| task.far_future),
+            ("skipped_total", "Records left out because of errors.", |task| task.skipped),
+            ("dead_lettered_total", "Records sent on as dead letters.", |task| task.dead_lettered),
+            ("retried_total", "Calls after one that failed.", |task| task.retried),
         ];
         for (name, help, of) in counts {
             self.write_each_task(text, (name, "counter", help), |task| Some(of(task)));

@@ -137,6 +137,13 @@ impl fmt::Display for JobReport {
                 micros(latency_ns.value_at_quantile(0.99)),
                 micros(latency_ns.value_at_quantile(0.999)),
             )?;
+            let OperatorSnapshot { skipped, dead_lettered, retried, .. } = totals;
+            if skipped + dead_lettered + retried > 0 {
+                writeln!(
+                    f,
+                    "  errors: {skipped} skipped, {dead_lettered} dead letters, {retried} retries"
+                )?;
+            }
         }
         Ok(())
     }

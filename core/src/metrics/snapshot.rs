@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cells::Metrics;
-use super::counters::{SplitCounters, SplitState, TaskCounters};
+use super::counters::{SplitCounters, SplitState, TaskCounters, WorkerTime};
 use super::histogram::Latency;
 use crate::time::EventTime;
 
@@ -28,6 +28,12 @@ pub struct TaskSnapshot {
     pub state_bytes: u64,
     /// Keys in its state; of windows, each key once for each that is open.
     pub state_keys: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The watermark that was last passed on; `None` before the first.
     pub watermark: Option<EventTime>,
     /// Time in its steps.
@@ -61,6 +67,12 @@ pub struct OperatorSnapshot {
     pub state_bytes: u64,
     /// Keys in its state; of windows, each key once for each that is open.
     pub state_keys: u64,
+    /// Records left out because user code failed on them.
+    pub skipped: u64,
+    /// Records sent on as dead letters.
+    pub dead_lettered: u64,
+    /// Calls of user code after one that failed on the same record.
+    pub retried: u64,
     /// The least watermark over the workers; `None` before the first.
     pub watermark: Option<EventTime>,
     /// From the entry of a batch's oldest record into the engine (its scheduled instant, if the source knows one) to the end of the step of this operator
@@ -138,6 +150,9 @@ impl TaskSnapshot {
             far_future: counters.far_future,
             state_bytes: counters.state_bytes,
             state_keys: counters.state_keys,
+            skipped: counters.skipped,
+            dead_lettered: counters.dead_lettered,
+            retried: counters.retried,
             watermark: watermark(counters.watermark_ns),
             busy: Duration::from_nanos(counters.busy_ns),
             backpressured: Duration::from_nanos(counters.blocked_ns),
@@ -147,13 +162,17 @@ impl TaskSnapshot {
 }
 
 impl OperatorSnapshot {
-    fn read(metrics: &Metrics, task: usize) -> Self {
+    fn read(
+        metrics: &Metrics,
+        task: usize,
+        counters: &[TaskCounters],
+        times: &[WorkerTime],
+    ) -> Self {
         let shape = &metrics.shape.tasks[task];
         let mut latency = Latency::default();
-        let workers = metrics.workers.iter().map(|worker| {
-            worker.tasks[task].add_latency_to(&mut latency);
-            TaskSnapshot::new(&worker.tasks[task].counters(), worker.time().elapsed_ns)
-        });
+        metrics.workers.iter().for_each(|w| w.tasks[task].add_latency_to(&mut latency));
+        let workers = counters.iter().zip(times);
+        let workers = workers.map(|(of_task, time)| TaskSnapshot::new(of_task, time.elapsed_ns));
         let workers: Vec<_> = workers.collect();
         let splits = shape.splits.iter().enumerate().map(|(split, name)| {
             let worker = split % metrics.workers.len();
@@ -174,6 +193,9 @@ impl OperatorSnapshot {
             far_future: sum(|task| task.far_future),
             state_bytes: sum(|task| task.state_bytes),
             state_keys: sum(|task| task.state_keys),
+            skipped: sum(|task| task.skipped),
+            dead_lettered: sum(|task| task.dead_lettered),
+            retried: sum(|task| task.retried),
             watermark: workers.iter().map(|task| task.watermark).min().flatten(),
             latency,
             splits,
@@ -192,19 +214,23 @@ impl OperatorSnapshot {
 impl Snapshot {
     pub(super) fn read(metrics: &Metrics) -> Self {
         let shape = &metrics.shape;
-        let operators = (0..shape.tasks.len()).map(|task| OperatorSnapshot::read(metrics, task));
+        let of_task = |task: usize| metrics.workers.iter().map(move |w| w.tasks[task].counters());
+        let counters: Vec<Vec<_>> =
+            (0..shape.tasks.len()).map(|task| of_task(task).collect()).collect();
+        // After the counters, as workers publish it before them: no task was busy for longer than its worker was there.
+        let times: Vec<WorkerTime> = metrics.workers.iter().map(|worker| worker.time()).collect();
+        let operators = counters.iter().enumerate();
+        let operators = operators
+            .map(|(task, counters)| OperatorSnapshot::read(metrics, task, counters, &times));
         let edges = shape.edges.iter().enumerate().map(|(edge, &(from, to))| EdgeSnapshot {
             from: shape.tasks[from].name.clone(),
             to: shape.tasks[to].name.clone(),
             queued_pages: queued(metrics, edge, to),
         });
-        let workers = metrics.workers.iter().map(|worker| {
-            let time = worker.time();
-            WorkerSnapshot {
-                elapsed: Duration::from_nanos(time.elapsed_ns),
-                busy: Duration::from_nanos(time.busy_ns),
-                idle: Duration::from_nanos(time.idle_ns),
-            }
+        let workers = times.iter().map(|time| WorkerSnapshot {
+            elapsed: Duration::from_nanos(time.elapsed_ns),
+            busy: Duration::from_nanos(time.busy_ns),
+            idle: Duration::from_nanos(time.idle_ns),
         });
         Self { operators: operators.collect(), edges: edges.collect(), workers: workers.collect() }
     }
@@ -228,7 +254,7 @@ fn queued(metrics: &Metrics, edge: usize, to: usize) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{LaneOrigin, LatencyHistogram, Shape, TaskShape, WorkerTime};
+    use crate::metrics::{LaneOrigin, LatencyHistogram, Shape, TaskShape};
 
     #[test]
     fn a_snapshot_sums_the_workers_and_takes_the_least_watermark() {

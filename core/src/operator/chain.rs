@@ -100,6 +100,16 @@ impl<C: Chain, L: Link<C::Out>> Linked<C, L> {
     pub fn new(before: C, link: L) -> Self {
         Self { before, link, scratch: crate::raw::scratch::Scratch::default() }
     }
+
+    /// What comes before the last operator, and that operator.
+    pub(crate) fn into_parts(self) -> (C, L) {
+        (self.before, self.link)
+    }
+
+    /// The last operator.
+    pub(crate) fn link_mut(&mut self) -> &mut L {
+        &mut self.link
+    }
 }
 
 struct IntoLink<'a, T: Record, L, E> {

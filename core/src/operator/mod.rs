@@ -11,6 +11,9 @@ pub(crate) mod chain;
 pub(crate) mod output;
 pub(crate) mod outlet;
 pub(crate) mod map;
+pub mod policy;
+pub(crate) mod fallible;
+pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
 pub mod aggregate;
@@ -18,15 +21,24 @@ pub(crate) mod ahead;
 pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
+pub(crate) mod running;
+pub(crate) mod deduplicate;
+pub(crate) mod top_n;
+pub(crate) mod process;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
+pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
 pub use join::Interval;
-pub use map::{Map, TryMap};
+pub use map::Map;
+pub use policy::DeadLetter;
+pub use running::Running;
+pub use split::{SplitInto, To};
+pub use top_n::Ranking;
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;
@@ -106,6 +118,11 @@ pub(crate) trait Operator: 'static {
     /// Records that came too late, so far.
     fn late(&self) -> u64 {
         0
+    }
+
+    /// What has become of records for which user code failed, so far.
+    fn fates(&self) -> policy::Fates {
+        policy::Fates::default()
     }
 
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.

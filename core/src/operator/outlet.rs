@@ -5,7 +5,7 @@
 
 use crate::error::OperatorFault;
 use crate::exchange::lane::Lane;
-use crate::exchange::partition::Route;
+use crate::exchange::partition::{REFUSED, Route};
 use crate::operator::chain::{Chain, Emit};
 use crate::raw::page::{Element, PageView};
 use crate::raw::scratch::Scratch;
@@ -63,6 +63,9 @@ fn place<T: Record, R: Route<T>>(
         lanes.iter_mut().for_each(|lane| lane.push_record(record, at, KeyHash(0)));
     } else {
         let (hash, lane) = route.route(record);
+        if R::MAY_REFUSE && lane == REFUSED {
+            return;
+        }
         lanes[lane].push_record(record, at, hash);
     }
 }
@@ -119,7 +122,7 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
                 index += 1;
             }
         }
-        self.chain.fault().map_or(Ok(()), Err)
+        self.chain.fault().or_else(|| self.route.fault()).map_or(Ok(()), Err)
     }
 
     fn flush(&mut self) -> bool {

@@ -67,4 +67,34 @@ mod tests {
         let last = [Control::Watermark(EventTime::MAX), Control::End].map(Seen::Control);
         assert_eq!(receive(&mut rx), last);
     }
+
+    #[test]
+    fn a_stream_waits_for_one_page_of_each_other_at_most() {
+        let inputs: Vec<_> = (0..5).map(|_| lane::<u64>(100)).collect();
+        let (mut senders, receivers): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+        let (out, mut rx) = lane::<u64>(1_000);
+        let inbox = receivers
+            .into_iter()
+            .map(|receiver| Inbox::new(vec![receiver]))
+            .reduce(Inbox::join)
+            .unwrap();
+        let task = &mut OperatorTask::new(
+            "u".into(),
+            Union { out: output(vec![out]) },
+            crate::operator::task::OnePort(inbox),
+        );
+        // Four that have always a page, and one that has one now and then.
+        for sender in &mut senders[..4] {
+            (0..60).for_each(|n| send(sender, &[Seen::Record(n, at(0)), Seen::Record(n, at(0))]));
+        }
+        for turn in 0..10 {
+            send(&mut senders[4], &[Seen::Record(1_000 + turn, at(0))]);
+            for _ in 0..5 {
+                let choice = crate::operator::task::Task::choose(task).unwrap();
+                crate::operator::rig::step(task, choice, 100).unwrap();
+            }
+            (task as &mut dyn crate::operator::task::Task).flush();
+            assert!(receive(&mut rx).contains(&Seen::Record(1_000 + turn, at(0))), "{turn}");
+        }
+    }
 }

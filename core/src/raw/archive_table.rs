@@ -11,28 +11,28 @@
 
 use thalweg_storage::Table;
 
-pub(crate) use thalweg_storage::{Cursor, Hint};
+pub(crate) use thalweg_storage::{Cursor, Hint, Prefetch};
 
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
 use crate::record::{KeyHash, Record};
 
-/// State whose memory can be asked for ahead of its use, in two steps: what leads to an entry, and the entry.
-pub(crate) trait Prefetch {
-    /// What addresses a value.
-    type Key: Copy;
-    /// First step.
-    fn bucket(&self, key: Self::Key);
-    /// Second step, when what the first one asked for is there. What it finds out makes the update cheaper; a stale hint is harmless.
-    fn entry(&self, key: Self::Key) -> Hint;
-}
-
 /// Where a key is, by its hash, and by what a prefetch found out if there was one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(super) hash: KeyHash,
     pub(super) hint: Hint,
+}
+
+impl Place {
+    pub(crate) fn hash(self) -> KeyHash {
+        self.hash
+    }
+
+    pub(crate) fn hint(self) -> Hint {
+        self.hint
+    }
 }
 
 impl From<KeyHash> for Place {
@@ -74,7 +74,7 @@ pub(super) fn update_with<C, V: Record, R>(
         // Nothing is in the table before the closures, which may panic, are done (invariant 1).
         let mut value = default(context);
         let result = change(context, &mut value);
-        table.put(hash.0, key, scratch.archive(&value).archive());
+        table.put_new(hash.0, key, scratch.archive(&value).archive());
         return result;
     };
     // SAFETY: invariants 1 and 2.
@@ -160,6 +160,11 @@ impl<V: Record> Prefetch for ArchiveTable<V> {
     #[inline(always)]
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.prefetch_entry(hash.0)
+    }
+
+    #[inline(always)]
+    fn again(&self, hash: KeyHash) -> Hint {
+        self.table.prefetch_again(hash.0)
     }
 }
 

@@ -10,6 +10,7 @@
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `archive_table`: archives as the values of keyed state.
+//! * `state_cells`: the same for declared state, whose values may expire.
 //! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
 
 pub(crate) mod atomic;
@@ -27,6 +28,8 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
+#[cfg(not(loom))]
+pub(crate) mod state_cells;
 #[cfg(not(loom))]
 pub(crate) mod window_panes;
 #[cfg(not(loom))]

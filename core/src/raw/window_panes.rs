@@ -118,6 +118,11 @@ impl<V: Record> Prefetch for SlicePanes<V> {
     fn entry(&self, (pane, hash): (i64, KeyHash)) -> Hint {
         self.panes.get(pane).map_or_else(Hint::default, |table| table.prefetch_entry(hash.0))
     }
+
+    #[inline(always)]
+    fn again(&self, (pane, hash): (i64, KeyHash)) -> Hint {
+        self.panes.get(pane).map_or_else(Hint::default, |table| table.prefetch_again(hash.0))
+    }
 }
 
 #[cfg(test)]

@@ -193,9 +193,8 @@ impl Worker {
     /// Cuts the sources off.
     fn stop(&mut self, last: Control) -> Result<(), JobError> {
         self.is_stopping = true;
-        for task in self.tasks.iter_mut().filter(|task| task.must_be_polled()) {
-            guarded(&mut **task, |task| task.stop(last, self.now_ns))?;
-            self.was_cut = true;
+        for task in &mut self.tasks {
+            self.was_cut |= guarded(&mut **task, |task| task.stop(last, self.now_ns))?;
         }
         Ok(())
     }
@@ -524,7 +523,7 @@ fn guarded<R>(
     let operator = || task.name().to_string();
     match result {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(source)) => Err(JobError::Operator { operator: operator(), source }),
+        Ok(Err(fault)) => Err(JobError::of_task(operator(), fault)),
         Err(payload) => {
             let message = panic_message(&*payload);
             Err(JobError::Panic { operator: operator(), message })

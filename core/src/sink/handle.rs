@@ -13,8 +13,6 @@
 //! 2. Nothing is lost before the end: [`RecvError`] comes after the last record that was sent.
 
 mod port;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use port::output_port;
 

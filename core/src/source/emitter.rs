@@ -1,6 +1,7 @@
 //! The emitter: takes the records of one poll, reads their event times, and writes them into the source's page.
 
-use super::outputs::{FarOutput, SourceOutputs};
+use super::outputs::{DeadOutput, FarOutput, SourceOutputs};
+use crate::operator::DeadLetter;
 use crate::operator::output::Output;
 use crate::raw::page::Control;
 use crate::record::Record;
@@ -10,6 +11,7 @@ use crate::time::{EventTime, FutureGuard, WatermarkGenerator};
 pub struct Emitter<'a, T: Record> {
     out: &'a mut Output<T>,
     far: Option<&'a mut FarOutput<T>>,
+    dead: Option<&'a mut DeadOutput>,
     generator: Option<&'a mut dyn WatermarkGenerator<T>>,
     guard: Option<&'a mut FutureGuard>,
     greatest: EventTime,
@@ -18,6 +20,7 @@ pub struct Emitter<'a, T: Record> {
     pause: usize,
     emitted: usize,
     is_replay: bool,
+    rejected: usize,
 }
 
 crate::operator::opaque_debug!(Emitter<'a, T: Record>);
@@ -42,6 +45,7 @@ impl<'a, T: Record> Emitter<'a, T> {
         Self {
             out: &mut outputs.main,
             far: outputs.far.as_mut(),
+            dead: outputs.dead.as_mut(),
             generator,
             guard,
             greatest,
@@ -49,6 +53,7 @@ impl<'a, T: Record> Emitter<'a, T> {
             pause: if was_idle { 0 } else { wanted },
             emitted: 0,
             is_replay: false,
+            rejected: 0,
         }
     }
 
@@ -107,6 +112,34 @@ impl<'a, T: Record> Emitter<'a, T> {
         if let Some(far) = &mut self.far {
             far.out.control(Control::Active);
         }
+        if let Some(dead) = &mut self.dead {
+            dead.out.control(Control::Active);
+        }
+    }
+
+    /// Sends what was to become a record and is none to the source's stream of dead letters; false if it has no such stream, and the reader is to do
+    /// what its own settings say. `letter` need not say the source and the type of the record; they are filled in.
+    ///
+    /// A dead letter has the event time of the latest record before it, and counts as one of those that are wanted: so a replay, which asks for
+    /// as many as came, finds it where it was.
+    ///
+    /// # Panics
+    ///
+    /// If more is emitted and rejected than was wanted.
+    pub fn reject(&mut self, letter: impl FnOnce() -> DeadLetter) -> bool {
+        if self.dead.is_none() {
+            return false;
+        }
+        if self.emitted == self.pause {
+            self.look_up();
+        }
+        self.wanted -= 1;
+        self.pause = self.wanted;
+        self.rejected += 1;
+        let dead = self.dead.as_mut().expect("invariant: just looked");
+        let (operator, record) = (dead.operator.clone(), T::NAME.into());
+        dead.out.value(&DeadLetter { operator, record, ..letter() }, self.greatest);
+        true
     }
 
     /// As [`Self::emit`], with an eye on records that are too far ahead: those neither move the watermark nor are seen by its generator.
@@ -133,8 +166,8 @@ impl<'a, T: Record> Emitter<'a, T> {
         }
     }
 
-    /// Records emitted, and the latest event time that is believed.
-    pub(super) fn done(self) -> (usize, EventTime) {
-        (self.emitted, self.greatest)
+    /// Records emitted, what was rejected, and the latest event time that is believed.
+    pub(super) fn done(self) -> (usize, usize, EventTime) {
+        (self.emitted, self.rejected, self.greatest)
     }
 }

@@ -21,7 +21,7 @@ mod input;
 mod listing;
 mod reader;
 
-pub use bad_line::{DeadLetter, OnError};
+pub use bad_line::{OnError, RejectedLine};
 pub use error::FileSourceError;
 pub use listing::FileSplit;
 pub use reader::FileReader;
@@ -121,6 +121,10 @@ impl FileFormat {
 ///
 /// The path is a file or a pattern; compressed files are known by their first bytes, whatever their name. A pattern that matches
 /// nothing, and a CSV header without a column that the record needs, are refused before the job starts.
+///
+/// # To follow
+///
+/// [`FileRecords::tail`] reads files as they grow, [`FileRecords::watch`] reads files as they appear.
 ///
 /// # To write
 ///

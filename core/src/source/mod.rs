@@ -115,8 +115,8 @@ mod standard;
 pub use emitter::Emitter;
 pub use enumerator::{Discovered, SplitEnumerator};
 pub use file::{
-    DeadLetter, FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files,
-    OnError,
+    FileFormat, FileReader, FileRecords, FileSource, FileSourceError, FileSplit, Files, OnError,
+    RejectedLine,
 };
 pub use generator::{Generator, GeneratorReader};
 pub use handle::InputHandle;

@@ -43,7 +43,8 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
         }
     }
 
-    /// Polls for `limit` records at most, and for no more than are left until a watermark is due.
+    /// Polls for `limit` records at most, and for no more than are left until a watermark is due; returns how many came, and how it ended. Dead letters
+    /// count, but make no watermark.
     pub(super) fn poll(
         &mut self,
         limit: usize,
@@ -64,13 +65,14 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
         let mut emitter = Emitter::new(out, clock, due.min(limit), was_idle);
         emitter.set_replay(is_replay);
         let polled = self.reader.poll(&mut emitter)?;
-        let (emitted, greatest) = emitter.done();
+        let (emitted, rejected, greatest) = emitter.done();
         self.greatest = greatest;
         self.since_watermark += emitted as u64;
-        if emitted > 0 {
+        let came = emitted + rejected;
+        if came > 0 {
             self.dry_since_ns = None;
         }
-        Ok((emitted, polled))
+        Ok((came, polled))
     }
 
     /// A watermark is due because of the number of records.

@@ -7,7 +7,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::file::{FileFormat, FileReader, OnError};
+use super::file::{FileFormat, FileReader, FileSplit, OnError};
 use super::socket::{FromStream, Lines, StreamError};
 use super::{OpenContext, Source};
 use crate::error::OperatorFault;
@@ -151,7 +151,14 @@ impl<T: Record + DeserializeOwned> Source for StandardLines<T> {
         let stream = context.streams.input();
         let stream = stream.map_err(|error| StreamError::fault("open", &NAME, error))?;
         let bytes = Box::new(FromStream(Some(stream)));
-        Ok(FileReader::stream(NAME, bytes, *max_line_bytes, *format, on_error, context)?)
+        Ok(FileReader::stream(
+            &FileSplit::stream(NAME),
+            bytes,
+            *max_line_bytes,
+            *format,
+            on_error,
+            context,
+        )?)
     }
 
     fn is_replayable(&self, context: &OpenContext) -> bool {

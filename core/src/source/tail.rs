@@ -215,6 +215,8 @@ impl<T: Record + DeserializeOwned> TailReader<T> {
     ) -> Result<(), FileSourceError> {
         let Settings { format, on_error, max_line_bytes, .. } = &self.settings;
         let split = FileSplit::growing::<T>(path, at, *format, &*self.context.files)?;
+        // By its number on the device: each file's bad lines go to a side file of their own.
+        let split = split.numbered(usize::try_from(identity.1).unwrap_or(usize::MAX));
         let reader =
             FileReader::growing(&split, at, *max_line_bytes, *format, on_error, &self.context)?;
         // The name may have passed to another file since it was looked at; what is open counts.

@@ -377,9 +377,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         Ok(Done { amount, outcome, counts })
     }
 
-    fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
+    fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         if self.is_finished {
-            return Ok(());
+            return Ok(false);
         }
         self.waiting.clear();
         (0..self.open.len()).for_each(|slot| self.close(slot));
@@ -391,7 +391,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
                 self.out.control(last);
             }
         }
-        self.end_step(now_ns)
+        self.end_step(now_ns)?;
+        Ok(true)
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
@@ -405,7 +406,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
     fn counters(&mut self) -> TaskCounters {
         let open = || self.open.iter().flatten();
         TaskCounters {
-            records_in: self.records_in,
+            // What was polled and is no record was no record to begin with.
+            records_in: self.records_in - self.out.dead_letters(),
+            dead_lettered: self.out.dead_letters(),
             records_out: self.out.records(),
             bytes_out: self.out.bytes(),
             rejected: self.rejected + open().map(|split| split.reader.rejected()).sum::<u64>(),

@@ -191,9 +191,12 @@ where
     /// A record of a slice that has ended: too late, within the allowance, or for windows that have not ended yet.
     #[cold]
     fn arrive_late(&mut self, index: i64, record: &Rec<T>, at: EventTime, hash: KeyHash) {
+        if self.slices.is_gap(index) {
+            return;
+        }
         if index < self.first_live {
             self.late.record(record, at);
-        } else if !self.slices.is_gap(index) {
+        } else {
             self.add_late(index, record, at, hash);
         }
     }
@@ -210,6 +213,11 @@ impl<T: Record, S, A: Aggregator<T>, F: Finish<A::Result>> Prefetch for AlignedW
     #[inline(always)]
     fn entry(&self, key: (i64, KeyHash)) -> Hint {
         self.state.tree.slices().entry(key)
+    }
+
+    #[inline(always)]
+    fn again(&self, key: (i64, KeyHash)) -> Hint {
+        self.state.tree.slices().again(key)
     }
 }
 

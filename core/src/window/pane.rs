@@ -48,9 +48,9 @@ pub(crate) struct Site<'a> {
     pub(crate) home: TimeWindow,
 }
 
-/// What follows when a key on the agenda was looked at.
+/// What follows when a key whose timer has come was looked at.
 pub(crate) enum After {
-    /// It waits for another instant than the one for which this entry of the agenda is.
+    /// The timer was not the one that is set for it.
     Passed,
     /// It waits for this instant; and its timer by the clock is to be set for that one.
     Wait(EventTime, Option<EventTime>),
@@ -194,7 +194,7 @@ impl<T: Record, G: Trigger<T>, B: Body> Firing<T, G, B> {
         pane.wake.min(end)
     }
 
-    /// Whether a pane that waits for `next` has to be put on the agenda, where it is for `armed`; then it is for `next`.
+    /// The instant for which the timer of a pane that waits for `next` has to be set, if it is not set, for `armed`, early enough; it is noted.
     #[inline]
     pub(crate) fn arm(&self, armed: &mut Option<EventTime>, next: EventTime) -> Option<EventTime> {
         let is_sooner = armed.is_none_or(|armed| next < armed);

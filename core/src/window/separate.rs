@@ -88,6 +88,11 @@ impl<V: Record, S: Record> Prefetch for Separate<V, S> {
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.entry(address_hash(hash, self.last))
     }
+
+    #[inline(always)]
+    fn again(&self, hash: KeyHash) -> Hint {
+        self.table.again(address_hash(hash, self.last))
+    }
 }
 
 impl<T, G, B> Panes<T, G, B> for Separate<B::Value, G::State>

@@ -5,7 +5,7 @@
 //! # Invariants
 //!
 //! 1. Open sessions of a key do not overlap and are ordered by start.
-//! 2. A key with open sessions is on the agenda for, or before, the first instant for which one of them waits.
+//! 2. The timer of a key with open sessions is set for, or before, the first instant for which one of them waits.
 //! 3. When sessions become one, the earliest takes in the others, in order, before the record that joined them.
 
 use super::TimeWindow;
@@ -141,6 +141,11 @@ impl<V: Record, S: Record> Prefetch for Merging<V, S> {
     #[inline(always)]
     fn entry(&self, hash: KeyHash) -> Hint {
         self.table.entry(hash)
+    }
+
+    #[inline(always)]
+    fn again(&self, hash: KeyHash) -> Hint {
+        self.table.again(hash)
     }
 }
 

@@ -82,10 +82,19 @@ impl Buckets {
     }
 
     #[inline(always)]
-    pub(super) fn guess(&self, hash: u64) -> Option<Address> {
-        let bucket = &self.buckets[self.home(hash)];
-        let word = bucket::candidates(bucket, Print::of(hash)).next()?;
-        Some(bucket::address(bucket[word & 7]))
+    pub(super) fn guess(&self, hash: u64) -> Address {
+        let (home, print) = (self.home(hash), Print::of(hash));
+        let bucket = &self.buckets[home];
+        if let Some(word) = bucket::candidates(bucket, print).next() {
+            let slot = bucket[word & 7];
+            if print.is_of(slot) {
+                return bucket::address(slot);
+            }
+        }
+        if bucket::overflows(bucket) {
+            raw::prefetch_at(&self.buckets, self.after(home));
+        }
+        Address::NONE
     }
 
     /// Bucket, word and address of the entry for which `is_it` holds.

@@ -105,9 +105,10 @@ impl Index {
         self.holder(hash).1.prefetch(hash);
     }
 
-    /// The address that `hash` most likely has; reads the bucket.
+    /// The address that `hash` most likely has, if the first bucket, which is read, says so at first sight; else none, and the next bucket is asked
+    /// for if the entry may be there.
     #[inline(always)]
-    pub(crate) fn guess(&self, hash: u64) -> Option<Address> {
+    pub(crate) fn guess(&self, hash: u64) -> Address {
         self.holder(hash).1.guess(hash)
     }
 

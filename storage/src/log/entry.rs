@@ -110,9 +110,11 @@ impl Header {
     }
 }
 
-/// Where the value of a key of that length starts; `align` is a power of two.
+/// Where the value of a key of that length starts; `align` is 8 or 16.
 #[inline(always)]
 pub(crate) fn value_offset(key_len: usize, align: usize) -> usize {
+    // Constants both, so that for a key of constant length nothing is left to compute but the choice.
+    let align = if align == 8 { 8 } else { 16 };
     (HEADER_BYTES + key_len + align - 1) & !(align - 1)
 }
 
@@ -134,20 +136,21 @@ pub(crate) fn has_key(entry: &[u8], header: Header, key: &[u8]) -> bool {
     }
 }
 
-/// The header of an entry that is a single with this key, which is asked of `bytes` that may be anything. Eight bytes of key, the usual
-/// case, are two comparisons of words and one of the length of `bytes`.
+/// The header of the entry at byte `at`, if there is one that is a single with this key; `bytes` may hold anything there.
+///
+/// Eight bytes of key, the usual case, are two comparisons of words and one of the length of `bytes`.
 #[inline(always)]
-pub(crate) fn single_with_key(bytes: &[u8], key: &[u8]) -> Option<Header> {
+pub(crate) fn single_with_key(bytes: &[u8], at: usize, key: &[u8]) -> Option<Header> {
     if let Ok(eight) = <[u8; 8]>::try_from(key) {
-        let front: &[u8; HEADER_BYTES + 8] = bytes.first_chunk()?;
+        let front = bytes.get(at..at + HEADER_BYTES + 8)?;
         let header = Header::read(front);
         let is_it = header.is_single_with_key_of(8)
             && word(front, HEADER_BYTES) == u64::from_le_bytes(eight);
         return is_it.then_some(header);
     }
-    let header = Header::read(bytes.first_chunk::<HEADER_BYTES>()?);
-    let held = bytes.get(HEADER_BYTES..HEADER_BYTES + key.len())?;
-    (header.is_single_with_key_of(key.len()) && held == key).then_some(header)
+    let front = bytes.get(at..at + HEADER_BYTES + key.len())?;
+    let header = Header::read(front);
+    (header.is_single_with_key_of(key.len()) && front[HEADER_BYTES..] == *key).then_some(header)
 }
 
 #[inline(always)]

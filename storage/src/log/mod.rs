@@ -112,10 +112,20 @@ impl Log {
         &self.chunks[address.chunk()].memory[address.offset()..]
     }
 
-    /// As [`Log::at`], where there is a chunk with that address.
+    /// All bytes of the chunk that `address` is in, if there is one, and where in it that is.
     #[inline(always)]
-    pub(crate) fn get(&self, address: Address) -> Option<&[u8]> {
-        self.chunks.get(address.chunk())?.memory.get(address.offset()..)
+    pub(crate) fn chunk_of(&self, address: Address) -> Option<(&[u8], usize)> {
+        Some((&self.chunks.get(address.chunk())?.memory, address.offset()))
+    }
+
+    /// As [`Log::chunk_of`], to be written.
+    #[inline(always)]
+    pub(crate) fn chunk_of_mut(&mut self, address: Address) -> Option<(&mut [u8], usize)> {
+        debug_assert!(
+            self.is_mutable(address),
+            "invariant 3: frozen entries are copied, not written"
+        );
+        Some((&mut self.chunks.get_mut(address.chunk())?.memory, address.offset()))
     }
 
     /// As [`Log::at`], to be written.

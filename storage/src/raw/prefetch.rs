@@ -9,12 +9,23 @@
 #[inline(always)]
 pub fn prefetch<T: ?Sized>(place: &T) {
     let address: *const T = place;
-    let address = address.cast::<u8>();
+    prefetch_address(address.cast());
+}
+
+/// [`prefetch`] of `slice[at]`; whatever an index outside of the slice asks for is of no use, and does no harm.
+#[inline(always)]
+pub fn prefetch_at<T>(slice: &[T], at: usize) {
+    prefetch_address(slice.as_ptr().wrapping_add(at).cast());
+}
+
+/// The hint, for any address at all.
+#[inline(always)]
+fn prefetch_address(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch is a hint: it reads nothing that the program can see, and it cannot
-        // fault; SSE, which it needs, is part of every x86-64.
+        // fault, whatever the address; SSE, which it needs, is part of every x86-64.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
@@ -24,14 +35,6 @@ pub fn prefetch<T: ?Sized>(place: &T) {
     }
     #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = address;
-}
-
-/// [`prefetch`] of `slice[at]`; an index outside of the slice is no request at all.
-#[inline(always)]
-pub fn prefetch_at<T>(slice: &[T], at: usize) {
-    if let Some(place) = slice.get(at) {
-        prefetch(place);
-    }
 }
 
 #[cfg(test)]

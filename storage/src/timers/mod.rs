@@ -14,7 +14,7 @@ mod table;
 mod tests;
 mod wheel;
 
-pub use table::{Popped, TimedTable};
+pub use table::{Popped, Taken, TimedTable};
 
 use crate::log::Address;
 

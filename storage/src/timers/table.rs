@@ -58,10 +58,19 @@ pub struct TimedTable {
     value: Vec<u8>,
 }
 
+/// Where [`TimedTable::take_due`] copies an entry to; to be used again.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
+
 /// What [`TimedTable::pop_due`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Popped {
-    /// The entry with this hash and deadline, whose key was copied; it is gone from the table.
+    /// The entry with this hash and deadline, which was copied; it is gone from the table.
     Due {
         /// The hash of its key.
         hash: u64,
@@ -135,6 +144,29 @@ impl TimedTable {
         (deadline != CANCELLED).then(|| (deadline, &mut value[PREFIX_BYTES..]))
     }
 
+    /// The payload of `key`, to be changed in place, unless its deadline is `now` or before; it lives until `until` at least from now on.
+    ///
+    /// Cost: as [`Table::get_mut_at`]: one write more, whatever the deadline.
+    #[inline]
+    #[must_use]
+    pub fn live_mut_at(
+        &mut self,
+        (hint, hash): (Hint, u64),
+        key: &[u8],
+        now: i64,
+        until: i64,
+    ) -> Option<&mut [u8]> {
+        let value = self.table.get_mut_at(hint, hash, key)?;
+        let deadline = read(value, 0);
+        if deadline <= now || deadline == CANCELLED {
+            return None;
+        }
+        if until > deadline {
+            write(value, 0, until);
+        }
+        Some(&mut value[PREFIX_BYTES..])
+    }
+
     /// Gives `key`, if it is there, another deadline, of which [`i64::MIN`] counts as the one after it. Returns the one it had.
     ///
     /// Cost: one write in place; if the deadline is earlier than what the wheel knows, a reference in the wheel.
@@ -176,7 +208,7 @@ impl TimedTable {
         Some(before)
     }
 
-    /// Gives `key` a deadline and a payload, new or instead of what it had.
+    /// Gives `key` a payload, new or instead of what it had, and the deadline `at`, or the one that it has if that is later.
     ///
     /// Cost: as [`Table::put`]; one that outgrows its entry is filed again.
     pub fn put(&mut self, hash: u64, key: &[u8], at: i64, payload: &[u8]) {
@@ -192,7 +224,10 @@ impl TimedTable {
         let value_len = PREFIX_BYTES + payload.len();
         let fits = start + value_len <= size_class::bytes(header.class());
         let bytes = self.table.log.at_mut(address);
-        if read(&bytes[start..], 0) == CANCELLED {
+        // `CANCELLED` is before all others.
+        let before = read(&bytes[start..], 0);
+        let at = at.max(before);
+        if before == CANCELLED {
             self.cancelled -= 1;
         }
         if !fits {
@@ -248,25 +283,41 @@ impl TimedTable {
     ///
     /// `budget` goes down by the work done: by one for each entry that comes out or is put off, by a few for each turn of the wheel.
     pub fn pop_due(&mut self, to: i64, budget: &mut usize, key: &mut Vec<u8>) -> Popped {
+        match self.find_due(to, budget) {
+            Ok((due, address)) => self.take(due, address, key, None),
+            Err(popped) => popped,
+        }
+    }
+
+    /// As [`Self::pop_due`]; copies the payload too.
+    pub fn take_due(&mut self, to: i64, budget: &mut usize, taken: &mut Taken) -> Popped {
+        match self.find_due(to, budget) {
+            Ok((due, address)) => self.take(due, address, &mut taken.key, Some(&mut taken.payload)),
+            Err(popped) => popped,
+        }
+    }
+
+    /// The first entry whose deadline is `to` or before.
+    fn find_due(&mut self, to: i64, budget: &mut usize) -> Result<(Due, Address), Popped> {
         let to = unsigned(to);
         loop {
             let first = self.due.first().filter(|due| due.at <= to);
             if *budget == 0 {
                 let is_through = first.is_none() && self.wheel.next().is_none_or(|at| at > to);
-                return if is_through { Popped::Nothing } else { Popped::Budget };
+                return Err(if is_through { Popped::Nothing } else { Popped::Budget });
             }
             if let Some(due) = first.filter(|_| !self.wheel.is_emptying()) {
                 *budget -= 1;
                 self.due.pop();
                 let reference = Reference { at: due.at, address: due.address() };
                 if let Some(address) = self.meet(reference) {
-                    return self.take(due, address, key);
+                    return Ok((due, address));
                 }
             } else if self.wheel.turn(to, &mut self.near) {
                 *budget = budget.saturating_sub(TURN_COST);
                 self.look_at_near();
             } else {
-                return Popped::Nothing;
+                return Err(Popped::Nothing);
             }
         }
     }
@@ -384,10 +435,22 @@ impl TimedTable {
         None
     }
 
-    fn take(&mut self, due: Due, address: Address, key: &mut Vec<u8>) -> Popped {
+    fn take(
+        &mut self,
+        due: Due,
+        address: Address,
+        key: &mut Vec<u8>,
+        payload: Option<&mut Vec<u8>>,
+    ) -> Popped {
         let bytes = self.table.log.at(address);
+        let header = Header::read(bytes);
         key.clear();
-        key.extend_from_slice(entry::key(bytes, Header::read(bytes)));
+        key.extend_from_slice(entry::key(bytes, header));
+        if let Some(payload) = payload {
+            let start = entry::value_offset(header.key_len(), self.table.value_align);
+            payload.clear();
+            payload.extend_from_slice(&bytes[start + PREFIX_BYTES..start + header.value_len()]);
+        }
         self.remove_at(address);
         Popped::Due { hash: due.hash, at: signed(due.at) }
     }

@@ -22,6 +22,7 @@ enum Op {
     Set(u8, i64),
     SetDeadline(u8, i64),
     Put(u8, i64, usize),
+    Live(u8, i64, i64),
     Cancel(u8),
     Remove(u8),
     /// To a time this much later, with budgets of so much.
@@ -40,6 +41,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (key(), time()).prop_map(|(key, at)| Op::Set(key, at)),
         2 => (key(), time()).prop_map(|(key, at)| Op::SetDeadline(key, at)),
         2 => (key(), time(), 0..200usize).prop_map(|(key, at, len)| Op::Put(key, at, len)),
+        2 => (key(), time(), time()).prop_map(|(key, now, until)| Op::Live(key, now, until)),
         2 => key().prop_map(Op::Cancel),
         2 => key().prop_map(Op::Remove),
         3 => (prop_oneof![0..300i64, 0..300_000_000i64, 0..300_000_000_000_000i64], 1..9usize)
@@ -58,12 +60,12 @@ fn due(model: &Model, to: i64) -> Vec<(i64, u64, u8)> {
 }
 
 fn pop_all(table: &mut TimedTable, to: i64, budget: usize) -> Vec<(i64, u64, u8)> {
-    let (mut popped, mut key) = (Vec::new(), Vec::new());
+    let (mut popped, mut taken) = (Vec::new(), Taken::default());
     loop {
         let mut left = budget;
         loop {
-            match table.pop_due(to, &mut left, &mut key) {
-                Popped::Due { hash, at } => popped.push((at, hash, key[0])),
+            match table.take_due(to, &mut left, &mut taken) {
+                Popped::Due { hash, at } => popped.push((at, hash, taken.key[0])),
                 Popped::Budget => break,
                 Popped::Nothing => return popped,
             }
@@ -108,7 +110,18 @@ proptest! {
                 }
                 Op::Put(key, at, len) => {
                     table.put(hash(key), &[key], at, &vec![key; len]);
-                    model.insert(key, (at.max(i64::MIN + 1), len));
+                    let before = model.get(&key).map_or(i64::MIN + 1, |&(at, _)| at);
+                    model.insert(key, (at.max(before), len));
+                }
+                Op::Live(key, now, until) => {
+                    let is_live = table
+                        .live_mut_at((Hint::default(), hash(key)), &[key], now, until)
+                        .is_some();
+                    let entry = model.get_mut(&key).filter(|(at, _)| *at > now);
+                    prop_assert_eq!(is_live, entry.is_some());
+                    if let Some((at, _)) = entry {
+                        *at = until.max(*at);
+                    }
                 }
                 Op::Cancel(key) => {
                     let before = table.cancel(hash(key), &[key]);
@@ -148,8 +161,8 @@ fn what_is_set_while_it_is_due_comes_in_its_place() {
     for at in [10, 20, 30] {
         table.set(Hint::default(), 1, &[at], i64::from(at));
     }
-    let (mut key, mut budget, mut met) = (Vec::new(), 1_000, Vec::new());
-    while let Popped::Due { at, .. } = table.pop_due(100, &mut budget, &mut key) {
+    let (mut taken, mut budget, mut met) = (Taken::default(), 1_000, Vec::new());
+    while let Popped::Due { at, .. } = table.take_due(100, &mut budget, &mut taken) {
         met.push(at);
         if at == 10 {
             table.set(Hint::default(), 1, &[25], 25);

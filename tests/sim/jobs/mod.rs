@@ -3,7 +3,10 @@
 mod aligned;
 mod departures;
 mod endings;
+mod handles;
 mod outside;
+mod operators;
+mod processes;
 mod two_stages;
 mod windows;
 
@@ -21,6 +24,10 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, two_stages::TwoStages::new(seed), twice),
     },
     Entry {
+        name: "processes",
+        run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
+    },
+    Entry {
         name: "aligned",
         run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
     },
@@ -29,12 +36,20 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, endings::Endings::new(seed), twice),
     },
     Entry {
+        name: "operators",
+        run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
+    },
+    Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
     },
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "handles",
+        run: |seed, twice| crate::seed::guarded(|| handles::run(seed, twice)),
     },
     Entry {
         name: "outside",

@@ -80,7 +80,8 @@ impl Outside {
             .with_attempts(PEER, self.attempts.clone())
     }
 
-    fn memory(&self) -> MemoryFiles {
+    /// The files as they change. A replay does not look for files, it opens those that were found: for it they are there.
+    fn memory(&self, is_replay: bool) -> MemoryFiles {
         let log = PathBuf::from("app.log");
         let mut events = Vec::new();
         for (piece, text) in self.log.iter().enumerate() {
@@ -89,13 +90,19 @@ impl Outside {
             }
             events.push(FileEvent::Append(log.clone(), text.clone().into_bytes()));
         }
+        let mut files = MemoryFiles::default();
         for (number, count) in self.files.iter().enumerate() {
-            let text = lines(200_000 + 1_000 * number as u64, *count);
-            events.push(FileEvent::Append(format!("in/{number}").into(), text.into_bytes()));
+            let (path, text) =
+                (format!("in/{number}"), lines(200_000 + 1_000 * number as u64, *count));
+            if is_replay {
+                files = files.with(path, text);
+            } else {
+                events.push(FileEvent::Append(path.into(), text.into_bytes()));
+            }
         }
         events.push(FileEvent::Append("done".into(), Vec::new()));
         // Longer than a tail takes to see that its file was rotated.
-        MemoryFiles::default().with_events(300, events)
+        files.with_events(300, events)
     }
 
     fn build(&self, t: &mut Topology) -> Result<()> {
@@ -162,7 +169,7 @@ fn sent(streams: &MemoryStreams) -> Sent {
 fn simulate(seed: u64, outside: &Arc<Outside>) -> Result<(SimReport, Sent), String> {
     let (streams, running) = (outside.streams(), Arc::clone(outside));
     let report = Sim::new(seed, outside.workers)
-        .files(outside.memory())
+        .files(outside.memory(false))
         .streams(streams.clone())
         .run(move |t| running.build(t))
         .map_err(|error| format!("the job failed: {error:?}"))?;
@@ -189,7 +196,7 @@ pub(crate) fn run(seed: u64, twice: bool) -> Result<(), String> {
     }
     let (streams, running) = (outside.streams(), Arc::clone(&outside));
     let journal = &report.journal;
-    Sim::replay_with(journal, outside.memory(), streams.clone(), move |t| running.build(t))
+    Sim::replay_with(journal, outside.memory(true), streams.clone(), move |t| running.build(t))
         .map_err(|error| format!("the replay failed: {error:?}"))?;
     let replayed = sent(&streams);
     if replayed.1 != first.1 || replayed.0.concat() != first.0.concat() {

@@ -79,6 +79,9 @@ fn what_is_written_can_be_read_back() {
         bytes_out: 900,
         late: 1,
         far_future: 2,
+        skipped: 3,
+        dead_lettered: 4,
+        retried: 5,
         watermark_ns: 1_500_000_000,
         busy_ns: 250_000_000,
         ..TaskCounters::default()
@@ -106,6 +109,9 @@ fn what_is_written_can_be_read_back() {
     assert_eq!(find("operator_records_in_total", &of_a), Some(7.0));
     assert_eq!(find("operator_bytes_out_total", &of_a), Some(900.0));
     assert_eq!(find("operator_far_future_total", &of_a), Some(2.0));
+    assert_eq!(find("operator_skipped_total", &of_a), Some(3.0));
+    assert_eq!(find("operator_dead_lettered_total", &of_a), Some(4.0));
+    assert_eq!(find("operator_retried_total", &of_a), Some(5.0));
     assert_eq!(find("operator_busy_seconds_total", &of_a), Some(0.25));
     assert_eq!(find("operator_idle_seconds_total", &of_a), Some(0.75));
     assert_eq!(find("operator_watermark_seconds", &of_a), Some(1.5));

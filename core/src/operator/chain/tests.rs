@@ -4,9 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::operator::fallible::{Try, TryMap};
 use crate::operator::filter::{Filter, Inspect};
 use crate::operator::flat_map::{FilterMap, FlatMap, Out};
-use crate::operator::map::{Map, TryMap};
+use crate::operator::map::Map;
 use crate::raw::scratch::Scratch;
 use crate::record::Str;
 
@@ -72,7 +73,8 @@ fn operators_are_described_in_the_order_in_which_records_pass_them() {
     let chain = link(Direct::<u64>::default(), Filter::new(|_: &Rec<u64>| true));
     let chain = link(chain, Map::new(|r: &Rec<u64>| r.to_native()));
     let chain = link(chain, Inspect::new(|_: &Rec<u64>, _: EventTime| {}));
-    let chain = link(chain, TryMap::new(|r: &Rec<u64>| Ok::<u64, OperatorFault>(r.to_native())));
+    let chain =
+        link(chain, Try::new(TryMap::new(|r: &Rec<u64>| Ok::<u64, OperatorFault>(r.to_native()))));
     let chain = link(chain, FlatMap::new(|_: &Rec<u64>, _: &mut Out<'_, u64>| {}));
     let chain = link(chain, FilterMap::new(|_: &Rec<u64>| None::<u64>));
     let expected = ["filter", "map", "inspect", "try_map", "flat_map", "filter_map"];
@@ -85,7 +87,7 @@ fn after_an_error_nothing_leaves_and_it_is_reported_once() {
     let refuse = |r: &Rec<u64>| -> Result<u64, OperatorFault> {
         if r.to_native() == 2 { Err("two".into()) } else { Ok(r.to_native() * 10) }
     };
-    let chain = link(Direct::<u64>::default(), TryMap::new(refuse));
+    let chain = link(Direct::<u64>::default(), Try::new(TryMap::new(refuse)));
     let mut chain = link(chain, Map::new(|r: &Rec<u64>| r.to_native() + 1));
     assert!(chain.fault().is_none());
     let left: Vec<u64> = run(&mut chain, &[0, 1, 2, 3, 2, 4]).into_iter().map(|(n, _)| n).collect();
@@ -97,9 +99,9 @@ fn after_an_error_nothing_leaves_and_it_is_reported_once() {
 #[test]
 fn the_error_of_the_first_of_two_operators_comes_first() {
     let fail = |name: &'static str, at: u64| {
-        TryMap::new(move |r: &Rec<u64>| -> Result<u64, OperatorFault> {
+        Try::new(TryMap::new(move |r: &Rec<u64>| -> Result<u64, OperatorFault> {
             if r.to_native() == at { Err(name.into()) } else { Ok(r.to_native()) }
-        })
+        }))
     };
     let mut chain = link(link(Direct::<u64>::default(), fail("first", 2)), fail("second", 1));
     run(&mut chain, &[0, 1, 2, 3]);

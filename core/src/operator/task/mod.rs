@@ -98,10 +98,10 @@ pub(crate) trait Task {
         false
     }
     /// Asked of every task when the job is stopped: a source closes its splits and passes on `last`, which is [`Control::End`] or [`Control::Halt`]; the others
-    /// learn of it from their inputs.
-    fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
+    /// learn of it from their inputs. True if something was cut off: a source that had not ended.
+    fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         let _ = (last, now_ns);
-        Ok(())
+        Ok(false)
     }
     /// When the clock gives the task something to do; changes only in a step of the task.
     fn alarm(&self) -> Option<ProcessingTime> {

@@ -153,7 +153,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             bytes_out += output.emitted_bytes();
             is_blocked |= output.is_blocked();
         });
+        let fates = self.core.operator.fates();
         TaskCounters {
+            skipped: fates.skipped,
+            dead_lettered: fates.dead_lettered,
+            retried: fates.retried,
             records_in: self.core.records_in,
             records_out,
             bytes_in: self.ports.bytes(),

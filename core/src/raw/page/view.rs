@@ -163,7 +163,7 @@ impl<'a, T: Record> PageView<'a, T> {
         &self,
         from: usize,
         to: usize,
-    ) -> impl Iterator<Item = (EventTime, KeyHash)> + use<'a, T> {
+    ) -> impl ExactSizeIterator<Item = (EventTime, KeyHash)> + Clone + use<'a, T> {
         let slots = self.slots();
         slots[slots.len() - to..slots.len() - from]
             .iter()

@@ -1,4 +1,4 @@
-//! Lines that are no records: fail, skip, or set aside.
+//! Lines that are no records: fail, skip, set aside in a file, or send on as dead letters.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -9,7 +9,9 @@ use super::listing::FileSplit;
 use crate::format::json::JsonEncoder;
 use crate::format::{BadLine, Encoder};
 use crate::io::{Files, WriteFile};
-use crate::record::Str;
+use crate::operator::DeadLetter;
+use crate::record::{Record, Str};
+use crate::source::Emitter;
 
 /// What becomes of a line that is no record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,12 +22,12 @@ pub enum OnError {
     Fail,
     /// The line is left out, and counted as rejected.
     Skip,
-    /// The line goes to a file beside the job, as a [`DeadLetter`], and is counted as rejected; see [`OnError::dead_letter_file`].
+    /// The line goes to a file beside the job, as a [`RejectedLine`], and is counted as rejected; see [`OnError::dead_letter_file`].
     DeadLetterFile(PathBuf),
 }
 
 impl OnError {
-    /// Sets bad lines aside in `path`, as NDJSON of [`DeadLetter`] records, which [`super::Files::ndjson`] reads.
+    /// Sets bad lines aside in `path`, as NDJSON of [`RejectedLine`] records, which [`super::Files::ndjson`] reads.
     ///
     /// A source with several splits writes a file for each that has bad lines, with the split's number behind the name (`bad.ndjson.0`): names and
     /// contents then depend on the input alone, not on how many workers read it. A file is created with its first
@@ -39,7 +41,7 @@ impl OnError {
 
 /// A line that was no record.
 #[thalweg::record]
-pub struct DeadLetter {
+pub struct RejectedLine {
     /// The file.
     pub file: Str,
     /// The line's number in it, from 1; not known in splits that do not begin at the file's start.
@@ -56,7 +58,7 @@ pub struct DeadLetter {
     pub raw: String,
 }
 
-impl DeadLetter {
+impl RejectedLine {
     #[cold]
     fn new(path: &Path, bad: &BadLine) -> Self {
         Self {
@@ -68,6 +70,20 @@ impl DeadLetter {
             message: Str::from(&*bad.message),
             raw: String::from_utf8_lossy(&bad.raw).into_owned(),
         }
+    }
+}
+
+/// The line as a dead letter.
+fn dead_letter(path: &Path, bad: &BadLine) -> DeadLetter {
+    DeadLetter {
+        error: bad.message.to_string(),
+        raw: bad.raw.to_vec(),
+        file: Some(path.to_string_lossy().into()),
+        line: bad.line,
+        offset: Some(bad.offset),
+        column: bad.column,
+        field: bad.field.as_deref().map(Str::from),
+        ..DeadLetter::default()
     }
 }
 
@@ -103,14 +119,21 @@ impl Rejects {
         self.count
     }
 
-    /// Deals with one bad line; an error ends the job.
+    /// Deals with one bad line; an error ends the job. Where the source has a stream of dead letters, the line goes there, whatever the policy.
     #[cold]
-    pub(super) fn take(&mut self, bad: BadLine) -> Result<(), FileSourceError> {
+    pub(super) fn take<T: Record>(
+        &mut self,
+        bad: BadLine,
+        out: &mut Emitter<'_, T>,
+    ) -> Result<(), FileSourceError> {
         self.count += 1;
+        if out.reject(|| dead_letter(&self.path, &bad)) {
+            return Ok(());
+        }
         match &mut self.policy {
             Policy::Fail => Err(FileSourceError::Line { path: self.path.to_path_buf(), bad }),
             Policy::Skip => Ok(()),
-            Policy::SetAside(side) => side.write(&DeadLetter::new(&self.path, &bad)),
+            Policy::SetAside(side) => side.write(&RejectedLine::new(&self.path, &bad)),
         }
     }
 
@@ -132,7 +155,7 @@ struct SideFile {
 }
 
 impl SideFile {
-    fn write(&mut self, letter: &DeadLetter) -> Result<(), FileSourceError> {
+    fn write(&mut self, letter: &RejectedLine) -> Result<(), FileSourceError> {
         let Self { path, files, file, text } = self;
         text.clear();
         JsonEncoder::new()

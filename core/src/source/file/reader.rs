@@ -85,18 +85,18 @@ impl<T: Record + DeserializeOwned> FileReader<T> {
         Self::over(input, &extent, limit, Ending::File, split, format, on_error, context)
     }
 
-    /// Reads bytes that come from elsewhere, from the first one on; errors call them `name`.
+    /// Reads bytes that come from elsewhere, from the first one on; errors call them by the name of `split`.
     pub(in crate::source) fn stream(
-        name: &str,
+        split: &FileSplit,
         bytes: Box<dyn ReadFile>,
         max_line_bytes: usize,
         format: FileFormat,
         on_error: &OnError,
         context: &OpenContext,
     ) -> Result<Self, FileSourceError> {
-        let (input, split) = (Input::over(bytes), FileSplit::stream(name));
+        let input = Input::over(bytes);
         let (extent, ending) = (Extent::whole(), Ending::Stream);
-        Self::over(input, &extent, max_line_bytes, ending, &split, format, on_error, context)
+        Self::over(input, &extent, max_line_bytes, ending, split, format, on_error, context)
     }
 
     /// Reads a file that is being written, from `at` on.
@@ -296,7 +296,7 @@ fn take<T: Record>(
             out.emit(&record);
             Ok(())
         }
-        Err(bad) => rejects.take(bad),
+        Err(bad) => rejects.take(bad, out),
     }
 }
 

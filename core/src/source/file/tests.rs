@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::prelude::*;
 use crate::rt::{MemoryFiles, Sim};
-use crate::source::{DeadLetter, FileSource, Source};
+use crate::source::{FileSource, RejectedLine, Source};
 
 #[crate::record]
 struct Visit {
@@ -190,7 +190,7 @@ fn bad_lines_are_skipped_and_counted() {
 
 #[test]
 fn dead_letters_lie_in_files_that_do_not_depend_on_the_number_of_workers() {
-    let mut seen: Vec<Vec<DeadLetter>> = Vec::new();
+    let mut seen: Vec<Vec<RejectedLine>> = Vec::new();
     for workers in 1..4 {
         let files = with_bad_lines();
         let source = || in_splits_of(1_000_000).on_error(OnError::dead_letter_file("bad/lines"));
@@ -199,7 +199,7 @@ fn dead_letters_lie_in_files_that_do_not_depend_on_the_number_of_workers() {
         let collected = Collected::new();
         let sink = collected.clone();
         let read = move |t: &mut Topology| {
-            let letters = t.source("letters", Files::ndjson::<DeadLetter>("bad/lines.?"));
+            let letters = t.source("letters", Files::ndjson::<RejectedLine>("bad/lines.?"));
             letters.without_event_time().sink("collected", sink.sink());
             Ok(())
         };

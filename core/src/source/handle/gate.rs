@@ -208,14 +208,15 @@ impl<T: Record> Task for GateTask<T> {
     }
 
     /// What waits in the rings is not read any more, and who sends more is told that the job has ended.
-    fn stop(&mut self, last: Control, now_ns: u64) -> Result<(), OperatorFault> {
+    fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         if self.merged.is_finished {
-            return Ok(());
+            return Ok(false);
         }
         self.merged.now_ns = now_ns;
         self.merged.stop(last);
         self.cut_off();
-        self.merged.out.end_step()
+        self.merged.out.end_step()?;
+        Ok(true)
     }
 
     fn alarm(&self) -> Option<ProcessingTime> {

@@ -9,7 +9,7 @@ use super::{FromStream, Lines, StreamError};
 use crate::error::OperatorFault;
 use crate::io::{self, Address, ByteStream};
 use crate::record::Record;
-use crate::source::file::{FileReader, OnError};
+use crate::source::file::{FileReader, FileSplit, OnError};
 use crate::source::{Emitter, OpenContext, Polled, Source, SplitReader};
 
 /// Lines from or to a peer that listens; made by [`super::Sockets::connect`], given to `Topology::source` or to `Stream::sink`.
@@ -254,7 +254,7 @@ pub struct ConnectReader<T> {
     context: OpenContext,
     attempts: Attempts,
     reader: Option<FileReader<T>>,
-    connections: u64,
+    connections: usize,
     /// Lines rejected in connections that have ended.
     rejected: u64,
     marker: PhantomData<fn() -> T>,
@@ -265,14 +265,17 @@ crate::operator::opaque_debug!(ConnectReader<T>);
 impl<T: Record + DeserializeOwned> ConnectReader<T> {
     fn read_from(&mut self, stream: Box<dyn ByteStream>) -> Result<(), OperatorFault> {
         let Lines { format, on_error, max_line_bytes, .. } = &self.source.lines;
-        let name = match self.connections {
-            0 => self.source.address.to_string(),
-            again => format!("{} connection {again}", self.source.address),
+        let address = &self.source.address;
+        let split = match (self.connections, self.source.reconnect.is_never()) {
+            (_, true) => FileSplit::stream(&address.to_string()),
+            (again, _) => {
+                FileSplit::stream(&format!("{address} connection {again}")).numbered(again)
+            }
         };
         self.connections += 1;
         let bytes = Box::new(FromStream(Some(stream)));
         let mut reader =
-            FileReader::stream(&name, bytes, *max_line_bytes, *format, on_error, &self.context)?;
+            FileReader::stream(&split, bytes, *max_line_bytes, *format, on_error, &self.context)?;
         if self.source.reconnect.is_never() {
             reader.fail_on_reset();
         }
@@ -298,7 +301,7 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for ConnectReader<T> {
                     if !self.attempts.on_lost() {
                         // Closed for good: whoever polls again is told the same.
                         self.reader = Some(FileReader::stream(
-                            &self.source.address.to_string(),
+                            &FileSplit::stream(&self.source.address.to_string()),
                             Box::new(FromStream(None)),
                             self.source.lines.max_line_bytes,
                             self.source.lines.format,

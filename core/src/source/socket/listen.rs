@@ -11,7 +11,7 @@ use super::{FromStream, Lines, StreamError};
 use crate::error::OperatorFault;
 use crate::io::{self, Address};
 use crate::record::Record;
-use crate::source::file::{FileReader, OnError};
+use crate::source::file::{FileReader, FileSplit, OnError};
 use crate::source::{Discovered, OpenContext, Source, SplitEnumerator};
 
 /// Lines from those who connect; made by [`super::Sockets::listen`].
@@ -137,7 +137,9 @@ impl<T: Record + DeserializeOwned> Source for Listen<T> {
         let stream = self.listener(context)?.open(split.number);
         let stream = stream.map_err(|error| StreamError::fault("open", &name, error))?;
         let bytes = Box::new(FromStream(Some(stream)));
-        Ok(FileReader::stream(&name, bytes, *max_line_bytes, *format, on_error, context)?)
+        let number = usize::try_from(split.number)?;
+        let split = FileSplit::stream(&name).numbered(number);
+        Ok(FileReader::stream(&split, bytes, *max_line_bytes, *format, on_error, context)?)
     }
 
     fn enumerator(&self, context: &OpenContext) -> Option<Box<dyn SplitEnumerator<SocketSplit>>> {

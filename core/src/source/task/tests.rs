@@ -54,6 +54,7 @@ impl SplitReader<Tick> for Reader {
 }
 
 mod alignment;
+mod discovery;
 mod far_future;
 mod idleness;
 mod stop;

@@ -9,7 +9,7 @@ fn a_source_that_is_stopped_leaves_event_time_where_it_was() {
     rig.poll(1, 64, 1);
     rig.poll(1, 3, 1);
     rig.sent();
-    rig.task.stop(Control::Halt, 1).unwrap();
+    assert!(rig.task.stop(Control::Halt, 1).unwrap());
     assert_eq!(rig.sent(), [Seen::Control(Control::Halt)]);
     assert!(rig.task.is_finished() && rig.task.choose().is_none() && !rig.task.must_be_polled());
     let counters = rig.task.counters();
@@ -24,7 +24,7 @@ fn a_source_that_is_drained_ends_as_if_its_input_did() {
     rig.task.stop(Control::End, 1).unwrap();
     assert_eq!(rig.sent()[3..], end());
     assert!(rig.task.is_finished());
-    rig.task.stop(Control::Halt, 1).unwrap();
+    assert!(!rig.task.stop(Control::Halt, 1).unwrap());
     assert_eq!(rig.sent(), [], "it has ended");
 }
 

@@ -1,0 +1,202 @@
+//! Operators whose closures may fail, and what becomes of the records for which they do.
+//!
+//! Without a word, the first error ends the job, as in a program that uses `?`. One of the `or_` methods behind the operator says
+//! otherwise, and gives it the name under which it fails, counts and is seen in the plan:
+//!
+//! ```
+//! use thalweg::prelude::*;
+//!
+//! # fn job(t: &mut Topology) -> Result<()> {
+//! let lines = t.source("lines", Items::of(vec![Str::from("17"), "many".into()])).without_event_time();
+//! let Guarded { stream, dead } = lines
+//!     .try_map(|line: &Rec<Str>| Ok(line.parse::<u64>()?))
+//!     .or_dead_letter("parse");
+//! stream.sink("numbers", Blackhole);
+//! dead.inspect(|letter, _| assert_eq!(letter.error(), "invalid digit found in string"))
+//!     .sink("unreadable", Files::ndjson("target/doc-unreadable.ndjson"));
+//! # Ok(())
+//! # }
+//! # Engine::builder().build().plan(job).unwrap();
+//! ```
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::stream::Stream;
+use crate::error::OperatorFault;
+use crate::exchange::partition::Forward;
+use crate::exchange::{Pattern, Records};
+use crate::operator::chain::{Chain, Linked};
+use crate::operator::fallible::{
+    Fallible, Guarded as GuardedOperator, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect,
+    TryMap,
+};
+use crate::operator::policy::{DeadLetter, Guard, Then};
+use crate::operator::task::{OnePort, OperatorTask};
+use crate::raw::view::Rec;
+use crate::record::Record;
+use crate::sink::{Sink, SinkWriter, Writers};
+use crate::source::OpenContext;
+use crate::time::EventTime;
+
+/// What worked, and what did not.
+#[derive(Debug)]
+#[must_use = "results and dead letters both go somewhere: a sink, or drop_counted()"]
+pub struct Guarded<T: Record> {
+    /// What worked.
+    pub stream: Stream<T>,
+    /// What did not.
+    pub dead: Stream<DeadLetter>,
+}
+
+/// A stream at whose end is an operator that may fail.
+pub type Tried<C, A> = Stream<<A as Fallible<<C as Chain>::Out>>::Out, Linked<C, Try<A>>>;
+
+impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
+    /// As [`Self::map`] with a closure that may fail; say [`or_skip`](Stream::or_skip) or the like behind it, or the first
+    /// error ends the job.
+    pub fn try_map<U: Record, F>(self, apply: F) -> Tried<C, TryMap<F, U>>
+    where
+        F: FnMut(&Rec<T>) -> Result<U, OperatorFault> + 'static,
+    {
+        self.link(Try::new(TryMap::new(apply)))
+    }
+
+    /// As [`Self::filter`] with a closure that may fail; see [`Self::try_map`].
+    pub fn try_filter<F>(self, keep: F) -> Tried<C, TryFilter<F>>
+    where
+        F: FnMut(&Rec<T>) -> Result<bool, OperatorFault> + 'static,
+    {
+        self.link(Try::new(TryFilter::new(keep)))
+    }
+
+    /// As [`Self::filter_map`] with a closure that may fail; see [`Self::try_map`].
+    pub fn try_filter_map<U: Record, F>(self, apply: F) -> Tried<C, TryFilterMap<F, U>>
+    where
+        F: FnMut(&Rec<T>) -> Result<Option<U>, OperatorFault> + 'static,
+    {
+        self.link(Try::new(TryFilterMap::new(apply)))
+    }
+
+    /// As [`Self::flat_map`] with a closure that may fail, and that returns its results: either all of them leave, or none. See
+    /// [`Self::try_map`].
+    pub fn try_flat_map<I, F>(self, apply: F) -> Tried<C, TryFlatMap<F, I>>
+    where
+        I: IntoIterator<Item: Record> + 'static,
+        F: FnMut(&Rec<T>) -> Result<I, OperatorFault> + 'static,
+    {
+        self.link(Try::new(TryFlatMap::new(apply)))
+    }
+
+    /// As [`Self::inspect`] with a closure that may fail; see [`Self::try_map`].
+    pub fn try_inspect<F>(self, look: F) -> Tried<C, TryInspect<F>>
+    where
+        F: FnMut(&Rec<T>, EventTime) -> Result<(), OperatorFault> + 'static,
+    {
+        self.link(Try::new(TryInspect::new(look)))
+    }
+
+    /// As [`Self::for_each`] with a closure that may fail; the first error ends the job. For other policies: [`Self::try_inspect`] before a
+    /// `Blackhole`.
+    pub fn try_for_each<F>(self, name: &str, each: F)
+    where
+        F: FnMut(&Rec<T>, EventTime) -> Result<(), OperatorFault> + 'static,
+    {
+        self.sink(name, TryEach(Cell::new(Some(each))));
+    }
+}
+
+impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
+    /// Calls the closure up to `attempts` times for a record, one right after the other, before the error counts.
+    pub fn retry(mut self, attempts: u32) -> Self {
+        self.chain.link_mut().attempts = attempts;
+        self
+    }
+
+    /// The first error ends the job, as without a policy, and says `name`.
+    pub fn or_fail(self, name: &str) -> Stream<A::Out> {
+        self.guarded(name, "fail", |_| Then::Fail)
+    }
+
+    /// A record for which the closure fails is left out, and counted as skipped.
+    pub fn or_skip(self, name: &str) -> Stream<A::Out> {
+        self.guarded(name, "skip", |_| Then::Skip)
+    }
+
+    /// A record for which the closure fails leaves by a stream of its own, with the error, in order and with its event time.
+    pub fn or_dead_letter(self, name: &str) -> Guarded<A::Out> {
+        let mut port = None;
+        let stream = self.guarded(name, "dead letter", |(build, node)| {
+            let (out, dead) = build.output(node, 1);
+            port = Some(dead);
+            Then::DeadLetter { operator: name.into(), out }
+        });
+        let port = port.expect("invariant: the output was just made");
+        let dead = Stream::new(Rc::clone(&stream.build), port);
+        Guarded { stream, dead }
+    }
+
+    /// Makes a task of the operator at the chain's end.
+    fn guarded(
+        self,
+        name: &str,
+        policy: &str,
+        then: impl FnOnce((&mut super::topology::Build, usize)) -> Then,
+    ) -> Stream<A::Out> {
+        let Self { build, port, chain } = self;
+        let (chain, Try { fallible, attempts, .. }) = chain.into_parts();
+        let port = {
+            let mut build = build.borrow_mut();
+            if attempts == 0 {
+                let (name, message) = (name.to_owned(), "there is at least one attempt".to_owned());
+                build.refuse(crate::error::BuildError::Setting { name, message });
+            }
+            let detail = Then::describe(attempts, policy);
+            let outputs: &[&'static str] =
+                if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
+            let node = build.node(name, A::NAME, detail, outputs);
+            let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            let (out, port) = build.output(node, 0);
+            let guard = Guard::new(attempts, then((&mut build, node)));
+            let operator = GuardedOperator::new(fallible, guard, out);
+            build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
+            port
+        };
+        Stream::new(build, port)
+    }
+}
+
+/// The sink behind `Stream::try_for_each`: its one closure becomes the worker's writer.
+struct TryEach<F>(Cell<Option<F>>);
+
+struct TryEachWriter<F>(F);
+
+impl<T, F> Sink<T> for TryEach<F>
+where
+    T: Record,
+    F: FnMut(&Rec<T>, EventTime) -> Result<(), OperatorFault> + 'static,
+{
+    type Writer = TryEachWriter<F>;
+
+    fn writers(&self) -> Writers {
+        Writers::PerWorker
+    }
+
+    fn open(&self, _: &OpenContext) -> Result<TryEachWriter<F>, OperatorFault> {
+        Ok(TryEachWriter(self.0.take().expect("invariant: a sink is opened once a worker")))
+    }
+
+    fn describe(&self) -> String {
+        "try for each".into()
+    }
+}
+
+impl<T, F> SinkWriter<T> for TryEachWriter<F>
+where
+    T: Record,
+    F: FnMut(&Rec<T>, EventTime) -> Result<(), OperatorFault> + 'static,
+{
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        run.iter().try_for_each(|(record, at)| (self.0)(record, at))
+    }
+}

@@ -1,0 +1,90 @@
+//! `KeyedStream::process`.
+
+use std::rc::Rc;
+
+use super::FIRST_SLICE;
+use super::shared::Keyed;
+use super::side::show;
+use super::traits::KeyedProcess;
+use crate::error::OperatorFault;
+use crate::exchange::{KeySelector, Records};
+use crate::operator::ahead::each_ahead;
+use crate::operator::output::AnyOutput;
+use crate::operator::{Input, Operator, Progress};
+use crate::record::KeyScratch;
+use crate::time::{EventTime, ProcessingTime};
+
+/// The parts of a [`KeyedProcess`].
+pub(crate) type KeyedOf<P> = Keyed<
+    <P as KeyedProcess>::Key,
+    <P as KeyedProcess>::State,
+    <P as KeyedProcess>::Timer,
+    <P as KeyedProcess>::Out,
+    <P as KeyedProcess>::Side,
+>;
+
+/// Made by `KeyedStream::process`.
+pub(crate) struct KeyedProcessor<P: KeyedProcess, S> {
+    process: P,
+    selector: Rc<S>,
+    keyed: KeyedOf<P>,
+    key: KeyScratch,
+}
+
+impl<P: KeyedProcess, S> KeyedProcessor<P, S> {
+    pub(crate) fn new(process: P, selector: Rc<S>, keyed: KeyedOf<P>) -> Self {
+        Self { process, selector, keyed, key: KeyScratch::new() }
+    }
+
+    fn fire(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
+        let Self { process, keyed, .. } = self;
+        keyed.fire(limit, |cx, timer, at| process.on_timer(cx, timer, at))
+    }
+}
+
+impl<P: KeyedProcess, S: 'static> Operator for KeyedProcessor<P, S> {
+    fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
+        self.keyed.advance(at);
+        self.fire(FIRST_SLICE)
+    }
+
+    fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
+        self.fire(limit)
+    }
+
+    fn clock(&mut self, now: ProcessingTime) {
+        self.keyed.clock(now);
+    }
+
+    fn alarm(&self) -> Option<ProcessingTime> {
+        self.keyed.alarm()
+    }
+
+    fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
+        let Self { process, keyed, .. } = self;
+        keyed.fire_by_clock(limit, |cx, timer, at| process.on_processing_timer(cx, timer, at))
+    }
+
+    fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
+        show(&mut self.keyed.out, &mut self.keyed.side, each);
+    }
+}
+
+impl<P: KeyedProcess, S: KeySelector<P::In>> Input<P::In, 0> for KeyedProcessor<P, S> {
+    fn records(&mut self, run: Records<'_, P::In>) -> Result<(), OperatorFault> {
+        let Self { process, selector, keyed, key } = self;
+        let mut result = Ok(());
+        each_ahead(
+            run,
+            keyed,
+            |_, hash| hash,
+            |keyed, _, (record, at, hash)| {
+                if result.is_ok() {
+                    let bytes = selector.bytes(record, key);
+                    result = process.on_event(&mut keyed.at_record(bytes, hash, at), record);
+                }
+            },
+        );
+        result
+    }
+}
