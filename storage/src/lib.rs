@@ -19,7 +19,7 @@
 //! | `log` | where entries live; what is dead is reused |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
 //! | [`io`] | the disk as a seam: io_uring, system calls, memory, and one that fails |
-//! | [`format`] | every byte on disk |
+//! | [`format`](mod@format) | every byte on disk |
 //! | [`segment`] | files that are written once, mapped, and written again in another life |
 //! | [`checkpoint`] | manifests: which files and positions belong together |
 //! | [`raw`] | huge pages, prefetch, maps and the kernel's ring: the only `unsafe` of the crate |

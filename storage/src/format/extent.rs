@@ -91,7 +91,7 @@ fn covered(block: usize, header_bytes: usize, file_bytes: usize) -> Range<usize>
 
 /// Makes the image of a chunk an extent of `identity` at `offset` of its file: zeros behind `used`, checksums, header.
 ///
-/// Cost: a checksum over the image, 45 us for 2 MiB that are in the cache.
+/// Cost: a checksum over the image, 80 us for 2 MiB, at 27 GB/s.
 ///
 /// # Panics
 ///

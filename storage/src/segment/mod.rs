@@ -15,7 +15,7 @@
 //! 3. [`SegmentWriter::durable`] names only what a successful sync covered. A manifest names nothing else.
 //! 4. A failed write or sync ends the writer: its segment gets no further, and is never sealed.
 //! 5. A file is written again only after its map is gone ([`MappedSegment::retire`] consumes it) and while no retained manifest names it, which is the caller's to
-//!    know ([`crate::checkpoint::retain`]).
+//!    know ([`crate::checkpoint::unreferenced`]).
 
 mod error;
 mod mapped;

@@ -16,8 +16,8 @@ use crate::io::{
 pub enum Life {
     /// There is none yet.
     New,
-    /// It has had a life before, and everything in it is written over. That is two to four times as fast as into a new file, whose blocks the file system still has to
-    /// mark as written: 2.2 GB/s instead of 0.55 to 0.98.
+    /// It has had a life before, and everything in it is written over. That is 1.8 times as fast as into a new file, whose blocks the file system still has to
+    /// mark as written: 6.6 instead of 3.8 GB/s (`bench/README.md`).
     Recycled,
 }
 

@@ -1,6 +1,6 @@
 //! Segment files for new lives.
 //!
-//! A retired file is not removed but written again: its blocks are allocated and were written before, so writing them is two to four times as fast as in a new file, and
+//! A retired file is not removed but written again: its blocks are allocated and were written before, so writing them is 1.8 times as fast as in a new file, and
 //! no metadata changes. Only when there are more of them than are worth keeping are they removed.
 
 use std::collections::BTreeSet;
