@@ -15,6 +15,9 @@ use thalweg_tests::random::{Splits, on, one_split, some_splits, span};
 use thalweg_tests::records::Event;
 use thalweg_tests::run::{On, source};
 
+/// A firing and the records that it saw.
+type Fired = (PaneInfo, Vec<u64>);
+
 /// Nothing is late.
 fn patient() -> BoundedOutOfOrderness {
     BoundedOutOfOrderness::of(NEVER_LATE)
@@ -426,7 +429,7 @@ proptest! {
             windowed.on_time.sink("rows", handle.sink());
             Ok(())
         }).expect("the job runs");
-        let mut windows: BTreeMap<(Str, i64), Vec<(PaneInfo, Vec<u64>)>> = BTreeMap::new();
+        let mut windows: BTreeMap<(Str, i64), Vec<Fired>> = BTreeMap::new();
         for (pane, (name, start, ids)) in results.take() {
             windows.entry((name, start)).or_default().push((pane, ids));
         }
