@@ -14,6 +14,9 @@ use thalweg::prelude::*;
 use crate::dice::Dice;
 use crate::seed::Job;
 
+/// By how much a split's records are out of order, at most.
+const DISORDER_MS: u64 = 100;
+
 /// What comes in.
 #[record]
 pub(crate) struct Order {
@@ -34,6 +37,7 @@ type Best = (u32, Vec<i64>);
 /// One seed's input and handles.
 pub(crate) struct Operators {
     workers: usize,
+    bound: Duration,
     time_to_live: Duration,
     attempts: u32,
     splits: Arc<Vec<Vec<Order>>>,
@@ -52,7 +56,7 @@ impl Operators {
             let mut clock_ms = 0;
             let orders = (0..dice.between(0, 150)).map(|index| {
                 clock_ms += dice.between(0, step_ms);
-                let back_ms = dice.between(0, 100);
+                let back_ms = dice.between(0, DISORDER_MS);
                 let at_ms = i64::try_from(clock_ms).expect("short")
                     - i64::try_from(back_ms).expect("short");
                 let ballast = if dice.below(40) == 0 { 500 } else { 0 };
@@ -69,6 +73,10 @@ impl Operators {
         Self {
             splits: Arc::new(splits.collect()),
             workers: usize::try_from(dice.between(1, 4)).expect("few"),
+            // Where it is short, what is remembered of keys expires while records still come.
+            bound: Duration::from_millis(
+                [DISORDER_MS, 86_400_000][usize::from(dice.below(2) == 0)],
+            ),
             time_to_live: Duration::from_millis(dice.between(1, 500)),
             attempts: u32::try_from(dice.between(1, 3)).expect("few"),
             counts: Collected::new(),
@@ -117,6 +125,10 @@ impl Operators {
             if last.insert(*customer, best).is_some_and(|before| before >= best) {
                 return Err(format!("the ranking of customer {customer} did not change"));
             }
+        }
+        let customers: BTreeSet<u32> = self.good().map(|order| order.customer).collect();
+        if !last.keys().copied().eq(customers) {
+            return Err("a customer has no ranking, or one without orders has one".into());
         }
         for (customer, best) in last {
             let of_customer = self.good().filter(|order| order.customer == customer);
@@ -178,10 +190,9 @@ impl Job for Operators {
             let splits = Arc::clone(&splits);
             (0..splits[split].len()).map(move |index| splits[split][index].clone())
         });
-        let patient = BoundedOutOfOrderness::of(Duration::from_secs(86_400));
         let Guarded { stream, dead } = t
             .source("orders", orders)
-            .watermarks(patient)
+            .watermarks(BoundedOutOfOrderness::of(self.bound))
             .try_filter(check_price)
             .retry(self.attempts)
             .or_dead_letter("prices");
