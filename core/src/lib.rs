@@ -122,6 +122,7 @@ pub mod prelude;
 
 #[cfg(not(loom))]
 pub use api::process;
+#[cfg(not(loom))]
 pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;

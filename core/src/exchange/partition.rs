@@ -263,7 +263,11 @@ pub(crate) struct ByPartitioner<F> {
     fault: Option<OperatorFault>,
 }
 
-crate::operator::opaque_debug!(ByPartitioner<F>);
+impl<F> std::fmt::Debug for ByPartitioner<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ByPartitioner").field("operator", &self.operator).finish_non_exhaustive()
+    }
+}
 
 impl<F> ByPartitioner<F> {
     /// `operator`: whose fault it is if the function says a worker that there is not.

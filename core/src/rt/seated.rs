@@ -37,6 +37,7 @@ impl Seated {
             Ok(worker) => Some(Self { worker, shared, clock_ns, leave }),
             Err(error) => {
                 shared.fail(error);
+                last_leave(shared, leave);
                 None
             }
         }
@@ -128,5 +129,17 @@ impl Seated {
             Ok(end) => leave.end = Some(end),
             Err(error) => shared.fail(error),
         }
+        last_leave(shared, leave);
     }
+}
+
+/// Gives up this seat's part in the job before it says that its worker has ended: who has waited for that finds the job's sockets closed and
+/// what its function owns dropped.
+fn last_leave(shared: Shared, leave: Leave) {
+    // The last part drops the user's closure, which may panic; nobody is left then to be told.
+    drop(guarded(leave.worker(), || {
+        drop(shared);
+        Ok(())
+    }));
+    drop(leave);
 }

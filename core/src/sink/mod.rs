@@ -155,8 +155,8 @@ pub trait Sink<T: Record>: 'static {
 
 /// Writes what one worker's tasks send to a sink.
 pub trait SinkWriter<T: Record>: 'static {
-    /// Whether it can take a run now; asked before each. While it says no the task reads nothing, and the job waits: backpressure.
-    /// Never blocks.
+    /// Whether it can take a run now; asked before each, and a yes holds until the run has come. While it says no the task reads nothing, and
+    /// the job waits: backpressure. Never blocks.
     ///
     /// # Errors
     ///

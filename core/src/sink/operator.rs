@@ -27,6 +27,9 @@ pub(crate) struct SinkOperator<T: Record, S: Sink<T>> {
 struct Outside<T, W> {
     writer: Option<W>,
     state: State,
+    /// It has said that it takes a run, and was not given one since. Tasks are asked for room more often than they use it: a writer that counts
+    /// the questions, or has room only now and then, must not spend its yes on one that nobody acts on.
+    is_ready: bool,
     /// An error that came when nobody could be told; the next call is.
     fault: Option<OperatorFault>,
     marker: PhantomData<fn(T)>,
@@ -47,8 +50,13 @@ enum State {
 impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
     /// `idle`: no record will come to this worker, and no writer is opened here.
     pub(crate) fn new(sink: S, context: OpenContext, idle: bool) -> Self {
-        let outside =
-            Outside { writer: None, state: State::Open, fault: None, marker: PhantomData };
+        let outside = Outside {
+            writer: None,
+            state: State::Open,
+            is_ready: false,
+            fault: None,
+            marker: PhantomData,
+        };
         Self { sink, context, idle, outside }
     }
 
@@ -78,7 +86,8 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
             }
             State::Open | State::Full => {}
         }
-        let ready = writer.poll_ready()?;
+        let ready = self.is_ready || writer.poll_ready()?;
+        self.is_ready = ready;
         self.state = match (ready, self.state) {
             (true, State::Full) => State::Open,
             (false, State::Open) => State::Full,
@@ -120,6 +129,7 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
 impl<T: Record, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.outside.fault.take().map_or(Ok(()), Err)?;
+        self.outside.is_ready = false;
         self.writer()?.write(run)
     }
 }
