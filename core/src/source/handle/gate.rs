@@ -20,6 +20,7 @@ use crate::exchange::recorded::{PageLog, RecordedInput};
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::{AnyOutput, Output};
 use crate::operator::task::{Choice, Done, HopLatency, PollOutcome, StepContext, Task, Work};
+use crate::raw::doorbell::Ringer;
 use crate::raw::page::{Control, Element};
 use crate::record::Record;
 use crate::time::{AllIdle, EventTime, ProcessingTime, WatermarkStrategy};
@@ -155,10 +156,13 @@ impl<T: Record> GateTask<T> {
 
     /// Drops the ends of all rings, so that who sends is told; what was read is kept, if it is recorded.
     fn cut_off(&mut self) {
-        for lane in self.lanes.drain(..) {
-            let log = lane.life.log;
-            self.cut
-                .extend(log.map(|log| RecordedInput::new(self.name.to_string(), lane.handle, log)));
+        for GateLane { handle, rx, life, .. } in self.lanes.drain(..) {
+            let sender = rx.sender.clone();
+            drop(rx);
+            // After the ring's end is gone: who waits for room looks again, and finds nobody.
+            sender.iter().for_each(Ringer::ring);
+            let log = life.log;
+            self.cut.extend(log.map(|log| RecordedInput::new(self.name.to_string(), handle, log)));
         }
     }
 
