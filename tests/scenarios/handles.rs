@@ -453,6 +453,10 @@ fn the_host_says_how_far_time_is_and_that_it_is_idle() {
         two.idle().unwrap();
         assert_eq!(output.recv(), Ok((EventTime::from_secs(1), 1)));
         two.send(&at(2)).unwrap();
+        // The two handles are read by two workers: that this one speaks again has to reach the window before the other goes on.
+        while job.snapshot().operator("per second").unwrap().records_in < 6 {
+            thread::yield_now();
+        }
         one.try_watermark(EventTime::from_secs(9)).unwrap();
         two.send_at(&at(2), EventTime::from_secs(3)).unwrap();
         two.close();
