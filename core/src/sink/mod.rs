@@ -8,7 +8,6 @@
 //!
 //! * Arrives from: [`crate::exchange`], as pages.
 //! * Leaves to: outside, as bytes through [`crate::format`], or as values.
-
 //!
 //! # Writing a sink
 //!
