@@ -305,6 +305,22 @@ pub enum BuildError {
         /// The source's name.
         operator: String,
     },
+    /// The checkpoint has state that nothing in the job asks for. Going on would lose it: say that it is to go, with `EngineBuilder::retire`, or give the operator its
+    /// old name.
+    Unclaimed {
+        /// The operator that had it.
+        operator: String,
+        /// What it was called.
+        state: String,
+    },
+    /// Keys or values of this state are of other types than those in the checkpoint. Give the state or its operator another name and retire the old
+    /// one, or go back to the types.
+    StateChanged {
+        /// The operator.
+        operator: String,
+        /// The state.
+        state: String,
+    },
     /// Streams of different jobs were combined.
     ForeignStream {
         /// The operator.
@@ -334,6 +350,14 @@ impl fmt::Display for BuildError {
             Self::NotReplayable { operator } => write!(
                 f,
                 "source {operator:?} cannot be replayed: what it read is gone; replay it with the recorded bytes (MemoryFiles, MemoryStreams)"
+            ),
+            Self::Unclaimed { operator, state } => write!(
+                f,
+                "the checkpoint has state {state:?} of operator {operator:?}, which the job does not ask for; give the operator its name back, or retire({operator:?}, {state:?})"
+            ),
+            Self::StateChanged { operator, state } => write!(
+                f,
+                "state {state:?} of operator {operator:?} has keys or values of other types than in the checkpoint; go back to those types, or use another name and retire({operator:?}, {state:?})"
             ),
             Self::ForeignStream { operator } => {
                 write!(f, "operator {operator:?} combines streams of different topologies")

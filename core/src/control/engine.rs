@@ -209,7 +209,7 @@ impl Engine {
     ///
     /// [`JobError::Build`] with everything that is wrong.
     pub fn plan(&self, job: impl Fn(&mut Topology) -> Result<()> + 'static) -> Result<Plan> {
-        build::plan(&job, &self.inner.settings.config, system_files(), system_streams())
+        build::plan(&job, &self.inner.settings.config, system_files(), system_streams(), None)
     }
 
     /// Runs a job to its end.
@@ -254,7 +254,7 @@ impl Engine {
     ) -> Result<JobHandle> {
         let Inner { settings, jobs, cores } = &*self.inner;
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &settings.config, system_files(), system_streams())?;
+        let plan = build::plan(&*job, &settings.config, system_files(), system_streams(), None)?;
         // Held until the seats are on their way: a shutdown comes before or after, not in between.
         let mut cores = cores.lock().unwrap_or_else(PoisonError::into_inner);
         let cores = cores.running(settings)?;

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use thalweg_storage::RestoredParts;
+
 use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
 use super::streams::SystemStreams;
@@ -147,6 +149,8 @@ impl Shared {
             record,
             streams,
             clock: own_clock,
+            restored: None,
+            state: RestoredParts::default(),
         };
         let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);

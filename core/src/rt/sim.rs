@@ -324,7 +324,7 @@ fn make_workers(
     streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
 ) -> Result<(Shared, Vec<Worker>, HostPorts)> {
-    let plan = build::plan(&*job, &config, Rc::clone(files), streams)?;
+    let plan = build::plan(&*job, &config, Rc::clone(files), streams, None)?;
     let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
     let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
     let parts = JobParts { plan, config, job, record: true };
