@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use thalweg_storage::io::LockError;
+
 /// An error from user code, a source or a sink, before the engine adds where it happened.
 pub type OperatorFault = Box<dyn Error + Send + Sync>;
 
@@ -58,6 +60,10 @@ pub enum JobError {
     EngineStopped,
     /// A handle could not be had.
     Handle(HandleError),
+    /// The state directory is in use, or cannot be used.
+    Lock(LockError),
+    /// The job cannot go on from its checkpoints.
+    Restore(Box<dyn Error + Send + Sync>),
     /// The program's own error, from the job's function.
     Program(OperatorFault),
 }
@@ -89,6 +95,8 @@ impl fmt::Display for JobError {
             }
             Self::EngineStopped => f.write_str("the engine was shut down; build another"),
             Self::Handle(error) => error.fmt(f),
+            Self::Lock(error) => error.fmt(f),
+            Self::Restore(error) => error.fmt(f),
             Self::Program(_) => f.write_str("the job's function failed"),
         }
     }
@@ -99,6 +107,8 @@ impl Error for JobError {
         match self {
             Self::Operator { source, .. } | Self::Program(source) => Some(&**source),
             Self::Worker { source, .. } => Some(source),
+            Self::Lock(error) => error.source(),
+            Self::Restore(error) => error.source(),
             _ => None,
         }
     }

@@ -545,6 +545,27 @@ fn run(
 pub(crate) mod build {
     use super::*;
 
+    /// A plan, and the tasks of a worker that never runs.
+    pub(crate) struct Planned {
+        pub(crate) plan: Plan,
+        tasks: Vec<Box<dyn Task>>,
+    }
+
+    impl Planned {
+        /// Before the job begins: sees to what the job before it has left outside.
+        ///
+        /// # Errors
+        ///
+        /// What an operator says of it.
+        pub(crate) fn recover(&mut self, from: &Restored) -> Result<()> {
+            for task in &mut self.tasks {
+                let name = task.name().to_string();
+                task.recover(from).map_err(|fault| JobError::of_task(name, fault))?;
+            }
+            Ok(())
+        }
+    }
+
     /// The plan, checked.
     pub(crate) fn plan(
         job: &JobFn,
@@ -552,7 +573,7 @@ pub(crate) mod build {
         files: Rc<dyn Files>,
         streams: Arc<dyn Streams>,
         restored: Option<Arc<Restored>>,
-    ) -> Result<Plan> {
+    ) -> Result<Planned> {
         config.check().map_err(JobError::from)?;
         let mode = Mode::Plan {
             makers: Vec::new(),
@@ -562,9 +583,9 @@ pub(crate) mod build {
             gone: Vec::new(),
         };
         let build = run(job, mode, config, (files, Arc::clone(&streams)), restored)?;
-        let Build { graph, layouts, replicated, .. } = build;
-        match build.mode {
-            Mode::Plan { makers, splits, ports, inputs, gone } => Ok(Plan {
+        let Build { graph, layouts, replicated, tasks, .. } = build;
+        let plan = match build.mode {
+            Mode::Plan { makers, splits, ports, inputs, gone } => Plan {
                 graph,
                 makers,
                 splits,
@@ -574,9 +595,10 @@ pub(crate) mod build {
                 gone,
                 layouts: Arc::new(layouts),
                 replicated: Arc::new(replicated),
-            }),
+            },
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
-        }
+        };
+        Ok(Planned { plan, tasks })
     }
 
     /// One worker's tasks, senders before receivers, and the store that their state lies in.
