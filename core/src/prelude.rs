@@ -9,7 +9,8 @@ pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
 pub use crate::sink::{
-    Blackhole, Callback, Collected, ForEach, OutputHandle, UpsertCollected, UpsertFiles, Upserts,
+    Blackhole, Callback, Collected, ForEach, OutputHandle, Roll, UpsertCollected, UpsertFiles,
+    Upserts,
 };
 pub use crate::source::{
     Files, Generator, InputHandle, Items, OnError, Reconnect, Sockets, Standard,

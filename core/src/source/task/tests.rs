@@ -100,6 +100,8 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         files: Rc::new(MemoryFiles::default()),
         streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
+        checkpoints: false,
+        restored: Rc::default(),
     };
     let numbers = (0..splits.len()).map(|number| (number, number)).collect();
     let own = OwnSplits { splits: numbers, board };
