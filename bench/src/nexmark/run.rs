@@ -1,0 +1,36 @@
+//! A query over a file of events.
+
+use std::path::Path;
+
+use thalweg::metrics::JobReport;
+use thalweg::prelude::*;
+
+use super::outlet::{Kept, Outlet};
+use super::queries::{DISORDER, Input, Query};
+use super::reader;
+
+/// The lines of a query's result over the events of a file, and what the job says of itself.
+///
+/// # Errors
+///
+/// If a file cannot be read, or the job fails.
+pub fn over_file(query: Query, events: &Path, workers: usize) -> Result<(String, JobReport)> {
+    let kept = Kept::default();
+    let outlet = Outlet::Kept(kept.clone());
+    let source = reader::events(events);
+    let engine = Engine::builder().workers(workers).build();
+    let report = engine.run(query.name, move |t| {
+        build(query, t, source.clone(), &outlet);
+        Ok(())
+    })?;
+    Ok((kept.sorted(), report))
+}
+
+/// Adds a query over `source` to a job.
+pub fn build<S>(query: Query, t: &mut Topology, source: S, outlet: &Outlet)
+where
+    S: thalweg::source::Source<Out = super::model::Event>,
+{
+    let events = t.source("events", source).watermarks(BoundedOutOfOrderness::of(DISORDER));
+    (query.build)(Input { events }, outlet);
+}
