@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 use thalweg_bench::nexmark::queries::{self, Query};
-use thalweg_bench::nexmark::run;
+use thalweg_bench::nexmark::{reader, run};
 
 /// Runs Nexmark
 #[derive(Debug, Parser)]
@@ -72,7 +72,15 @@ fn run_all(options: &RunOptions) -> Result<(), Box<dyn Error>> {
 }
 
 fn run_one(query: &Query, options: &RunOptions, output: &Path) -> Result<(), Box<dyn Error>> {
-    let (lines, _) = run::over_file(*query, &options.events, options.workers)?;
+    let side_input = match &options.side_input {
+        Some(path) => reader::side_input(path)
+            .map_err(|error| format!("cannot read the side input {}: {error}", path.display()))?,
+        None if query.name == "q13" => {
+            return Err("q13 joins a file; name it with --side-input".into());
+        }
+        None => run::no_side_input(),
+    };
+    let (lines, _) = run::over_file(*query, &options.events, &side_input, options.workers)?;
     std::fs::write(output, &lines)?;
     println!("{:<4} {} lines into {}", query.name, lines.lines().count(), output.display());
     Ok(())

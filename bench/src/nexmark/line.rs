@@ -17,9 +17,7 @@ pub trait Row {
 
     /// Its lines.
     fn lines(&self) -> Vec<Str> {
-        let mut line = Line::default();
-        self.write(&mut line);
-        line.done
+        Line::of(|line| self.write(line))
     }
 }
 
@@ -32,6 +30,13 @@ pub struct Line {
 }
 
 impl Line {
+    /// The lines that `write` writes.
+    pub fn of(write: impl FnOnce(&mut Self)) -> Vec<Str> {
+        let mut line = Self::default();
+        write(&mut line);
+        line.done
+    }
+
     fn next_cell(&mut self) {
         if std::mem::replace(&mut self.has_cells, true) {
             self.text.push(',');

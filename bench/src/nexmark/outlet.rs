@@ -5,7 +5,7 @@ use thalweg::operator::Chain;
 use thalweg::prelude::*;
 use thalweg::record::{KeyRef, KeyScratch, Record};
 
-use super::line::Row;
+use super::line::{Line, Row};
 
 /// Takes the result of one query; made before the job, read after it.
 #[derive(Debug, Clone)]
@@ -51,6 +51,38 @@ impl Outlet {
                     row.to_value().lines().iter().for_each(|line| out.emit(line));
                 });
                 lines.sink("result", kept.rows.sink());
+            }
+            Self::Dropped => stream.sink("result", Blackhole),
+        }
+    }
+
+    /// A result in which each row replaces the one of its key.
+    pub fn table<T, C, K, F>(&self, stream: Stream<T, C>, key: F)
+    where
+        T: Record + Row,
+        C: Chain<Out = T>,
+        K: KeyRef,
+        F: Fn(&Rec<T>) -> K + 'static,
+    {
+        self.table_of(stream, key, T::write);
+    }
+
+    /// As [`Self::table`], with rows that are written by `write`.
+    pub fn table_of<T, C, K, F>(&self, stream: Stream<T, C>, key: F, write: fn(&T, &mut Line))
+    where
+        T: Record,
+        C: Chain<Out = T>,
+        K: KeyRef,
+        F: Fn(&Rec<T>) -> K + 'static,
+    {
+        match self {
+            Self::Kept(kept) => {
+                let mut scratch = KeyScratch::new();
+                let rows = stream.map(move |row| {
+                    let lines = Line::of(|line| write(&row.to_value(), line));
+                    (key(row).bytes(&mut scratch).to_vec(), Some(lines))
+                });
+                rows.sink("result", Upserts(kept.upserts.sink()));
             }
             Self::Dropped => stream.sink("result", Blackhole),
         }

@@ -45,6 +45,17 @@ pub fn events(path: &Path) -> FileSource<Event> {
     Files::ndjson(path).split_bytes(NonZeroU64::MAX)
 }
 
+/// The side input: lines `key,value`.
+///
+/// # Errors
+///
+/// If the file cannot be read, or a line is none.
+pub fn side_input(path: &Path) -> Result<LookupTable<u64, Str>, csv::Error> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path)?;
+    let rows: Result<Vec<(u64, Str)>, _> = reader.deserialize().collect();
+    Ok(LookupTable::of(rows?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
