@@ -5,6 +5,7 @@
 //! nexmark run --query q5 --events events.jsonl.gz --output q5.csv [--workers 2]
 //! nexmark run --query q13 --events events.jsonl.gz --side-input side_input.txt --output q13.csv
 //! nexmark run --query all --events events.jsonl.gz --side-input side_input.txt --output FOLDER
+//! nexmark bench [--query q5,q7] [--workers 1,2] [--count 10000000] [--prepared] [--rounds 3] [--save]
 //! ```
 #![expect(clippy::print_stdout, reason = "a list and what was done are printed")]
 
@@ -12,6 +13,12 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use thalweg::operator::LookupTable;
+use thalweg::record::Str;
+use thalweg_bench::load::machine::Machine;
+use thalweg_bench::load::report::{SaveOptions, Table};
+use thalweg_bench::nexmark::generator::{Config, Events, Prepared};
+use thalweg_bench::nexmark::measure::{Measured, measure};
 use thalweg_bench::nexmark::queries::{self, Query};
 use thalweg_bench::nexmark::{reader, run};
 
@@ -28,6 +35,8 @@ enum What {
     List,
     /// A query over a file of events, its result into a CSV file
     Run(RunOptions),
+    /// What queries cost over generated events, their results dropped
+    Bench(BenchOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +58,30 @@ struct RunOptions {
     workers: usize,
 }
 
+#[derive(Debug, clap::Args)]
+struct BenchOptions {
+    /// q0 to q22; all of them if none is named
+    #[arg(long, value_delimiter = ',')]
+    query: Vec<String>,
+    /// Workers; each number is a run
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
+    workers: Vec<usize>,
+    /// Events of a run
+    #[arg(long, default_value_t = 10_000_000)]
+    count: u64,
+    /// Events in a second of event time
+    #[arg(long, default_value_t = 10_000)]
+    per_second: u64,
+    /// Events are made before the run, instead of in it
+    #[arg(long)]
+    prepared: bool,
+    /// Rounds; the median is printed
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    #[command(flatten)]
+    save: SaveOptions,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     match Options::parse().what {
         What::List => {
@@ -56,6 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         What::Run(options) => run_all(&options),
+        What::Bench(options) => bench(&options),
     }
 }
 
@@ -83,5 +117,38 @@ fn run_one(query: &Query, options: &RunOptions, output: &Path) -> Result<(), Box
     let (lines, _) = run::over_file(*query, &options.events, &side_input, options.workers)?;
     std::fs::write(output, &lines)?;
     println!("{:<4} {} lines into {}", query.name, lines.lines().count(), output.display());
+    Ok(())
+}
+
+/// As many rows as the field's side input has.
+fn side_input() -> LookupTable<u64, Str> {
+    LookupTable::of((0..10_000).map(|key: u64| (key, key.to_string().into())))
+}
+
+fn bench(options: &BenchOptions) -> Result<(), Box<dyn Error>> {
+    let BenchOptions { query, workers, count, per_second, prepared, rounds, save } = options;
+    let chosen = queries::ALL
+        .iter()
+        .filter(|known| query.is_empty() || query.iter().any(|name| name == known.name));
+    let (machine, side_input) = (Machine::read(), side_input());
+    let mut table = Table::default();
+    for &workers in workers {
+        let config = Config::of(*count).per_second(*per_second).splits(workers);
+        let made = prepared.then(|| Prepared::of(config.clone()));
+        for query in chosen.clone() {
+            let run = |_| match &made {
+                Some(made) => measure(*query, made.clone(), &side_input, (*count, workers)),
+                None => measure(*query, Events::of(config.clone()), &side_input, (*count, workers)),
+            };
+            let runs: Result<Vec<Measured>, _> = (0..*rounds).map(run).collect();
+            let mut runs = runs?;
+            runs.sort_by_key(|run| run.elapsed_ns);
+            let kind = if *prepared { "prepared" } else { "made in the run" };
+            let report = runs[runs.len() / 2].report(*query, workers, kind, &machine);
+            save.keep(&report)?;
+            table.push(&report);
+        }
+    }
+    println!("{table}");
     Ok(())
 }
