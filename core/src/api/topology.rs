@@ -344,6 +344,8 @@ impl Build {
             files: Rc::clone(&self.files),
             streams: Arc::clone(&self.streams),
             clock,
+            checkpoints: false,
+            restored: Rc::default(),
         }
     }
 

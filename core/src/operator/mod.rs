@@ -22,19 +22,27 @@ pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod running;
+pub(crate) mod change;
+pub(crate) mod changelog;
+pub(crate) mod over;
 pub(crate) mod deduplicate;
+pub(crate) mod latest;
 pub(crate) mod top_n;
+pub(crate) mod lookup;
 pub(crate) mod process;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
+pub use change::{ArchivedChange, ArchivedChangeKind, Change, ChangeKind};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
 pub use join::Interval;
+pub use lookup::{Lookup, LookupTable};
 pub use map::Map;
+pub use over::Over;
 pub use policy::DeadLetter;
 pub use running::Running;
 pub use split::{SplitInto, To};

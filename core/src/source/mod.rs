@@ -163,6 +163,11 @@ pub struct OpenContext {
     pub streams: Arc<dyn io::Streams>,
     /// The worker's clock, for measuring; what a record becomes must not depend on it.
     pub clock: Rc<dyn Clock>,
+    /// The job takes checkpoints: a sink's writer is asked to [prepare](crate::sink::SinkWriter::poll_prepare), and told when to
+    /// [commit](crate::sink::SinkWriter::commit).
+    pub checkpoints: bool,
+    /// For a sink: what its writers, of all workers, have prepared for the checkpoint that the job goes on from. Empty at a fresh start.
+    pub restored: Rc<[crate::sink::Prepared]>,
 }
 
 impl Debug for OpenContext {

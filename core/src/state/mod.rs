@@ -12,6 +12,7 @@
 //! | [`List<T>`] | values in the order in which they came |
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
+//! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
 //!
 //! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
 //!
@@ -19,6 +20,7 @@
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
 
 mod declare;
+mod distinct;
 mod list;
 mod map;
 mod reducing;
@@ -29,6 +31,7 @@ mod ttl;
 mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
+pub use distinct::Distinct;
 pub use list::List;
 pub use map::Map;
 pub use reducing::Reducing;

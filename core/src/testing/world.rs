@@ -104,6 +104,8 @@ impl World {
             files: Rc::clone(&self.files),
             streams: Arc::clone(&self.streams),
             clock: Rc::clone(&self.clock) as Rc<dyn Clock>,
+            checkpoints: false,
+            restored: Rc::default(),
         }
     }
 }

@@ -102,6 +102,8 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         files: Rc::new(MemoryFiles::default()),
         streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
+        checkpoints: false,
+        restored: Rc::default(),
     };
     let to_read = |number| ToRead { number, split: number, from: None };
     let numbers = (0..splits.len()).map(to_read).collect();

@@ -58,6 +58,8 @@ fn found(splits: Vec<Vec<Part>>, looks: &[&[usize]]) -> Found {
         files: Rc::new(MemoryFiles::default()),
         streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
+        checkpoints: false,
+        restored: Rc::default(),
     };
     let board = Arc::new(AlignmentBoard::new(1));
     let own = OwnSplits { splits: VecDeque::new(), done: Vec::new(), board };
