@@ -91,8 +91,11 @@ impl Start {
         let keeper = Keeper::open(Box::new(disk), directory(), workers, kept, shape);
         let keeper = keeper.map_err(failed)?;
         let interval_ns = 4_000 << random.small(6);
-        // Some runs give up most of what they begin.
-        let timeout_ns = if random.one_in(4) { interval_ns * 2 } else { interval_ns * 1_000 };
+        // Some runs give up much of what they begin.
+        let timeout_ns = match random.one_in(4) {
+            true => 200_000 << random.small(3),
+            false => 1_000_000_000,
+        };
         let pace = Pace { interval_ns, timeout_ns, retain: RETAIN };
         let coordinator = Coordinator::new(pace, workers, keeper.kept(), found.next_epoch, now_ns);
         Ok(Checkpoints {
