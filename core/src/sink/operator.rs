@@ -12,6 +12,7 @@
 use std::marker::PhantomData;
 
 use super::{Delivery, Prepared, Sink, SinkWriter};
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::operator::output::AnyOutput;
@@ -100,19 +101,6 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
         Ok(prepared)
     }
 
-    /// The checkpoint of `epoch` is complete.
-    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
-        let Some(writer) = &mut self.outside.writer else { return Ok(()) };
-        if self.outside.state == State::Closed {
-            return Ok(());
-        }
-        writer.commit(epoch)?;
-        if matches!(self.end, End::In(last) if last <= epoch) {
-            self.outside.close()?;
-        }
-        Ok(())
-    }
-
     fn writer(&mut self) -> Result<&mut S::Writer, OperatorFault> {
         if self.outside.writer.is_none() {
             self.outside.writer = Some(self.sink.open(&self.context)?);
@@ -184,7 +172,35 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
     }
 }
 
+/// Under which name what was prepared is noted in a checkpoint.
+pub(crate) const PREPARED: &str = "prepared";
+
 impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        let Some(prepared) = self.prepare(into.epoch())? else { return Ok(Progress::More) };
+        if !prepared.is_nothing() {
+            into.note(PREPARED, &prepared);
+        }
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.context.restored = from.notes(PREPARED)?.into();
+        Ok(())
+    }
+
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let Some(writer) = &mut self.outside.writer else { return Ok(()) };
+        if self.outside.state == State::Closed {
+            return Ok(());
+        }
+        writer.commit(epoch)?;
+        if matches!(self.end, End::In(last) if last <= epoch) {
+            self.outside.close()?;
+        }
+        Ok(())
+    }
+
     fn end(&mut self) -> Result<Progress, OperatorFault> {
         if self.idle {
             return Ok(Progress::Done);
@@ -275,3 +291,6 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
 
     fn stamp_origin(&mut self, _: u64) {}
 }
+
+#[cfg(test)]
+mod tests;
