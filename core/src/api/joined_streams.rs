@@ -16,7 +16,7 @@ use crate::operator::chain::Chain;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::state::{TimedListPanes, TimedLists, ValueTable};
+use crate::state::{TimedListPanes, TimedLists};
 use crate::window::join::co_group::{CoBuffered, CoGroup, FinishLists};
 use crate::window::join::sliced::SlicedJoin;
 use crate::window::join::{JoinOutputs, OuterPairs, Which};
@@ -170,8 +170,8 @@ where
         pairing((left, right), (name, "window join"), about, |build, pairing| {
             let slices = WindowAssigner::<A>::slices(&window);
             let slices = slices.expect("invariant: such windows have slices");
-            let lefts = TimedListPanes::new(build.panes(&pairing.name, "left"));
-            let rights = TimedListPanes::new(build.panes(&pairing.name, "right"));
+            let lefts = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "left");
+            let rights = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "right");
             pairing.task(build, |(left, right), outputs| {
                 SlicedJoin::new(slices, (left, lefts), (right, rights), pair, outputs)
             });
@@ -239,18 +239,21 @@ where
         let Self { left, right, name, window } = self;
         let about = about::<A, W>(&window);
         pairing((left, right), (name, kind), about, |build, pairing| {
-            let lefts = TimedLists::new(build.table(&pairing.name, "left"));
-            let rights = TimedLists::new(build.table(&pairing.name, "right"));
+            let lefts = build.state::<SA::Key, TimedLists<_>>(&pairing.name, "left");
+            let rights = build.state::<SA::Key, TimedLists<_>>(&pairing.name, "right");
             let body = CoBuffered::new(lefts, rights, function);
             let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
-            let (table, timers, clock) = window_build::pane_tables(build, &pairing.name);
             if <W as WindowAssigner<A>>::MERGES {
-                let panes = Merging::new(ValueTable::new(table), timers, clock);
+                let (table, timers, clock) =
+                    window_build::pane_tables::<SA::Key, _>(build, &pairing.name);
+                let panes = Merging::new(table, timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });
             } else {
-                let panes = Separate::new(ValueTable::new(table), timers, clock);
+                let (table, timers, clock) =
+                    window_build::pane_tables::<SA::Key, _>(build, &pairing.name);
+                let panes = Separate::new(table, timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });

@@ -209,7 +209,8 @@ impl Engine {
     ///
     /// [`JobError::Build`] with everything that is wrong.
     pub fn plan(&self, job: impl Fn(&mut Topology) -> Result<()> + 'static) -> Result<Plan> {
-        build::plan(&job, &self.inner.settings.config, system_files(), system_streams())
+        let config = &self.inner.settings.config;
+        Ok(build::plan(&job, config, system_files(), system_streams(), None)?.plan)
     }
 
     /// Runs a job to its end.
@@ -254,13 +255,18 @@ impl Engine {
     ) -> Result<JobHandle> {
         let Inner { settings, jobs, cores } = &*self.inner;
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &settings.config, system_files(), system_streams())?;
+        let plan = build::plan(&*job, &settings.config, system_files(), system_streams(), None)?;
         // Held until the seats are on their way: a shutdown comes before or after, not in between.
         let mut cores = cores.lock().unwrap_or_else(PoisonError::into_inner);
         let cores = cores.running(settings)?;
         let claim = jobs.claim(name)?;
-        let parts =
-            JobParts { plan, config: settings.config.clone(), job, record: settings.record };
+        let parts = JobParts {
+            plan: plan.plan,
+            config: settings.config.clone(),
+            job,
+            record: settings.record,
+            from: None,
+        };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
         let (shared, seats, ports) = Shared::new(parts, Arc::clone(cores.ringers()), &any);
         claim.register(&shared);

@@ -89,9 +89,10 @@ impl InlineEngine {
     ) -> Result<JobHandle> {
         let config = self.settings.config.clone();
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files(), system_streams())?;
+        let plan = build::plan(&*job, &config, system_files(), system_streams(), None)?;
         let claim = self.jobs.claim(name)?;
-        let parts = JobParts { plan, config, job, record: self.settings.record };
+        let parts =
+            JobParts { plan: plan.plan, config, job, record: self.settings.record, from: None };
         let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
         let (shared, seats, ports) = Shared::new(parts, Arc::clone(&self.ringers), &any);
         claim.register(&shared);

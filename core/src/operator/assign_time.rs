@@ -5,12 +5,16 @@
 
 use super::output::{AnyOutput, Output};
 use super::{Input, Operator};
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::page::Control;
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::{EventTime, WATERMARK_STRIDE, WatermarkGenerator};
+
+/// Under which name it notes its times.
+const TIMES: &str = "times";
 
 /// Made by `Stream::assign_time`.
 pub(crate) struct AssignTime<T: Record, F> {
@@ -56,6 +60,24 @@ impl<T: Record, F: FnMut(&Rec<T>) -> EventTime + 'static> Operator for AssignTim
             self.out.control(Control::Watermark(EventTime::MAX));
         }
         Ok(super::Progress::Done)
+    }
+
+    /// The times read so far; a generator that is more than a function of the greatest begins anew.
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<super::Progress, OperatorFault> {
+        let Self { greatest, watermark, since_watermark, .. } = self;
+        into.note(TIMES, &(greatest.as_nanos(), watermark.as_nanos(), *since_watermark));
+        Ok(super::Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let times: Vec<(i64, i64, u64)> = from.notes(TIMES)?;
+        let Some(&(greatest, watermark, since_watermark)) = times.iter().min() else {
+            return Ok(());
+        };
+        self.greatest = EventTime::from_nanos(greatest);
+        self.watermark = EventTime::from_nanos(watermark);
+        self.since_watermark = since_watermark;
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -10,7 +10,10 @@ mod shape;
 pub use graph::{Edge, Graph, Node};
 
 use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use thalweg_storage::TableName;
 
 use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
@@ -42,6 +45,10 @@ pub struct Plan {
     pub(crate) streams: Arc<dyn Streams>,
     /// The sources whose records a replay would not find again.
     pub(crate) gone: Vec<String>,
+    /// How keys and values lie in each table.
+    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+    /// State that every worker has, all of it.
+    pub(crate) replicated: Arc<BTreeSet<TableName>>,
 }
 
 impl std::fmt::Debug for Plan {

@@ -23,7 +23,7 @@ pub use clock::{Monotonic, now_ns};
 pub(crate) use cores::{CoreSettings, Cores};
 pub use files::SystemFiles;
 pub(crate) use mark::ThreadMark;
-pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimReport};
+pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimDisk, SimReport};
 pub use streams::SystemStreams;
 
 /// What turns the workers.

@@ -24,11 +24,11 @@ const CLOCK_STEP_NS: u64 = 1_000_000;
 impl Seated {
     /// Builds the worker of a seat; if it cannot be built the job fails, and nothing is left.
     pub(crate) fn new(seat: Seat) -> Option<Self> {
-        let Seat { worker: index, ends, ports, shared, leave } = seat;
+        let Seat { worker: index, ends, ports, state, shared, leave } = seat;
         let clock_ns = now_ns();
         let build = || {
             let mut worker =
-                shared.worker(index, (ends, ports), Rc::new(Monotonic), system_files())?;
+                shared.worker(index, (ends, ports, state), Rc::new(Monotonic), system_files())?;
             worker.step(Decision::ClockOrigin(Monotonic.origin_unix_ns()))?;
             worker.step(Decision::Clock(clock_ns))?;
             Ok(worker)
@@ -54,6 +54,7 @@ impl Seated {
         let Self { worker, shared, leave, .. } = self;
         let turn = || {
             worker.heed(&shared.stop_request)?;
+            worker.follow(&shared.epoch_wish)?;
             worker.turn()
         };
         guarded(leave.worker(), turn).unwrap_or_else(|error| {
@@ -102,7 +103,10 @@ impl Seated {
     /// Whether there is something to do; asked after the core has said that it is about to sleep.
     pub(crate) fn is_ready(&mut self) -> bool {
         let Self { worker, shared, .. } = self;
-        shared.is_stopped() || worker.must_heed(&shared.stop_request) || worker.has_pages()
+        shared.is_stopped()
+            || worker.must_heed(&shared.stop_request)
+            || worker.must_follow(&shared.epoch_wish)
+            || worker.has_pages()
     }
 
     /// Whether the worker must be turned now and then though nobody rings.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use thalweg_storage::Store;
 
 use super::decision::Decision;
+use super::epochs::{EpochWish, Followed};
 use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
@@ -55,6 +56,7 @@ pub(crate) struct Worker {
     live: Vec<bool>,
     /// What it contributes to the checkpoint that is under way.
     contribution: RefCell<Contribution>,
+    followed: Followed,
 }
 
 /// What a turn over all tasks came to.
@@ -106,6 +108,7 @@ impl Worker {
             was_cut: false,
             live,
             contribution,
+            followed: Followed::default(),
         }
     }
 
@@ -221,11 +224,47 @@ impl Worker {
     }
 
     fn commit(&mut self, epoch: u64) -> Result<(), JobError> {
-        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.commit(epoch)))
+        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
+            guarded(&mut **task, |task| task.commit(epoch))?;
+            // A sink may have been waiting for this to close.
+            *live |= !task.is_finished();
+        }
+        Ok(())
+    }
+
+    /// The same worker; it does not end before the last checkpoint is complete.
+    pub(crate) fn with_checkpoints(mut self) -> Self {
+        self.followed.wait_for_last();
+        self
+    }
+
+    /// Decides what is wished of checkpoints and was not decided yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    #[inline]
+    pub(crate) fn follow(&mut self, wish: &EpochWish) -> Result<(), JobError> {
+        if !self.followed.is_behind(wish) {
+            return Ok(());
+        }
+        while let Some(decision) = self.followed.next(wish) {
+            self.step(decision)?;
+        }
+        Ok(())
+    }
+
+    /// True if something is wished of checkpoints and was not decided yet.
+    pub(crate) fn must_follow(&self, wish: &EpochWish) -> bool {
+        self.followed.is_behind(wish)
+    }
+
+    /// True if all tasks have ended: what is left is the last checkpoint.
+    pub(crate) fn is_through(&self) -> bool {
+        self.live.iter().all(|live| !live)
     }
 
     /// This worker's part of the checkpoint, once all its tasks have frozen.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn take_frozen(&mut self) -> Option<FrozenPart> {
         self.contribution.get_mut().take()
     }
@@ -235,7 +274,6 @@ impl Worker {
     /// # Errors
     ///
     /// What an operator or a source says of it.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn resume(&mut self, from: &Restored) -> Result<(), JobError> {
         self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.resume(from)))
     }
@@ -485,6 +523,9 @@ impl Worker {
             } else if turn == Turn::Finished {
                 turn = Turn::Dry;
             }
+        }
+        if turn == Turn::Finished && !self.followed.may_end() {
+            turn = Turn::Dry;
         }
         Ok(turn)
     }

@@ -99,6 +99,7 @@ mod position;
 mod enumerator;
 mod discovery;
 mod task;
+mod kept;
 mod source_time;
 mod split;
 mod emitter;
@@ -122,6 +123,7 @@ pub use generator::{Generator, GeneratorReader};
 pub use handle::InputHandle;
 pub(crate) use handle::{GateTask, Values, input_port};
 pub use iter::Items;
+pub(crate) use kept::{Dealt, deal};
 pub(crate) use outputs::SourceOutputs;
 pub use position::{Position, PositionError};
 pub(crate) use socket::Attempts;
@@ -131,7 +133,7 @@ pub use socket::{
 };
 pub use standard::{Standard, StandardInput, StandardLines, StandardSink, StandardWriting};
 pub use tail::{Tail, TailReader};
-pub(crate) use task::{OwnSplits, SourceTask};
+pub(crate) use task::{FOUND, OwnSplits, SourceTask};
 pub use watch::WatchedFiles;
 
 use std::fmt::Debug;
@@ -264,7 +266,7 @@ pub trait Source: 'static {
         usize::MAX
     }
 
-    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`.
+    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`; and in checkpoints, so each has a name of its own and keeps it.
     fn split_name(&self, split: &Self::Split) -> String {
         format!("{split:?}")
     }

@@ -110,9 +110,8 @@ impl SourceTime {
         self.all_idle
     }
 
-    /// Begins split number `split` in `slot`, which is the next one or one whose split has ended.
-    pub(super) fn open(&mut self, slot: usize, split: usize, now_ns: u64) {
-        let watermark = EventTime::MIN;
+    /// Begins split number `split` in `slot`, which is the next one or one whose split has ended; `watermark` is where it was before, if it goes on.
+    pub(super) fn open(&mut self, slot: usize, split: usize, watermark: EventTime, now_ns: u64) {
         let (is_idle, is_ended, was_held) = (false, false, false);
         let opened = Slot { split, watermark, moved_ns: now_ns, is_idle, is_ended, was_held };
         match self.slots.get_mut(slot) {
@@ -120,6 +119,11 @@ impl SourceTime {
             None => self.slots.push(opened),
         }
         self.weigh();
+    }
+
+    /// How far the split in `slot` is.
+    pub(super) fn watermark_of(&self, slot: usize) -> EventTime {
+        self.slots[slot].watermark
     }
 
     /// The split has come to `at`.

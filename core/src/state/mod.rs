@@ -43,5 +43,6 @@ pub(crate) use declare::Tables;
 pub(crate) use scope::Scope;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::claimed::{Claimed, Stored};
 pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

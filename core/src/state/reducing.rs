@@ -3,6 +3,7 @@
 use super::declare::{StateBuilder, StateField, Sweep};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
+use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 
@@ -73,5 +74,9 @@ impl<T: Record> StateField for Reducing<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.value.next_expiry(by)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.value.freeze(into);
     }
 }

@@ -116,6 +116,11 @@ pub(crate) trait Task {
         let _ = epoch;
         Ok(())
     }
+    /// Before any worker begins, on a task that will not be stepped: sees to what is outside.
+    fn recover(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
     /// Before the first step: goes on from a checkpoint.
     fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
         let _ = from;

@@ -118,6 +118,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         self.core.operator.commit(epoch)
     }
 
+    fn recover(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let Self { name, core, .. } = self;
+        core.operator.recover(&Resuming::new(name, EventTime::MIN, from))
+    }
+
     fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
         let Self { name, core, .. } = self;
         let times: Vec<i64> = from.notes(name, WATERMARK)?;

@@ -105,8 +105,9 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         checkpoints: false,
         restored: Rc::default(),
     };
-    let numbers = (0..splits.len()).map(|number| (number, number)).collect();
-    let own = OwnSplits { splits: numbers, board };
+    let to_read = |number| ToRead { number, split: number, from: None };
+    let numbers = (0..splits.len()).map(to_read).collect();
+    let own = OwnSplits { splits: numbers, done: Vec::new(), board };
     let far = far.map(|far| output(vec![far]));
     let outputs = SourceOutputs::new(output(vec![out]), far);
     let task = SourceTask::new(Script(splits), strategy, own, context, outputs);

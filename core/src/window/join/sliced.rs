@@ -16,6 +16,7 @@
 use std::rc::Rc;
 
 use super::JoinOutputs;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::output::{AnyOutput, Output};
@@ -39,6 +40,14 @@ struct Extent {
     slices: Slices,
     closed: i64,
     first_live: i64,
+}
+
+impl Extent {
+    /// The watermark is at `at`.
+    fn close(&mut self, at: EventTime) {
+        self.closed = self.slices.closed(at);
+        self.first_live = self.slices.first_live(self.closed);
+    }
 }
 
 /// Made by `JoinedStreams::apply`.
@@ -116,12 +125,21 @@ where
     F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
-        let Extent { slices, closed, first_live } = &mut self.extent;
-        *closed = slices.closed(at);
-        *first_live = slices.first_live(*closed);
-        self.left.panes.drop_below(*first_live);
-        self.right.panes.drop_below(*first_live);
+        self.extent.close(at);
+        self.left.panes.drop_below(self.extent.first_live);
+        self.right.panes.drop_below(self.extent.first_live);
         Ok(Progress::Done)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.left.panes);
+        into.state(&mut self.right.panes);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.extent.close(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
