@@ -344,7 +344,7 @@ impl Build {
             files: Rc::clone(&self.files),
             streams: Arc::clone(&self.streams),
             clock,
-            checkpoints: false,
+            checkpoints: self.config.checkpoints,
             restored: Rc::default(),
         }
     }

@@ -184,6 +184,11 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
         Ok(Progress::Done)
     }
 
+    fn recover(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let prepared: Vec<Prepared> = from.notes(PREPARED)?;
+        self.sink.recover(&prepared, &self.context)
+    }
+
     fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
         self.context.restored = from.notes(PREPARED)?.into();
         Ok(())

@@ -176,7 +176,7 @@ where
             );
         }
         // The newest one is damaged.
-        if self.suite.goes_back && self.dice.one_in(4) {
+        if self.suite.goes_back && self.checkpoints.len() > 1 && self.dice.one_in(4) {
             self.checkpoints.pop();
         }
     }
