@@ -179,6 +179,11 @@ impl fmt::Display for HandleError {
 }
 
 impl JobError {
+    /// True for what may go well the next time: a failure of user code or of the world, not one of the job as it is written, and not the wish of somebody.
+    pub(crate) fn is_worth_a_restart(&self) -> bool {
+        matches!(self, Self::Operator { .. } | Self::Panic { .. } | Self::Restore(_))
+    }
+
     /// The error of a step of the task `task`, unless the error itself knows better where it happened.
     pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
         match fault.downcast::<NamedFault>() {

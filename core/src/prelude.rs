@@ -1,7 +1,7 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
 pub use crate::api::{FarFuture, Guarded, Joined, Stream, Topology, Windowed};
-pub use crate::control::Engine;
+pub use crate::control::{Checkpoints, Engine, Restart};
 pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::operator::{Change, Interval, LookupTable};
 pub use crate::raw::view::Rec;

@@ -41,6 +41,12 @@ pub enum OpenError {
         /// Why.
         source: PartsError,
     },
+    /// There is no checkpoint where one was expected.
+    #[error("there is no checkpoint in \"{}\"", directory.display())]
+    Nothing {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The archive of a worker cannot be opened.
     #[error("checkpoints cannot be written to \"{}\"", directory.display())]
     Archive {
@@ -83,8 +89,6 @@ pub(crate) struct Found {
 pub(crate) struct StateShape {
     /// How keys and values lie in each table.
     pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
-    /// State that every worker has, all of it.
-    pub(crate) replicated: Arc<BTreeSet<TableName>>,
 }
 
 /// The newest checkpoint in `directory`. Waits for the disk.

@@ -77,11 +77,6 @@ impl Restored {
             .collect()
     }
 
-    /// The checkpoint itself.
-    pub(crate) fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     fn blobs(&self, operator: &str, name: &str) -> impl Iterator<Item = &Blob> {
         let parts = self.manifest.parts.iter();
         let blobs = parts.flat_map(|part| &part.blobs);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cells::Metrics;
+use super::checkpoints::CheckpointSnapshot;
 use super::counters::{SplitCounters, SplitState, TaskCounters, WorkerTime};
 use super::histogram::Latency;
 use crate::time::EventTime;
@@ -131,6 +132,8 @@ pub struct Snapshot {
     pub edges: Vec<EdgeSnapshot>,
     /// One for each worker.
     pub workers: Vec<WorkerSnapshot>,
+    /// Its checkpoints.
+    pub checkpoints: CheckpointSnapshot,
 }
 
 fn watermark(nanos: i64) -> Option<EventTime> {
@@ -232,7 +235,12 @@ impl Snapshot {
             busy: Duration::from_nanos(time.busy_ns),
             idle: Duration::from_nanos(time.idle_ns),
         });
-        Self { operators: operators.collect(), edges: edges.collect(), workers: workers.collect() }
+        Self {
+            operators: operators.collect(),
+            edges: edges.collect(),
+            workers: workers.collect(),
+            checkpoints: metrics.checkpoints.read(),
+        }
     }
 
     /// The operator of that name.

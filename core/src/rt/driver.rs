@@ -13,6 +13,7 @@ use thalweg_storage::RestoredParts;
 
 use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
+use super::reports::Reports;
 use super::streams::SystemStreams;
 use crate::api::{Topology, build};
 use crate::checkpoint::Restored;
@@ -21,7 +22,7 @@ use crate::error::{JobError, Result, error_chain};
 use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::{Files, Streams};
-use crate::metrics::{Ending, Metrics};
+use crate::metrics::{CheckpointCell, Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
 use crate::runtime::epochs::EpochWish;
@@ -61,6 +62,10 @@ pub(crate) struct JobParts {
     pub(crate) record: bool,
     /// The checkpoint that it goes on from.
     pub(crate) from: Option<From>,
+    /// Where workers say how far their checkpoints are.
+    pub(crate) reports: Reports,
+    /// Where it stands what became of checkpoints.
+    pub(crate) checkpoints: CheckpointCell,
 }
 
 /// A checkpoint that a job goes on from, and the state of each worker in it.
@@ -83,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) stop_request: StopRequest,
     /// What is wished of checkpoints; every worker looks at it once a turn.
     pub(crate) epoch_wish: Arc<EpochWish>,
+    pub(crate) reports: Reports,
+    pub(crate) checkpoints: CheckpointCell,
     restored: Option<Arc<Restored>>,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
@@ -114,7 +121,7 @@ impl Shared {
         ringers: Arc<[Ringer]>,
         claim: &Arc<dyn Any + Send + Sync>,
     ) -> (Self, Vec<Seat>, HostPorts) {
-        let JobParts { plan, config, job, record, from } = parts;
+        let JobParts { plan, config, job, record, from, reports, checkpoints } = parts;
         let (restored, states) = from.map(|from| (from.restored, from.states)).unzip();
         let mut states = states.unwrap_or_default().into_iter();
         let workers = config.workers;
@@ -126,6 +133,7 @@ impl Shared {
         let outcome = Arc::<Outcome>::default();
         let (ports, host) = make_ports(&plan, &config, input_ring, &ringers, &outcome);
         let metrics = Metrics::of(plan.shape(workers), workers);
+        let metrics = metrics.with_checkpoints(checkpoints.clone());
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
@@ -137,7 +145,9 @@ impl Shared {
             epoch_wish: Arc::default(),
             restored,
             failure: Arc::default(),
-            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome))),
+            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome), reports.clone())),
+            reports,
+            checkpoints,
             outcome,
             ringers,
         };
@@ -190,6 +200,22 @@ impl Shared {
         self.outcome.fail(error_chain(&error));
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
+    }
+
+    /// Looks at the first error.
+    pub(crate) fn with_failure<R>(&self, look: impl FnOnce(Option<&JobError>) -> R) -> R {
+        look(self.failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    /// Puts another error in the place of the first one: of an attempt to start the job again.
+    pub(crate) fn replace_failure(&self, error: JobError) {
+        self.outcome.fail(error_chain(&error));
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Wakes all workers.
+    pub(crate) fn ring(&self) {
+        self.ringers.iter().for_each(Ringer::ring);
     }
 
     /// Asks all workers to stop at the end of their turn.

@@ -10,6 +10,7 @@ mod streams;
 pub(crate) mod parker;
 mod mark;
 mod ends;
+pub(crate) mod reports;
 pub(crate) mod mailbox;
 pub(crate) mod driver;
 mod seated;

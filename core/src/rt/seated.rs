@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::clock::{Monotonic, now_ns};
 use super::driver::{Seat, Shared, guarded, system_files};
 use super::ends::Leave;
+use super::reports::Report;
 use crate::error::JobError;
 use crate::runtime::Decision;
 use crate::runtime::worker::{Turn, Worker};
@@ -15,6 +16,10 @@ pub(crate) struct Seated {
     worker: Worker,
     shared: Shared,
     clock_ns: u64,
+    /// Somebody coordinates checkpoints of the job.
+    is_coordinated: bool,
+    /// It was said that all tasks have ended.
+    was_through: bool,
     leave: Leave,
 }
 
@@ -34,7 +39,10 @@ impl Seated {
             Ok(worker)
         };
         match guarded(index, build) {
-            Ok(worker) => Some(Self { worker, shared, clock_ns, leave }),
+            Ok(worker) => {
+                let (is_coordinated, was_through) = (shared.config.checkpoints, false);
+                Some(Self { worker, shared, clock_ns, is_coordinated, was_through, leave })
+            }
             Err(error) => {
                 shared.fail(error);
                 last_leave(shared, leave);
@@ -57,10 +65,32 @@ impl Seated {
             worker.follow(&shared.epoch_wish)?;
             worker.turn()
         };
-        guarded(leave.worker(), turn).unwrap_or_else(|error| {
+        let turn = guarded(leave.worker(), turn).unwrap_or_else(|error| {
             shared.fail(error);
             Turn::Finished
-        })
+        });
+        if self.is_coordinated {
+            self.report(turn);
+        }
+        turn
+    }
+
+    /// Says what the coordinator of checkpoints is to know.
+    fn report(&mut self, turn: Turn) {
+        let Self { worker, shared, leave, .. } = self;
+        // Also here an invariant of the state may be found broken.
+        match guarded(leave.worker(), || Ok(worker.take_frozen())) {
+            Ok(None) => {}
+            Ok(Some(part)) => {
+                let (worker, part) = (leave.worker(), Box::new(part));
+                shared.reports.say(Report::Frozen { worker, part });
+            }
+            Err(error) => shared.fail(error),
+        }
+        if turn == Turn::Dry && !self.was_through && worker.is_through() {
+            self.was_through = true;
+            shared.reports.say(Report::Through { worker: leave.worker() });
+        }
     }
 
     /// Decides what time it is, if enough of it has passed, and publishes the counters.

@@ -30,12 +30,13 @@ use random::Random;
 use thalweg_storage::TableName;
 
 use super::driver::{JobParts, Shared, SharedJob};
+use super::reports::Reports;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{BuildError, JobError, Result};
 use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
 use crate::io::{Files, Streams};
-use crate::metrics::{Ending, JobReport};
+use crate::metrics::{CheckpointCell, Ending, JobReport};
 use crate::operator::task::Choice;
 use crate::raw::doorbell::Doorbell;
 use crate::record::Record;
@@ -406,7 +407,8 @@ fn make_workers(
     let plan = planned.plan;
     let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
     let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
-    let parts = JobParts { plan, config, job, record: true, from };
+    let (reports, checkpoints) = (Reports::default(), CheckpointCell::default());
+    let parts = JobParts { plan, config, job, record: true, from, reports, checkpoints };
     let (shared, seats, ports) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
         let ends = (seat.ends, seat.ports, seat.state);

@@ -87,10 +87,7 @@ impl Start {
             None => Vec::new(),
             Some(newest) => retained(&mut disk, directory(), newest, RETAIN).map_err(failed)?,
         };
-        let shape = StateShape {
-            layouts: Arc::clone(&plan.layouts),
-            replicated: Arc::clone(&plan.replicated),
-        };
+        let shape = StateShape { layouts: Arc::clone(&plan.layouts) };
         let keeper = Keeper::open(Box::new(disk), directory(), workers, kept, shape);
         let keeper = keeper.map_err(failed)?;
         let interval_ns = 4_000 << random.small(6);
