@@ -286,6 +286,10 @@ impl Sim {
         let completed = checkpoints.map_or(0, |checkpoints| checkpoints.completed);
         for worker in &mut workers {
             worker.follow(&shared.epoch_wish)?;
+            // A sink that the last commit closes may take its time.
+            while worker.waits_outside() {
+                worker.drain();
+            }
         }
         Ok(SimReport { checkpoints: completed, ..finish(workers, &shared, elapsed_ns, players) })
     }

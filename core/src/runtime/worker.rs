@@ -517,6 +517,7 @@ impl Worker {
                 return Ok(Turn::Busy);
             }
             if self.tasks[index].is_finished() {
+                guarded(&mut *self.tasks[index], |task| task.last_fault())?;
                 self.live[index] = false;
                 turn = Turn::Busy;
             } else if turn == Turn::Finished {

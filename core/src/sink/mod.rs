@@ -103,6 +103,129 @@
 //! })
 //! .run();
 //! ```
+//!
+//! # Exactly once
+//!
+//! A sink that delivers exactly once does so in two phases, as transactions do. At a checkpoint [`SinkWriter::poll_prepare`] makes durable what was written, hides it, and
+//! says in a [`Prepared`] how it is found again; that lies in the checkpoint. When the checkpoint is complete, on all workers, [`SinkWriter::commit`] shows it. If
+//! the job fails in between, [`Sink::recover`] decides by the checkpoint: what is said there is committed, and everything else is taken back. The rules:
+//!
+//! 1. *A crash may come between any two calls*, and inside of any: before the checkpoint is complete nothing of it may be seen, afterwards all of it must come to be seen.
+//! 2. *Commit and recover are repeated*: a commit that was done and not noted is asked for again, with the next attempt.
+//! 3. *Epochs are given up*: what was prepared for one that was never complete belongs to the next that is.
+//! 4. *The number of workers changes*: recover gets what all writers had prepared, also those of workers that are no more.
+//!
+//! A sink into a database that knows transactions, checked by the suite that crashes it everywhere:
+//!
+//! ```
+//! use std::cell::RefCell;
+//! use std::collections::BTreeMap;
+//! use std::rc::Rc;
+//!
+//! use thalweg::error::OperatorFault;
+//! use thalweg::exchange::Records;
+//! use thalweg::sink::{Delivery, Prepared, Sink, SinkWriter, Writers};
+//! use thalweg::source::OpenContext;
+//! use thalweg::testing::SinkSuite;
+//!
+//! /// A database, by name of transaction what was staged, and what everybody sees.
+//! #[derive(Default)]
+//! struct Database {
+//!     staged: BTreeMap<String, Vec<u64>>,
+//!     rows: Vec<u64>,
+//! }
+//!
+//! impl Database {
+//!     /// Again is harmless: there is nothing left to show.
+//!     fn commit(&mut self, transaction: &str) {
+//!         self.rows.extend(self.staged.remove(transaction).unwrap_or_default());
+//!     }
+//! }
+//!
+//! #[derive(Clone, Default)]
+//! struct Table(Rc<RefCell<Database>>);
+//!
+//! struct TableWriter {
+//!     table: Table,
+//!     worker: usize,
+//!     /// Rows of no transaction yet.
+//!     rows: Vec<u64>,
+//!     /// Transactions that were staged and not committed, by epoch.
+//!     staged: BTreeMap<u64, String>,
+//! }
+//!
+//! impl Sink<u64> for Table {
+//!     type Writer = TableWriter;
+//!
+//!     fn writers(&self) -> Writers {
+//!         Writers::PerWorker
+//!     }
+//!
+//!     fn open(&self, context: &OpenContext) -> Result<TableWriter, OperatorFault> {
+//!         let (table, worker) = (self.clone(), context.worker);
+//!         Ok(TableWriter { table, worker, rows: Vec::new(), staged: BTreeMap::new() })
+//!     }
+//!
+//!     fn delivery(&self) -> Delivery {
+//!         Delivery::ExactlyOnce
+//!     }
+//!
+//!     fn recover(&self, prepared: &[Prepared], _: &OpenContext) -> Result<(), OperatorFault> {
+//!         let mut database = self.0.borrow_mut();
+//!         for prepared in prepared {
+//!             for transaction in prepared.read::<Vec<String>>()? {
+//!                 database.commit(&transaction);
+//!             }
+//!         }
+//!         // What no checkpoint knows is rolled back.
+//!         database.staged.clear();
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl SinkWriter<u64> for TableWriter {
+//!     fn write(&mut self, run: Records<'_, u64>) -> Result<(), OperatorFault> {
+//!         self.rows.extend(run.iter().map(|(number, _)| number.to_value()));
+//!         Ok(())
+//!     }
+//!
+//!     fn poll_prepare(&mut self, epoch: u64) -> Result<Option<Prepared>, OperatorFault> {
+//!         if !self.rows.is_empty() {
+//!             let transaction = format!("{epoch}/{}", self.worker);
+//!             let mut database = self.table.0.borrow_mut();
+//!             database.staged.insert(transaction.clone(), std::mem::take(&mut self.rows));
+//!             self.staged.insert(epoch, transaction);
+//!         }
+//!         // With those of epochs that are not known to be complete.
+//!         Ok(Some(Prepared::of(&self.staged.values().collect::<Vec<_>>())))
+//!     }
+//!
+//!     fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+//!         let later = self.staged.split_off(&(epoch + 1));
+//!         for transaction in std::mem::replace(&mut self.staged, later).into_values() {
+//!             self.table.0.borrow_mut().commit(&transaction);
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     /// For a job without checkpoints: everything is shown at the end.
+//!     fn poll_close(&mut self) -> Result<bool, OperatorFault> {
+//!         self.table.0.borrow_mut().rows.append(&mut self.rows);
+//!         Ok(true)
+//!     }
+//! }
+//!
+//! SinkSuite::new((0..500).collect(), |_| {
+//!     let table = Table::default();
+//!     let read = {
+//!         let table = table.clone();
+//!         move || table.0.borrow().rows.clone()
+//!     };
+//!     (table, read)
+//! })
+//! .in_process()
+//! .run();
+//! ```
 
 mod delivery;
 mod collect;

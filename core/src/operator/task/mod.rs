@@ -187,6 +187,18 @@ impl dyn Task + '_ {
         any
     }
 
+    /// An error that came when the task had ended, as of a sink that is closed by a commit; asked once, before it is forgotten.
+    pub(crate) fn last_fault(&mut self) -> Result<(), OperatorFault> {
+        let mut result = Ok(());
+        self.outputs(&mut |output| {
+            let ended = output.end_step();
+            if result.is_ok() {
+                result = ended;
+            }
+        });
+        result
+    }
+
     /// True if something outside has to be asked again.
     pub(crate) fn waits_outside(&mut self) -> bool {
         let mut any = false;

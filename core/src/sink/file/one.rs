@@ -122,7 +122,10 @@ impl OneFile {
 
     fn known(&self) -> Prepared {
         let mut files = self.left.clone();
-        files.insert(self.name.clone(), self.lines.mark());
+        // An empty one is none: if its worker is no more, nobody closes it, and a compressed file of no bytes is not well formed.
+        if self.lines.mark().bytes > 0 {
+            files.insert(self.name.clone(), self.lines.mark());
+        }
         Prepared::of(&Known { files })
     }
 }
