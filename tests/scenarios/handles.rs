@@ -770,7 +770,8 @@ fn what_waits_behind_pages_of_watermarks_is_replayed_too() {
             two.try_watermark(EventTime::from_nanos(n)).unwrap();
             turn();
         }
-        (one.close(), two.close());
+        one.close();
+        two.close();
         turn();
         assert_eq!(received.len(), 1);
         let (_, journal) = job.join_recorded().unwrap();

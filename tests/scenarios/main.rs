@@ -28,6 +28,7 @@ mod engines;
 mod handles;
 mod examples;
 mod processes;
+mod visits;
 mod conformance;
 mod sources;
 mod sinks;

@@ -6,5 +6,6 @@ pub mod oracle;
 pub mod window_oracle;
 pub mod run;
 pub mod processes;
+pub mod visits;
 pub mod departures;
 pub mod scripted;

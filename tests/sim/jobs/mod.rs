@@ -8,6 +8,7 @@ mod outside;
 mod operators;
 mod processes;
 mod two_stages;
+mod visits;
 mod windows;
 
 /// A job by name.
@@ -26,6 +27,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "processes",
         run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
+    },
+    Entry {
+        name: "visits",
+        run: |seed, twice| crate::seed::run(seed, visits::Visits::new(seed), twice),
     },
     Entry {
         name: "aligned",
