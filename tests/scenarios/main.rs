@@ -10,6 +10,7 @@ mod stateless;
 mod partitioned;
 mod running;
 mod policies;
+mod retries;
 mod dead_letters;
 mod split;
 mod unions;

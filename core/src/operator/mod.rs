@@ -13,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
+pub(crate) mod retry_later;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;

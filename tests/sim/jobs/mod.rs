@@ -7,6 +7,7 @@ mod handles;
 mod outside;
 mod operators;
 mod processes;
+mod retries;
 mod two_stages;
 mod visits;
 mod windows;
@@ -31,6 +32,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "visits",
         run: |seed, twice| crate::seed::run(seed, visits::Visits::new(seed), twice),
+    },
+    Entry {
+        name: "retries",
+        run: |seed, twice| crate::seed::run(seed, retries::Retries::new(seed), twice),
     },
     Entry {
         name: "aligned",
