@@ -28,7 +28,7 @@ use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
 use crate::record::Record;
 use crate::source::{OpenContext, OwnSplits, Source};
 use crate::time::Clock;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::{AlignmentBoard, Boards};
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -228,8 +228,13 @@ impl Build {
         }
     }
 
-    /// The splits of the source that was just added that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
+    /// The splits of the source that was just added that this worker reads; `group` are the sources that it is aligned with.
+    pub(crate) fn splits<S: Source>(
+        &mut self,
+        name: &str,
+        source: &S,
+        group: Option<&'static str>,
+    ) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
         let node = self.graph.nodes.len() - 1;
         let context = self.open_context(name);
@@ -249,17 +254,17 @@ impl Build {
                     gone.push(name.to_owned());
                 }
                 let names = found.iter().map(|split| source.split_name(split)).collect();
-                let board = Arc::new(AlignmentBoard::new(workers));
-                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
-                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                let boards = Boards::of(Arc::new(AlignmentBoard::new(workers)));
+                let none = OwnSplits { splits: VecDeque::new(), boards: boards.clone() };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), boards, group });
                 none
             }
             Mode::Worker(parts) => {
                 let next =
-                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
-                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    parts.splits.pop_front().and_then(|AnySplits { splits, boards, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, boards))
                     });
-                let (all, board) = next
+                let (all, boards) = next
                     .expect("a job's function must build the same topology each time it is called");
                 if let Some(speaks) = self.speaks.last_mut() {
                     // Where splits may appear, any worker may get one.
@@ -268,7 +273,7 @@ impl Build {
                 }
                 let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
                 let splits = own.map(|(number, split)| (number, split.clone())).collect();
-                OwnSplits { splits, board }
+                OwnSplits { splits, boards }
             }
         }
     }
@@ -376,8 +381,30 @@ impl Build {
         self.errors.push(error);
     }
 
+    /// Shows the boards of sources that are aligned with each other to each other.
+    fn align(&mut self) {
+        let Mode::Plan { splits, .. } = &mut self.mode else { return };
+        let all = splits.clone();
+        for (index, source) in splits.iter_mut().enumerate() {
+            let Some(group) = source.group else { continue };
+            let others = all
+                .iter()
+                .enumerate()
+                .filter(|(other, with)| *other != index && with.group == Some(group));
+            let aligned = others.map(|(_, with)| source.boards.align_with(&with.boards)).count();
+            if aligned == 0 {
+                let name = self.graph.nodes[source.node].name.clone();
+                let message = format!(
+                    "no other source of the job is aligned with \"{group}\"; say the same name there, or leave aligned_with() out"
+                );
+                self.errors.push(BuildError::Setting { name, message });
+            }
+        }
+    }
+
     /// Looks for what only the whole shows.
     fn check(&mut self) {
+        self.align();
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
         }

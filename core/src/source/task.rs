@@ -12,7 +12,6 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::discovery::Discovery;
@@ -25,14 +24,14 @@ use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::AnyOutput;
 use crate::operator::task::{Choice, Done, HopLatency, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 use crate::time::{EventTime, WatermarkOptions, WatermarkStrategy};
 
-/// The splits that one worker reads, each with its number among all, and the source's board.
+/// The splits that one worker reads, each with its number among all, and the source's board and those it is aligned with.
 #[derive(Debug)]
 pub(crate) struct OwnSplits<S> {
     pub(crate) splits: VecDeque<(usize, S)>,
-    pub(crate) board: Arc<AlignmentBoard>,
+    pub(crate) boards: Boards,
 }
 
 /// Made by `Topology::source`.
@@ -84,7 +83,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             side_by_side: source.side_by_side().max(1),
             source,
             strategy,
-            time: SourceTime::new(&options, context.worker, own.board),
+            time: SourceTime::new(&options, context.worker, own.boards),
             options,
             context,
             waiting: own.splits,

@@ -158,6 +158,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             skipped: fates.skipped,
             dead_lettered: fates.dead_lettered,
             retried: fates.retried,
+            far_future: fates.far_future,
             records_in: self.core.records_in,
             records_out,
             bytes_in: self.ports.bytes(),

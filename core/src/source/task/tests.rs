@@ -102,7 +102,7 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         clock: Rc::new(Stopped),
     };
     let numbers = (0..splits.len()).map(|number| (number, number)).collect();
-    let own = OwnSplits { splits: numbers, board };
+    let own = OwnSplits { splits: numbers, boards: Boards::of(board) };
     let far = far.map(|far| output(vec![far]));
     let outputs = SourceOutputs::new(output(vec![out]), far);
     let task = SourceTask::new(Script(splits), strategy, own, context, outputs);
