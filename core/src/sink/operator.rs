@@ -187,3 +187,6 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
 
     fn stamp_origin(&mut self, _: u64) {}
 }
+
+#[cfg(test)]
+mod tests;

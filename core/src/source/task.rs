@@ -52,7 +52,8 @@ pub(crate) struct SourceTask<S: Source, W> {
     blocked_since_ns: Option<u64>,
     blocked_ns: u64,
     records_in: u64,
-    /// Records of splits that are closed.
+    /// Of splits that are closed: bytes, and records that could not be decoded or lay too far in the future.
+    bytes: u64,
     rejected: u64,
     far_future: u64,
     latency: HopLatency,
@@ -94,6 +95,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             blocked_since_ns: None,
             blocked_ns: 0,
             records_in: 0,
+            bytes: 0,
             rejected: 0,
             far_future: 0,
             latency: HopLatency::default(),
@@ -253,6 +255,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     /// Drops a split's reader and keeps its counts.
     fn close(&mut self, slot: usize) {
         if let Some(split) = self.open[slot].take() {
+            self.bytes += split.reader.bytes();
             self.rejected += split.reader.rejected();
             self.far_future += split.far_future();
         }
@@ -409,6 +412,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             records_in: self.records_in - self.out.dead_letters(),
             dead_lettered: self.out.dead_letters(),
             records_out: self.out.records(),
+            bytes_in: self.bytes + open().map(|split| split.reader.bytes()).sum::<u64>(),
             bytes_out: self.out.bytes(),
             rejected: self.rejected + open().map(|split| split.reader.rejected()).sum::<u64>(),
             far_future: self.far_future + open().map(OpenSplit::far_future).sum::<u64>(),
