@@ -23,24 +23,33 @@ pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod running;
+pub(crate) mod change;
+pub(crate) mod changelog;
+pub(crate) mod over;
 pub(crate) mod deduplicate;
+pub(crate) mod latest;
 pub(crate) mod top_n;
+pub(crate) mod lookup;
 pub(crate) mod process;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
+pub use change::{ArchivedChange, ArchivedChangeKind, Change, ChangeKind};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
 pub use join::Interval;
+pub use lookup::{Lookup, LookupTable};
 pub use map::Map;
+pub use over::Over;
 pub use policy::DeadLetter;
 pub use running::Running;
 pub use split::{SplitInto, To};
 pub use top_n::Ranking;
 
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::record::Record;
@@ -110,6 +119,25 @@ pub(crate) trait Operator: 'static {
     /// It is a step of its own that is decided, recorded and replayed; never while a watermark or the end is being worked off, nor after the end.
     fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
         let _ = limit;
+        Ok(())
+    }
+
+    /// Shows all its state to `into`, as it is now, without copying it: the barrier has come of all inputs, and no firing is under way. [`Progress::More`] to be asked
+    /// again, until when nothing is read: for what has to become durable outside before the barrier is passed on. What is not shown here is derived on a restore.
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        let _ = into;
+        Ok(Progress::Done)
+    }
+
+    /// Goes on from a checkpoint, before anything else is done. Its tables have their content already.
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
+
+    /// The checkpoint of `epoch` is complete, and so is what belongs to earlier ones: what was prepared up to it may become visible.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
         Ok(())
     }
 

@@ -113,17 +113,19 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     /// Sets the value of `key`.
     pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], times: Times, word: u64, value: &V) {
         let Self { backing, scratch, buffer } = self;
-        let mut bytes = scratch.archive(value).archive();
-        if PREFIX > 0 {
-            buffer.clear();
-            buffer.extend_from_slice(&word.to_le_bytes());
-            buffer.extend_from_slice(bytes);
-            bytes = buffer;
-        }
-        match backing {
-            Backing::Plain(table) => drop(table.put(hash.0, key, bytes)),
-            Backing::Timed(table) => table.put(hash.0, key, times.until, bytes),
-        }
+        put::<V, PREFIX>((backing, buffer), (hash, key), times, word, scratch.archive(value));
+    }
+
+    /// Sets the value of `key` to a copy of a record.
+    pub(crate) fn put_record(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        times: Times,
+        word: u64,
+        record: &Rec<V>,
+    ) {
+        put::<V, PREFIX>((&mut self.backing, &mut self.buffer), (hash, key), times, word, record);
     }
 
     /// Changes the value of `key` if it is alive, in place when its archive keeps its length; gives `change` back if it is not.
@@ -198,6 +200,26 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
             Backing::Plain(table) => table.get_mut_at(hint, hash, key),
             Backing::Timed(table) => table.live_mut_at((hint, hash), key, times.now, times.until),
         }
+    }
+}
+
+fn put<V: Record, const PREFIX: usize>(
+    (backing, buffer): (&mut Backing, &mut Vec<u8>),
+    (hash, key): (KeyHash, &[u8]),
+    times: Times,
+    word: u64,
+    record: &Rec<V>,
+) {
+    let mut bytes = record.archive();
+    if PREFIX > 0 {
+        buffer.clear();
+        buffer.extend_from_slice(&word.to_le_bytes());
+        buffer.extend_from_slice(bytes);
+        bytes = buffer;
+    }
+    match backing {
+        Backing::Plain(table) => drop(table.put(hash.0, key, bytes)),
+        Backing::Timed(table) => table.put(hash.0, key, times.until, bytes),
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`List<T>`] | values in the order in which they came |
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
+//! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
 //! | [`Random`] | how many random numbers it has drawn |
 //!
 //! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
@@ -20,6 +21,7 @@
 //! * Leaves to: [`crate::window`] and [`crate::operator`], as values.
 
 mod declare;
+mod distinct;
 mod keys;
 mod list;
 mod map;
@@ -32,6 +34,7 @@ mod ttl;
 mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
+pub use distinct::Distinct;
 pub use keys::Keys;
 pub use list::List;
 pub use map::Map;

@@ -65,6 +65,13 @@ impl<T: Record> Value<T> {
         self.cells.put(self.scope.hash(), self.scope.key().as_bytes(), times, 0, &value);
     }
 
+    /// Sets the value to a record, by copying its archive.
+    #[inline]
+    pub fn set_record(&mut self, record: &Rec<T>) {
+        let times = times(self.ttl, &self.scope);
+        self.cells.put_record(self.scope.hash(), self.scope.key().as_bytes(), times, 0, record);
+    }
+
     /// Changes the value, which is `default()` if there is none.
     #[inline]
     pub fn update_or<R>(
