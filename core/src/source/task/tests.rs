@@ -1,12 +1,14 @@
 //! Sources that follow a script: their watermarks, their idleness, their end.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::super::Emitter;
 use super::*;
 use crate::io;
 use crate::operator::rig::{Seen, Stopped, at, lane, output, receive, watermark};
 use crate::rt::MemoryFiles;
+use crate::time::alignment::AlignmentBoard;
 use crate::time::{EventTime, Monotonic};
 
 #[thalweg::record]

@@ -60,7 +60,7 @@ fn found(splits: Vec<Vec<Part>>, looks: &[&[usize]]) -> Found {
         clock: Rc::new(Stopped),
     };
     let board = Arc::new(AlignmentBoard::new(1));
-    let own = OwnSplits { splits: VecDeque::new(), board };
+    let own = OwnSplits { splits: VecDeque::new(), boards: Boards::of(board) };
     let outputs = SourceOutputs::new(output(vec![out]), None);
     Found { task: SourceTask::new(source, Monotonic, own, context, outputs), rx }
 }
