@@ -368,6 +368,7 @@ const GROUP: usize = 32;
 /// Has a table take over chunks: everything in them that is live gets into the index.
 fn adopt(table: &mut Table, pane: i64, chunks: Vec<RestoredChunk>) {
     let mut live = Vec::new();
+    table.log.begin_adoption();
     for RestoredChunk { number, memory, used, groups, mut filed } in chunks {
         filed.dead.sort_unstable();
         let dead = filed.dead.clone();

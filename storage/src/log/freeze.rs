@@ -231,15 +231,25 @@ impl Log {
         self.memory.add_live(bytes);
     }
 
-    /// Ends adoption: numbers that are missing are vacant, and chunks in which nothing is live are dropped.
+    /// Makes an empty log ready to take over chunks, whatever their numbers.
+    pub(crate) fn begin_adoption(&mut self) {
+        while let Some((_, number)) = self.order.last() {
+            self.drop_chunk(*number as usize);
+        }
+        self.vacant.clear();
+    }
+
+    /// Ends adoption: chunks in which nothing is live are dropped, and numbers that are missing are vacant.
     pub(crate) fn settle(&mut self) {
         for number in 1..self.chunks.len() {
-            match self.chunks[number].state {
-                State::Vacant => self
-                    .vacant
-                    .push(u32::try_from(number).expect("invariant: an address has 52 bits")),
-                State::Frozen => self.look_at_dead_share(number),
-                _ => {}
+            if self.chunks[number].state == State::Frozen {
+                self.look_at_dead_share(number);
+            }
+        }
+        self.vacant.clear();
+        for number in (1..self.chunks.len()).rev() {
+            if self.chunks[number].state == State::Vacant {
+                self.vacant.push(u32::try_from(number).expect("invariant: an address has 52 bits"));
             }
         }
     }
