@@ -4,6 +4,7 @@
 //! * [`mod@reference`]: the hand-written loops that say what the hardware allows for the same work.
 //! * [`spine`]: the engine on the same workloads.
 //! * [`embed`]: a job between threads of its host.
+//! * [`nexmark`]: the field's own benchmark.
 //!
 //! # Not here
 //!
@@ -13,3 +14,4 @@ pub mod load;
 pub mod reference;
 pub mod spine;
 pub mod embed;
+pub mod nexmark;

@@ -3,7 +3,7 @@
 pub use crate::api::{FarFuture, Guarded, Joined, Stream, Topology, Windowed};
 pub use crate::control::Engine;
 pub use crate::error::{JobError, OperatorFault, Result};
-pub use crate::operator::Interval;
+pub use crate::operator::{Change, Interval, LookupTable};
 pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;

@@ -144,7 +144,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
     }
 
     /// A node with an inbox that gets the records by key; `make` makes its outputs and its task.
-    fn keyed_task<U: Record, R>(
+    pub(super) fn keyed_task<U: Record, R>(
         self,
         (name, kind, detail): (&str, &'static str, String),
         outputs: &[&'static str],

@@ -13,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
+pub(crate) mod retry_later;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
@@ -22,24 +23,33 @@ pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod running;
+pub(crate) mod change;
+pub(crate) mod changelog;
+pub(crate) mod over;
 pub(crate) mod deduplicate;
+pub(crate) mod latest;
 pub(crate) mod top_n;
+pub(crate) mod lookup;
 pub(crate) mod process;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
 pub use chain::{Chain, Direct, Emit, Link, Linked};
+pub use change::{ArchivedChange, ArchivedChangeKind, Change, ChangeKind};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
 pub use filter::{Filter, Inspect};
 pub use flat_map::{FilterMap, FlatMap, Out};
 pub use join::Interval;
+pub use lookup::{Lookup, LookupTable};
 pub use map::Map;
+pub use over::Over;
 pub use policy::DeadLetter;
 pub use running::Running;
 pub use split::{SplitInto, To};
 pub use top_n::Ranking;
 
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::record::Record;
@@ -112,6 +122,25 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// Shows all its state to `into`, as it is now, without copying it: the barrier has come of all inputs, and no firing is under way. [`Progress::More`] to be asked
+    /// again, until when nothing is read: for what has to become durable outside before the barrier is passed on. What is not shown here is derived on a restore.
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        let _ = into;
+        Ok(Progress::Done)
+    }
+
+    /// Goes on from a checkpoint, before anything else is done. Its tables have their content already.
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
+
+    /// The checkpoint of `epoch` is complete, and so is what belongs to earlier ones: what was prepared up to it may become visible.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
+        Ok(())
+    }
+
     /// Shows every output.
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput));
 
@@ -125,6 +154,13 @@ pub(crate) trait Operator: 'static {
         policy::Fates::default()
     }
 
+    /// Whether the records of the last run asked for more than could be done at once: [`Self::slice`] is called until it is done, and nothing is read
+    /// before. Asked after each run.
+    #[inline]
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true
@@ -133,6 +169,9 @@ pub(crate) trait Operator: 'static {
 
 /// One input port of an operator.
 pub(crate) trait Input<T: Record, const PORT: usize>: Operator {
+    /// Records that a run has at most: 1 if each may ask for more than can be done at once, see [`Operator::has_more`].
+    const MOST: usize = usize::MAX;
+
     /// Handles a run of records.
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
 }

@@ -9,7 +9,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Hint, Popped, Table, Taken, TimedTable};
+use thalweg_storage::{Cursor, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
 use super::scratch::Scratch;
@@ -113,17 +113,19 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     /// Sets the value of `key`.
     pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], times: Times, word: u64, value: &V) {
         let Self { backing, scratch, buffer } = self;
-        let mut bytes = scratch.archive(value).archive();
-        if PREFIX > 0 {
-            buffer.clear();
-            buffer.extend_from_slice(&word.to_le_bytes());
-            buffer.extend_from_slice(bytes);
-            bytes = buffer;
-        }
-        match backing {
-            Backing::Plain(table) => drop(table.put(hash.0, key, bytes)),
-            Backing::Timed(table) => table.put(hash.0, key, times.until, bytes),
-        }
+        put::<V, PREFIX>((backing, buffer), (hash, key), times, word, scratch.archive(value));
+    }
+
+    /// Sets the value of `key` to a copy of a record.
+    pub(crate) fn put_record(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        times: Times,
+        word: u64,
+        record: &Rec<V>,
+    ) {
+        put::<V, PREFIX>((&mut self.backing, &mut self.buffer), (hash, key), times, word, record);
     }
 
     /// Changes the value of `key` if it is alive, in place when its archive keeps its length; gives `change` back if it is not.
@@ -166,6 +168,24 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
         }
     }
 
+    /// Shows the next keys, alive or expired, `limit` of them at most or that many places of the table. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        match &self.backing {
+            Backing::Plain(table) => {
+                table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
+            }
+            Backing::Timed(table) => (0..limit).all(|_| {
+                let next = table.next(cursor);
+                next.inspect(|(hash, key, ..)| each(KeyHash(*hash), key)).is_some()
+            }),
+        }
+    }
+
     pub(crate) fn next_expiry(&self) -> Option<i64> {
         match &self.backing {
             Backing::Plain(_) => None,
@@ -180,6 +200,26 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
             Backing::Plain(table) => table.get_mut_at(hint, hash, key),
             Backing::Timed(table) => table.live_mut_at((hint, hash), key, times.now, times.until),
         }
+    }
+}
+
+fn put<V: Record, const PREFIX: usize>(
+    (backing, buffer): (&mut Backing, &mut Vec<u8>),
+    (hash, key): (KeyHash, &[u8]),
+    times: Times,
+    word: u64,
+    record: &Rec<V>,
+) {
+    let mut bytes = record.archive();
+    if PREFIX > 0 {
+        buffer.clear();
+        buffer.extend_from_slice(&word.to_le_bytes());
+        buffer.extend_from_slice(bytes);
+        bytes = buffer;
+    }
+    match backing {
+        Backing::Plain(table) => drop(table.put(hash.0, key, bytes)),
+        Backing::Timed(table) => table.put(hash.0, key, times.until, bytes),
     }
 }
 
@@ -252,6 +292,16 @@ impl<V: Record> ListCells<V> {
         });
     }
 
+    /// Shows the keys of the next lists; `limit` places of the table at most. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
+    }
+
     /// Forgets the list; true if there was one.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> bool {
         self.table.remove(hash.0, key)
@@ -302,7 +352,7 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     }
 
     pub(crate) fn each_key(&self, mut each: impl FnMut(KeyHash, &[u8])) {
-        let mut cursor = thalweg_storage::Cursor::default();
+        let mut cursor = Cursor::default();
         let Backing::Plain(table) = &self.backing else { return };
         while let Some((hash, key, _)) = table.next(&mut cursor) {
             each(KeyHash(hash), key);

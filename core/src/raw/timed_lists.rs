@@ -78,6 +78,18 @@ impl<T: Record> TimedLists<T> {
         });
     }
 
+    /// Asks for what leads to the list of a key with this hash.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.table.prefetch_bucket(hash.0);
+    }
+
+    /// Asks for the list's entry, when what leads to it should be there.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
+        self.table.prefetch_entry(hash.0);
+    }
+
     /// How many records the list of `key` has.
     pub(crate) fn count(&self, hash: KeyHash, key: &[u8]) -> usize {
         self.table.count_values(hash.0, key)

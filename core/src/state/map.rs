@@ -15,9 +15,10 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use thalweg_storage::{Table, Taken};
+use thalweg_storage::{Cursor, Table, Taken};
 
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
 use crate::raw::state_cells::{Cells, word_of};
@@ -157,11 +158,11 @@ impl<K: Key, V: Record> Map<K, V> {
 }
 
 /// A key with its hash.
-type Own<'a> = (KeyHash, &'a [u8]);
+pub(super) type Own<'a> = (KeyHash, &'a [u8]);
 
 /// Writes the key of an entry of a map; returns its hash, which has the key group of the key.
 #[inline]
-fn address(entry: &mut KeyScratch, (hash, key): Own<'_>, map_key: &[u8]) -> KeyHash {
+pub(super) fn address(entry: &mut KeyScratch, (hash, key): Own<'_>, map_key: &[u8]) -> KeyHash {
     entry.clear();
     entry.push_length(key.len());
     entry.push(key);
@@ -172,7 +173,7 @@ fn address(entry: &mut KeyScratch, (hash, key): Own<'_>, map_key: &[u8]) -> KeyH
 /// The hash of something that belongs to a key: another in the bits that tables use, the same in those of the key group. Mixing again with the same
 /// gives the key's.
 #[inline]
-fn mixed(hash: KeyHash, with: u64) -> KeyHash {
+pub(super) fn mixed(hash: KeyHash, with: u64) -> KeyHash {
     const LOW: u64 = (1 << 40) - 1;
     // Hashed once more: a map's key may well be the key itself.
     KeyHash(hash.0 ^ KeyHash::of_int(with).0 & LOW)
@@ -263,7 +264,7 @@ fn slot_of(slot: &mut KeyScratch, (hash, key): Own<'_>, number: u64) -> KeyHash 
 }
 
 /// The key and the map's key of an entry's key.
-fn parts(entry: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn parts(entry: &[u8]) -> (&[u8], &[u8]) {
     let (mut length, mut shift, mut at) = (0, 0, 0);
     loop {
         let byte = entry[at];
@@ -308,6 +309,26 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+}
+
+impl<K: Key, V: Record> Keys for Map<K, V> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        // The count of a key stands under its hash, behind a 0; the rest of the directory are its entries.
+        self.directory.table.scan(cursor, limit, |hash, slot, _| {
+            if let Some((0, key)) = slot.split_first() {
+                each(KeyHash(hash), key);
+            }
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
 }
 

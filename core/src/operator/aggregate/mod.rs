@@ -28,9 +28,7 @@
 //! 2. Merging the accumulators of two stretches of records gives what adding all of them in order would have given (floating point:
 //!    up to rounding). So a window may be put together from slices, and a session from two.
 //!
-//! # Not here
-//!
-//! Taking a record out again: windows that slide merge slices and need no inverse.
+//! Aggregates of a changelog can take a record out again ([`Retract`]); windows that slide merge slices and need no inverse.
 
 mod approximate;
 mod count;
@@ -40,6 +38,7 @@ mod fold;
 mod list;
 mod moments;
 mod number;
+mod retract;
 mod sum;
 mod tuple;
 
@@ -51,6 +50,7 @@ pub use fold::Fold;
 pub use list::{Collect, CountDistinct, TopK};
 pub use moments::{Mean, Moments, StdDev};
 pub use number::{FloatTotal, Number};
+pub use retract::{FoldAndRetract, Retract};
 pub use sum::Sum;
 
 use std::marker::PhantomData;
@@ -245,6 +245,16 @@ impl<T: Record> Of<T> {
         M: Fn(&mut V, V) + 'static,
     {
         Fold::new(add, merge)
+    }
+
+    /// As [`Self::fold`], for a changelog: one closure adds a row, one takes it back.
+    pub fn fold_and_retract<V, F, G>(self, add: F, retract: G) -> FoldAndRetract<V, F, G>
+    where
+        V: Record + Default + Clone,
+        F: Fn(&mut V, &Rec<T>) + 'static,
+        G: Fn(&mut V, &Rec<T>) + 'static,
+    {
+        FoldAndRetract::new(add, retract)
     }
 }
 

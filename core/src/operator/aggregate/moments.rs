@@ -34,6 +34,18 @@ impl Moments {
         self.squares += distance * (value - self.mean);
     }
 
+    /// The inverse of [`Self::add`], up to rounding.
+    pub(super) fn take(&mut self, value: f64) {
+        self.count = self.count.saturating_sub(1);
+        if self.count == 0 {
+            *self = Self::default();
+            return;
+        }
+        let distance = value - self.mean;
+        self.mean -= distance / self.count as f64;
+        self.squares = (self.squares - distance * (value - self.mean)).max(0.0);
+    }
+
     fn merge(&mut self, later: &Self) {
         if later.count == 0 {
             return;
@@ -54,7 +66,7 @@ impl Moments {
 
 /// Made by [`super::Of::mean`].
 pub struct Mean<F, N> {
-    read: F,
+    pub(super) read: F,
     marker: PhantomData<fn() -> N>,
 }
 

@@ -16,6 +16,13 @@ pub trait Number: 'static {
     /// If an integer total does not fit 64 bits.
     fn add_to(self, total: &mut Self::Total);
 
+    /// Takes a number out that was added.
+    ///
+    /// # Panics
+    ///
+    /// If an integer total does not fit 64 bits without it, as an unsigned one that would be below zero.
+    fn take_from(self, total: &mut Self::Total);
+
     /// Adds a total to a total.
     ///
     /// # Panics
@@ -39,6 +46,12 @@ macro_rules! integer {
             #[inline]
             fn add_to(self, total: &mut $total) {
                 <Self as Number>::merge(total, $total::from(self));
+            }
+
+            #[inline]
+            fn take_from(self, total: &mut $total) {
+                let rest = total.checked_sub($total::from(self));
+                *total = rest.expect(concat!("a sum of ", stringify!($native), " without a part of it exceeds ", stringify!($total)));
             }
 
             #[inline]
@@ -105,6 +118,11 @@ macro_rules! float {
             #[inline]
             fn add_to(self, total: &mut FloatTotal) {
                 total.add(f64::from(self));
+            }
+
+            #[inline]
+            fn take_from(self, total: &mut FloatTotal) {
+                total.add(-f64::from(self));
             }
 
             fn merge(total: &mut FloatTotal, later: FloatTotal) {

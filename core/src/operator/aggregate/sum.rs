@@ -9,7 +9,7 @@ use crate::time::EventTime;
 
 /// Made by [`super::Of::sum`].
 pub struct Sum<F, N> {
-    read: F,
+    pub(super) read: F,
     marker: PhantomData<fn() -> N>,
 }
 

@@ -10,6 +10,7 @@
 //! 2. A task whose output waits for room in a ring has no choices.
 
 mod promises;
+mod alignment;
 mod latency;
 mod operator_task;
 mod ports;
@@ -18,9 +19,11 @@ pub(crate) use latency::HopLatency;
 pub(crate) use operator_task::OperatorTask;
 pub(crate) use ports::{OnePort, TwoPorts};
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::output::AnyOutput;
+use crate::checkpoint::{Contribution, Restored};
 use crate::error::OperatorFault;
 use crate::exchange::RecordedInput;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
@@ -83,6 +86,26 @@ pub(crate) struct StepContext<'a> {
     pub(crate) now: ProcessingTime,
     /// The clock as it is; for measuring only.
     pub(crate) clock: &'a dyn Clock,
+    /// What the worker contributes to the checkpoint that is under way.
+    pub(crate) contribution: &'a RefCell<Contribution>,
+}
+
+/// What the receivers of a task's outputs could take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appetite {
+    /// Nothing waits for room.
+    pub(crate) is_free: bool,
+    /// A receiver has nothing to read while a page of its is open.
+    pub(crate) is_hungry: bool,
+}
+
+/// What a task's outputs have still to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unrest {
+    /// A page with elements is open.
+    pub(crate) is_open: bool,
+    /// Something waits for room, or a receiver has still to read, or something outside has to be asked again.
+    pub(crate) waits: bool,
 }
 
 /// A task, whatever its types: dyn per batch.
@@ -102,6 +125,19 @@ pub(crate) trait Task {
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         let _ = (last, now_ns);
         Ok(false)
+    }
+    /// Asked of every task when the worker decides the barrier of `epoch`: a source says where it is and passes the barrier on, and a task that has ended freezes; the
+    /// others learn of it from their inputs.
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault>;
+    /// The checkpoint of `epoch` is complete.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
+        Ok(())
+    }
+    /// Before the first step: goes on from a checkpoint.
+    fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
     }
     /// When the clock gives the task something to do; changes only in a step of the task.
     fn alarm(&self) -> Option<ProcessingTime> {
@@ -157,11 +193,24 @@ impl dyn Task + '_ {
         any
     }
 
-    /// True if a receiver has nothing to read while a page of its is open.
-    pub(crate) fn is_hungry(&mut self) -> bool {
-        let mut any = false;
-        self.outputs(&mut |output| any |= output.is_hungry());
-        any
+    /// Moves what waits into the rings, and says what the receivers could take.
+    pub(crate) fn appetite(&mut self) -> Appetite {
+        let mut appetite = Appetite { is_free: true, is_hungry: false };
+        self.outputs(&mut |output| {
+            appetite.is_free &= output.drain();
+            appetite.is_hungry |= output.is_hungry();
+        });
+        appetite
+    }
+
+    /// What the outputs have still to do; what waits is moved into the rings first, as by [`Self::drain`].
+    pub(crate) fn unrest(&mut self) -> Unrest {
+        let mut unrest = Unrest { is_open: false, waits: false };
+        self.outputs(&mut |output| {
+            unrest.waits |= !output.drain() || output.waits_outside() || !output.is_drained();
+            unrest.is_open |= output.has_open();
+        });
+        unrest
     }
 
     /// True if something outside has to be asked again.

@@ -112,16 +112,20 @@ struct Port<'a, O, const PORT: usize> {
 }
 
 impl<T: Record, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O, PORT> {
+    const MOST: usize = <O as Input<T, PORT>>::MOST;
+
     fn records(&mut self, run: Records<'_, T>) -> bool {
         self.core.records_in += run.len() as u64;
         let result = self.core.operator.records(run);
-        self.core.note(result)
+        self.core.is_firing = self.core.operator.has_more();
+        self.core.note(result) && !self.core.is_firing
     }
 
     fn control(&mut self, lane: usize, control: Control) -> bool {
-        let Core { time, todo, .. } = &mut *self.core;
-        time.apply(self.first_lane + lane, control, &mut |control| todo.push_back(control));
-        let result = self.core.settle();
-        self.core.note(result) && !self.core.is_firing
+        let result = self.core.arrive(self.first_lane + lane, control);
+        // Behind a barrier nothing is read until it has come of all inputs.
+        self.core.note(result)
+            && !self.core.is_firing
+            && !self.core.alignment.is_held(self.first_lane + lane)
     }
 }

@@ -1,0 +1,222 @@
+//! What event `n` is.
+
+use thalweg::prelude::*;
+
+use super::config::{
+    ACTIVE_AUCTIONS, ACTIVE_PERSONS, AUCTION_BYTES, AUCTIONS, BID_BYTES, CATEGORIES, Config,
+    FIRST_CATEGORY, FIRST_ID, HOT, HOT_AUCTION, HOT_BIDDER, HOT_CHANNEL, HOT_SELLER, LEAD,
+    PERSON_BYTES, PERSONS, ROUND,
+};
+use super::dice::Dice;
+use super::texts::{Texts, words};
+use crate::nexmark::model::{Auction, Bid, Event, Person};
+
+const STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
+const CITIES: [&str; 10] = [
+    "Phoenix",
+    "Los Angeles",
+    "San Francisco",
+    "Boise",
+    "Portland",
+    "Bend",
+    "Redmond",
+    "Seattle",
+    "Kent",
+    "Cheyenne",
+];
+const FIRST_NAMES: [&str; 11] = [
+    "Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter",
+];
+const LAST_NAMES: [&str; 9] =
+    ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
+
+/// Makes events; its own, which is overwritten by the next one.
+#[derive(Debug)]
+pub struct Maker {
+    config: Config,
+    texts: Texts,
+    prices: Prices,
+    person: Event,
+    auction: Event,
+    bid: Event,
+}
+
+impl Maker {
+    /// A maker of the events of `config`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            texts: Texts::new(config.seed),
+            prices: Prices::new(),
+            config,
+            person: Event::Person(Person::default()),
+            auction: Event::Auction(Auction::default()),
+            bid: Event::Bid(Bid::default()),
+        }
+    }
+
+    /// What it makes.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Event `n`. Cost: no allocation, once texts of that length were made.
+    #[inline]
+    pub fn make(&mut self, n: u64) -> &Event {
+        let mut dice = Dice::of(self.config.seed, n);
+        let at = self.config.time_of(n);
+        match n % ROUND {
+            place if place >= PERSONS + AUCTIONS => self.make_bid(n, at, &mut dice),
+            place if place >= PERSONS => self.make_auction(n, at, &mut dice),
+            _ => self.make_person(n, at, &mut dice),
+        }
+    }
+
+    #[inline]
+    fn make_bid(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
+        let Self { texts, prices, bid: event, .. } = self;
+        let Event::Bid(bid) = event else { unreachable!("invariant: made as a bid") };
+        bid.auction = FIRST_ID
+            + match dice.all_but_one_in(HOT_AUCTION) {
+                true => last_auction(n) / HOT * HOT,
+                false => some_auction(n, dice),
+            };
+        bid.bidder = FIRST_ID
+            + match dice.all_but_one_in(HOT_BIDDER) {
+                // The one behind the hot seller.
+                true => last_person(n) / HOT * HOT + 1,
+                false => some_person(n, dice),
+            };
+        bid.price = prices.draw(dice);
+        let (channel, url) = match dice.all_but_one_in(HOT_CHANNEL) {
+            true => texts.hot_channel(dice),
+            false => texts.other_channel(dice),
+        };
+        set(&mut bid.channel, channel);
+        set(&mut bid.url, url);
+        bid.date_time = at;
+        set(&mut bid.extra, texts.extra(dice, 32, BID_BYTES));
+        event
+    }
+
+    fn make_auction(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
+        let Self { texts, prices, auction: event, config, .. } = self;
+        let Event::Auction(auction) = event else { unreachable!("invariant: made as an auction") };
+        auction.id = FIRST_ID + last_auction(n);
+        auction.seller = FIRST_ID
+            + match dice.all_but_one_in(HOT_SELLER) {
+                true => last_person(n) / HOT * HOT,
+                false => some_person(n, dice),
+            };
+        auction.category = FIRST_CATEGORY + dice.below(CATEGORIES);
+        auction.initial_bid = prices.draw(dice);
+        auction.reserve = auction.initial_bid + prices.draw(dice);
+        auction.date_time = at;
+        // As long, on average, as it takes until the auctions that are active now no longer are.
+        let horizon = config.time_of(n + ACTIVE_AUCTIONS * ROUND / AUCTIONS).since(at).as_millis();
+        let horizon = u64::try_from(horizon).unwrap_or(u64::MAX / 4);
+        auction.expires = at.saturating_add((1 + dice.below((2 * horizon).max(1))).millis());
+        set(&mut auction.item_name, &words(dice, 20, ' '));
+        set(&mut auction.description, &words(dice, 100, ' '));
+        let taken = 48 + auction.item_name.len() + auction.description.len();
+        set(&mut auction.extra, texts.extra(dice, taken, AUCTION_BYTES));
+        event
+    }
+
+    fn make_person(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
+        let Self { texts, person: event, .. } = self;
+        let Event::Person(person) = event else { unreachable!("invariant: made as a person") };
+        person.id = FIRST_ID + last_person(n);
+        let (first, last) = (one_of(dice, &FIRST_NAMES), one_of(dice, &LAST_NAMES));
+        person.name = format!("{first} {last}").into();
+        let (name, host) = (words(dice, 7, ' '), words(dice, 5, ' '));
+        person.email_address = format!("{name}@{host}.com").into();
+        let [a, b, c, d] = [(); 4].map(|()| dice.below(10_000));
+        person.credit_card = format!("{a:04} {b:04} {c:04} {d:04}").into();
+        set(&mut person.city, one_of(dice, &CITIES));
+        set(&mut person.state, one_of(dice, &STATES));
+        person.date_time = at;
+        let texts_of = [&person.name, &person.email_address, &person.credit_card];
+        let taken = texts_of.map(|text| text.len()).iter().sum::<usize>();
+        let taken = 8 + taken + person.city.len() + person.state.len();
+        set(&mut person.extra, texts.extra(dice, taken, PERSON_BYTES));
+        event
+    }
+}
+
+/// Overwrites a text; its room is used again.
+#[inline]
+fn set(text: &mut Str, with: &str) {
+    text.clear();
+    text.push_str(with);
+}
+
+fn one_of(dice: &mut Dice, texts: &[&'static str]) -> &'static str {
+    texts[dice.index(texts.len())]
+}
+
+/// The number of the last person of event `n` and those before it.
+#[inline]
+fn last_person(n: u64) -> u64 {
+    n / ROUND * PERSONS + (n % ROUND).min(PERSONS - 1)
+}
+
+/// The number of the last auction of event `n` and those before it; of the first event, which has none before it, that of the first to come.
+#[inline]
+fn last_auction(n: u64) -> u64 {
+    let (round, place) = (n / ROUND, n % ROUND);
+    match place.checked_sub(PERSONS) {
+        Some(place) => round * AUCTIONS + place.min(AUCTIONS - 1),
+        None => (round * AUCTIONS).saturating_sub(1),
+    }
+}
+
+/// One of the active persons, or of those that are to come soon.
+#[inline]
+fn some_person(n: u64, dice: &mut Dice) -> u64 {
+    let persons = last_person(n) + 1;
+    let active = persons.min(ACTIVE_PERSONS);
+    persons - active + dice.below(active + LEAD)
+}
+
+/// One of the active auctions, or of those that are to come soon.
+#[inline]
+fn some_auction(n: u64, dice: &mut Dice) -> u64 {
+    let last = last_auction(n);
+    let first = last.saturating_sub(ACTIVE_AUCTIONS);
+    first + dice.below(last - first + 1 + LEAD)
+}
+
+/// Prices from 100 to 100,000,000, as many of each magnitude: `100 * 10^(6 u)` for an even `u`.
+///
+/// The power is read from a table, and straight between its points; it is off by less than a hundred thousandth.
+#[derive(Debug)]
+struct Prices {
+    powers: Box<[f64]>,
+}
+
+/// Points of the table.
+const POINTS: u64 = 2_048;
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers far below 2^53, and prices from 100 to 10^8"
+)]
+impl Prices {
+    fn new() -> Self {
+        let power = |point: u64| 10_f64.powf(6.0 * point as f64 / POINTS as f64) * 100.0;
+        Self { powers: (0..=POINTS).map(power).collect() }
+    }
+
+    #[inline]
+    fn draw(&self, dice: &mut Dice) -> u64 {
+        let drawn = dice.draw() >> 11;
+        let place = (drawn as f64) * (POINTS as f64 / (1_u64 << 53) as f64);
+        let point = place as usize;
+        let (below, above) = (self.powers[point], self.powers[point + 1]);
+        (below + (above - below) * (place - point as f64)).round() as u64
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a query's result goes: into memory as lines, to be compared, or nowhere, to be measured.
+
+use thalweg::api::Stream;
+use thalweg::operator::Chain;
+use thalweg::prelude::*;
+use thalweg::record::{KeyRef, KeyScratch, Record};
+
+use super::line::{Line, Row};
+
+/// Takes the result of one query; made before the job, read after it.
+#[derive(Debug, Clone)]
+pub enum Outlet {
+    /// Keeps the lines of the result.
+    Kept(Kept),
+    /// Takes the records and drops them.
+    Dropped,
+}
+
+/// Lines of a result: those that stay, and those that were replaced or deleted no more.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    rows: Collected<Str>,
+    upserts: UpsertCollected<Vec<u8>, Vec<Str>>,
+}
+
+impl Kept {
+    /// The whole result, sorted by bytes; equal lines are as many as they came.
+    pub fn sorted(&self) -> String {
+        let mut lines = self.rows.take();
+        lines.extend(self.upserts.take().into_values().flatten());
+        lines.sort_unstable();
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Outlet {
+    /// A result of rows that are final when they come.
+    pub fn rows<T, C>(&self, stream: Stream<T, C>)
+    where
+        T: Record + Row,
+        C: Chain<Out = T>,
+    {
+        match self {
+            Self::Kept(kept) => {
+                let lines = stream.flat_map(|row, out| {
+                    row.to_value().lines().iter().for_each(|line| out.emit(line));
+                });
+                lines.sink("result", kept.rows.sink());
+            }
+            Self::Dropped => stream.sink("result", Blackhole),
+        }
+    }
+
+    /// A result in which each row replaces the one of its key.
+    pub fn table<T, C, K, F>(&self, stream: Stream<T, C>, key: F)
+    where
+        T: Record + Row,
+        C: Chain<Out = T>,
+        K: KeyRef,
+        F: Fn(&Rec<T>) -> K + 'static,
+    {
+        self.table_of(stream, key, T::write);
+    }
+
+    /// As [`Self::table`], with rows that are written by `write`.
+    pub fn table_of<T, C, K, F>(&self, stream: Stream<T, C>, key: F, write: fn(&T, &mut Line))
+    where
+        T: Record,
+        C: Chain<Out = T>,
+        K: KeyRef,
+        F: Fn(&Rec<T>) -> K + 'static,
+    {
+        match self {
+            Self::Kept(kept) => {
+                let mut scratch = KeyScratch::new();
+                let rows = stream.map(move |row| {
+                    let lines = Line::of(|line| write(&row.to_value(), line));
+                    (key(row).bytes(&mut scratch).to_vec(), Some(lines))
+                });
+                rows.sink("result", Upserts(kept.upserts.sink()));
+            }
+            Self::Dropped => stream.sink("result", Blackhole),
+        }
+    }
+
+    /// A result of changes: a row of a key replaces the one before, `None` deletes it.
+    pub fn upserts<K, T, C>(&self, stream: Stream<(K, Option<T>), C>)
+    where
+        K: Record + KeyRef,
+        T: Record + Row,
+        C: Chain<Out = (K, Option<T>)>,
+    {
+        match self {
+            Self::Kept(kept) => {
+                let mut scratch = KeyScratch::new();
+                stream
+                    .map(move |change| {
+                        let (key, row) = change.to_value();
+                        (key.bytes(&mut scratch).to_vec(), row.map(|row| row.lines()))
+                    })
+                    .sink("result", Upserts(kept.upserts.sink()));
+            }
+            Self::Dropped => stream.sink("result", Blackhole),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! q15: statistics of each day.
+//!
+//! ```sql
+//! SELECT DATE_FORMAT(time, 'yyyy-MM-dd') AS day,
+//!     COUNT(*),
+//!     COUNT(*) FILTER (WHERE price < 10000),
+//!     COUNT(*) FILTER (WHERE price >= 10000 AND price < 1000000),
+//!     COUNT(*) FILTER (WHERE price >= 1000000),
+//!     COUNT(DISTINCT bidder), COUNT(DISTINCT bidder) FILTER (...), ...,
+//!     COUNT(DISTINCT auction), COUNT(DISTINCT auction) FILTER (...), ...
+//! FROM bid
+//! GROUP BY DATE_FORMAT(time, 'yyyy-MM-dd')
+//! ```
+
+use thalweg::error::OperatorFault;
+use thalweg::prelude::*;
+use thalweg::process::{Cx, KeyedProcess, NoSide, NoTimers};
+use thalweg::state::{Distinct, State, Value};
+
+use super::super::line::{Line, Row, day_of};
+use super::super::outlet::Outlet;
+use super::Input;
+use super::totals::{Counts, Totals, count, count_distinct};
+
+/// What is needed of a bid.
+#[record]
+struct Bid {
+    day: i64,
+    bidder: u64,
+    auction: u64,
+    price: u64,
+}
+
+/// A row of the result.
+#[record]
+struct Day {
+    day: i64,
+    totals: Totals,
+}
+
+/// What a day remembers.
+#[derive(State)]
+struct Seen {
+    bids: Value<Counts>,
+    bidders: Distinct<u64>,
+    auctions: Distinct<u64>,
+}
+
+struct Statistics;
+
+impl KeyedProcess for Statistics {
+    type Key = i64;
+    type In = Bid;
+    type Out = Day;
+    type State = Seen;
+    type Timer = NoTimers;
+    type Side = NoSide;
+
+    fn on_event(&mut self, cx: &mut Cx<'_, Self>, bid: &Rec<Bid>) -> Result<(), OperatorFault> {
+        let price = bid.price();
+        let bids = cx.state.bids.update(|counts| {
+            count(counts, price);
+            *counts
+        });
+        let bidders = count_distinct(&mut cx.state.bidders, bid.bidder(), price);
+        let auctions = count_distinct(&mut cx.state.auctions, bid.auction(), price);
+        cx.out.emit(&Day { day: bid.day(), totals: Totals { bids, bidders, auctions } });
+        Ok(())
+    }
+}
+
+pub(super) fn build(input: Input, out: &Outlet) {
+    let days = input
+        .events
+        .filter_map(|event| {
+            let bid = event.bid()?;
+            Some(Bid {
+                day: day_of(bid.date_time()),
+                bidder: bid.bidder(),
+                auction: bid.auction(),
+                price: bid.price(),
+            })
+        })
+        .key_by_value(|bid| bid.day())
+        .process("statistics", || Statistics);
+    out.table(days, |day| day.day());
+}
+
+impl Row for Day {
+    fn write(&self, line: &mut Line) {
+        line.day(self.day);
+        self.totals.write(line);
+        line.end();
+    }
+}
