@@ -101,6 +101,15 @@ impl Table {
         usize::try_from(self.anchor(anchor).1).expect("invariant: what is in memory can be counted")
     }
 
+    /// Says that the blocks of a list that was restored are live.
+    pub(crate) fn revive_blocks(&mut self, anchor: Address) {
+        let (mut block, _) = self.anchor(anchor);
+        while block != Address::NONE {
+            self.log.revive(block);
+            block = self.block_before(block);
+        }
+    }
+
     /// Marks the blocks of a list's entry for release.
     pub(crate) fn doom_blocks(&mut self, anchor: Address) {
         let (newest, _) = self.anchor(anchor);
@@ -142,7 +151,7 @@ impl Table {
     fn append_to_block(&mut self, newest: Address, value: &[u8]) -> Address {
         let item = self.item_bytes(value.len());
         let mut capacity = 0;
-        if newest != Address::NONE && self.log.is_mutable(newest) {
+        if newest != Address::NONE && self.log.make_mutable(newest) {
             let header = self.log.header(newest);
             capacity = size_class::bytes(header.class());
             let used = header.value_len();
@@ -159,6 +168,7 @@ impl Table {
         let bytes = self.log.at_mut(block);
         Header::new(Kind::Block, class, 0, item).write(bytes);
         entry::set_second_word(bytes, newest.0);
+        self.log.note_block(block);
         self.write_item(block, 0, value);
         block
     }

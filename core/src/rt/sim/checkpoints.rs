@@ -141,8 +141,11 @@ impl Checkpoints {
             is_progress = true;
         }
         if !self.parts.is_empty() && random.one_in(4) {
-            let place = random.below(self.parts.len());
-            let (worker, part) = self.parts.remove(place).expect("invariant: it has this place");
+            // Those of one worker come in their order.
+            let (worker, _) = self.parts[random.below(self.parts.len())];
+            let place = self.parts.iter().position(|(of, _)| *of == worker);
+            let part = place.and_then(|place| self.parts.remove(place));
+            let (worker, part) = part.expect("invariant: the worker has a part");
             self.write(worker, part, now_ns)?;
             is_progress = true;
         }
