@@ -49,5 +49,6 @@ pub(crate) use keys::keys_of;
 pub(crate) use scope::Scope;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::claimed::{Claimed, Stored};
 pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};
