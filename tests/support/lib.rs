@@ -7,5 +7,6 @@ pub mod window_oracle;
 pub mod run;
 pub mod processes;
 pub mod bids;
+pub mod canaries;
 pub mod departures;
 pub mod scripted;
