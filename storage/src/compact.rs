@@ -1,6 +1,6 @@
 //! Compaction: what is live in mostly dead chunks is copied to the tail, and the chunks are dropped.
 //!
-//! It is paid for by what dies: for each byte that dies in a frozen chunk, four are looked at in the oldest chunk of which half is dead or unused. So it
+//! It is paid for by what dies: for each byte that dies in a frozen chunk, four are looked at in the oldest chunk of which half is dead, or three quarters are dead or unused. So it
 //! keeps up whatever is written, no operation waits for more than a few entries, and when it happens depends on operations alone. At least half of the memory of frozen chunks is live, but for
 //! those that are waiting.
 //!

@@ -49,11 +49,13 @@ pub struct TableConfig {
     /// The index is made for that many keys at once, populated, and need not grow until there are
     /// more. Default 0: as small as can be.
     pub expected_keys: usize,
+    /// Every worker has the whole of it, as of broadcast state: a restore gives each worker what the first one had. Default `false`: keys are dealt by their hash.
+    pub is_copied: bool,
 }
 
 impl Default for TableConfig {
     fn default() -> Self {
-        Self { value_align: 8, expected_keys: 0 }
+        Self { value_align: 8, expected_keys: 0, is_copied: false }
     }
 }
 
@@ -62,6 +64,13 @@ impl TableConfig {
     #[must_use]
     pub fn value_align(mut self, value_align: usize) -> Self {
         self.value_align = value_align;
+        self
+    }
+
+    /// The same with [`TableConfig::is_copied`].
+    #[must_use]
+    pub fn is_copied(mut self, is_copied: bool) -> Self {
+        self.is_copied = is_copied;
         self
     }
 

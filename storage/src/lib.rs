@@ -92,7 +92,7 @@ mod model;
 pub mod raw;
 
 pub use ahead::{Prefetch, look_ahead};
-pub use archive::{Archive, ArchiveConfig, ArchiveError};
+pub use archive::{Archive, ArchiveConfig, ArchiveError, ArchiveUsage};
 pub use config::{StoreConfig, TableConfig, TableName};
 pub use cursor::Cursor;
 pub use error::StoreError;

@@ -16,6 +16,8 @@ pub(crate) struct Memory {
     /// The number of that name in checkpoints.
     number: u32,
     name: Arc<TableName>,
+    /// Whether every worker has the whole of that state.
+    is_copied: bool,
     /// What is copied of a chunk at a freeze rather than shared, bytes.
     copied_bytes: usize,
     /// The last sequence number of a frozen chunk.
@@ -41,6 +43,7 @@ impl Memory {
             store: None,
             number: 0,
             name: Arc::new(TableName::new("", "")),
+            is_copied: false,
             copied_bytes,
             sequence: Cell::new(0),
             journal: RefCell::default(),
@@ -53,16 +56,27 @@ impl Memory {
     }
 
     /// The account of one name: what it holds counts for the store as well, and its chunks come from the store's pool.
-    pub(crate) fn account_in(store: &Rc<Self>, name: TableName, number: u32) -> Rc<Self> {
+    pub(crate) fn account_in(
+        store: &Rc<Self>,
+        name: TableName,
+        number: u32,
+        is_copied: bool,
+    ) -> Rc<Self> {
         let mut account = Self::of_store(store.copied_bytes);
         let this = Rc::get_mut(&mut account).expect("invariant: it was just made");
         (this.store, this.name, this.number) = (Some(Rc::clone(store)), Arc::new(name), number);
+        this.is_copied = is_copied;
         account
     }
 
     /// The name.
     pub(crate) fn name(&self) -> &Arc<TableName> {
         &self.name
+    }
+
+    /// Whether every worker has the whole of the state.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.is_copied
     }
 
     /// The number of the name in checkpoints.

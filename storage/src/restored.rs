@@ -12,6 +12,8 @@
 //! their entries, are shifted behind those of the first. Of entries in other key groups than the wanted ones nothing is seen; compaction gets rid of them in time, and until then the
 //! directory says of the chunk which key groups count.
 //!
+//! State of which every worker has the whole ([`crate::TableConfig::is_copied`]) is taken from the first part that has it.
+//!
 //! # Not here
 //!
 //! No maps yet: state is read into memory before it is served.
@@ -189,6 +191,9 @@ impl RestoredParts {
         slots: &mut Vec<Slot>,
     ) -> Result<(), Obstacle> {
         let name = TableName::new(&record.operator, &record.state);
+        if table.is_copied && self.tables.contains_key(&name) {
+            return Ok(());
+        }
         let flaw = || Obstacle::Flaw(Flaw::Inconsistent { offset: 0 });
         let shape = archive::shape_of(table.shape).ok_or_else(flaw)?;
         let value_align = record.value_align as usize;
@@ -216,7 +221,7 @@ impl RestoredParts {
             let next = log.iter().map(RestoredChunk::end).max().unwrap_or(1);
             let by = *shifts.entry(chunk.pane).or_insert(next - 1);
             let groups = match chunk.groups {
-                None if own == wanted => None,
+                None if own == wanted || table.is_copied => None,
                 groups => Some(wanted.and(groups)),
             };
             if groups.is_some_and(|groups| groups.first > groups.last) {
@@ -366,25 +371,26 @@ impl RestoredTable {
 const GROUP: usize = 32;
 
 /// Has a table take over chunks: everything in them that is live gets into the index.
-fn adopt(table: &mut Table, pane: i64, chunks: Vec<RestoredChunk>) {
-    let mut live = Vec::new();
+fn adopt(table: &mut Table, pane: i64, mut chunks: Vec<RestoredChunk>) {
     table.log.begin_adoption();
-    for RestoredChunk { number, memory, used, groups, mut filed } in chunks {
+    for RestoredChunk { number, memory, used, filed, .. } in &mut chunks {
         filed.dead.sort_unstable();
-        let dead = filed.dead.clone();
-        table.log.adopt(number, memory, used, pane, filed);
-        live_entries(table, number, used, &dead, groups, &mut live);
+        table.log.adopt(*number, Arc::clone(memory), *used, pane, filed.clone());
     }
-    let mut lists = Vec::new();
-    for group in live.chunks(GROUP) {
-        group.iter().for_each(|(hash, _)| table.index.prefetch(*hash));
-        for (hash, address) in group {
-            table.index.insert(*hash, *address, &table.log);
-            table.log.revive(*address);
-            if table.log.header(*address).kind() == Kind::List {
-                lists.push(*address);
+    let (mut live, mut lists) = (Vec::new(), Vec::new());
+    for RestoredChunk { number, used, filed, groups, .. } in chunks {
+        live_entries(table, number, used, &filed.dead, groups, &mut live);
+        for group in live.chunks(GROUP) {
+            group.iter().for_each(|(hash, _)| table.index.prefetch(*hash));
+            for (hash, address) in group {
+                table.index.insert(*hash, *address, &table.log);
+                table.log.revive(*address);
+                if table.log.header(*address).kind() == Kind::List {
+                    lists.push(*address);
+                }
             }
         }
+        live.clear();
     }
     lists.into_iter().for_each(|anchor| table.revive_blocks(anchor));
     table.log.settle();

@@ -170,7 +170,7 @@ impl Store {
             return Err(StoreError::OtherShape { name });
         }
         let number = u32::try_from(self.names.len()).expect("invariant: fewer than 2^32 names");
-        let account = Memory::account_in(&self.memory, name.clone(), number);
+        let account = Memory::account_in(&self.memory, name.clone(), number, config.is_copied);
         let restored = self.restored.remove(&name);
         let value_align = config.value_align;
         self.names.insert(name, Claim { account: Rc::clone(&account), shape, value_align });

@@ -6,7 +6,7 @@
 //! ```text
 //! directory:
 //!   version (4): 1
-//!   list of tables:  number (4) shape (4: 0 table, 1 panes, 2 with deadlines)
+//!   list of tables:  number (4) shape (4: 0 table, 1 panes, 2 with deadlines; 8 more: every worker has the whole of it)
 //!     list of chunks: sequence (8) pane (8) number (4) shift (4) first key group (4) last key group (4; 0 behind 1: all) place
 //!   list of batches of deaths: place
 //! place:  segment (8) offset in the file (8) bytes (8)
@@ -36,6 +36,9 @@ pub(crate) const PACK: u32 = u32::MAX - 1;
 
 const VERSION: u32 = 1;
 
+/// Added to the shape of what every worker has the whole of.
+const COPIED: u32 = 8;
+
 /// Which chunks are live, and where what is dead in them is written.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Directory {
@@ -47,6 +50,7 @@ pub(crate) struct Directory {
 pub(crate) struct DirectoryTable {
     pub(crate) number: u32,
     pub(crate) shape: u32,
+    pub(crate) is_copied: bool,
     pub(crate) chunks: Vec<DirectoryChunk>,
 }
 
@@ -86,7 +90,7 @@ pub(crate) fn encode_directory(directory: &Directory) -> Vec<u8> {
     encoder.count(directory.tables.len());
     for table in &directory.tables {
         encoder.u32(table.number);
-        encoder.u32(table.shape);
+        encoder.u32(table.shape + COPIED * u32::from(table.is_copied));
         encoder.count(table.chunks.len());
         for chunk in &table.chunks {
             encoder.u64(chunk.sequence);
@@ -133,7 +137,8 @@ fn decode_table(decoder: &mut Decoder<'_>) -> Result<DirectoryTable, Flaw> {
         Ok(DirectoryChunk { sequence, pane, number, shift, groups, place })
     });
     let chunks = chunks.collect::<Result<_, Flaw>>()?;
-    Ok(DirectoryTable { number, shape, chunks })
+    let is_copied = shape & COPIED != 0;
+    Ok(DirectoryTable { number, shape: shape & !COPIED, is_copied, chunks })
 }
 
 fn encode_place(encoder: &mut Encoder, Place { segment, offset, bytes }: Place) {
@@ -208,6 +213,7 @@ mod tests {
         let table = |number| DirectoryTable {
             number,
             shape: number % 3,
+            is_copied: number == 3,
             chunks: (0..number).map(chunk).collect(),
         };
         let directory =

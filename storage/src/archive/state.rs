@@ -32,6 +32,7 @@ pub(super) struct State {
 pub(super) struct Tabled {
     pub(super) name: Arc<TableName>,
     pub(super) shape: Shape,
+    pub(super) is_copied: bool,
     pub(super) value_align: usize,
     pub(super) entries: u64,
     pub(super) bytes: u64,
@@ -68,7 +69,8 @@ pub(super) struct Held {
 impl State {
     /// Takes in what changed in a table.
     pub(super) fn take_in(&mut self, frozen: FrozenTable) {
-        let FrozenTable { number, name, shape, value_align, entries, bytes, journal } = frozen;
+        let FrozenTable { number, name, shape, is_copied, value_align, .. } = frozen;
+        let FrozenTable { entries, bytes, journal, .. } = frozen;
         self.is_dirty |= !journal.is_empty();
         for reference in journal.segments {
             self.hold(reference);
@@ -76,6 +78,7 @@ impl State {
         let table = self.tables.entry(number).or_insert_with(|| Tabled {
             name,
             shape,
+            is_copied,
             value_align,
             entries,
             bytes,
@@ -179,8 +182,8 @@ impl State {
                     place: place.expect("invariant: a chunk is on disk before its directory is"),
                 }
             });
-            let shape = shape_number(table.shape);
-            DirectoryTable { number: *number, shape, chunks: chunks.collect() }
+            let (shape, is_copied) = (shape_number(table.shape), table.is_copied);
+            DirectoryTable { number: *number, shape, is_copied, chunks: chunks.collect() }
         });
         Directory { tables: tables.collect(), batches }
     }

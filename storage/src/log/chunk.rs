@@ -98,7 +98,8 @@ impl Log {
     }
 
     fn extend_by_whole_chunks(&mut self, bytes: usize) -> Address {
-        let memory = self.obtain(bytes);
+        // Whole pages, so that it can be written as it lies.
+        let memory = self.obtain(bytes.next_multiple_of(crate::format::PAGE_BYTES));
         let number = self.frames.len().max(1);
         self.push(number, Frame::new(memory), State::Open);
         self.chunks[number].used = bytes;

@@ -134,7 +134,8 @@ impl Log {
             return;
         }
         let live = chunk.used - chunk.dead;
-        if !chunk.is_victim && chunk.blocks == 0 && 2 * live <= self.frames[number].len() {
+        let is_half_dead = 2 * live <= chunk.used || 4 * live <= self.frames[number].len();
+        if !chunk.is_victim && chunk.blocks == 0 && is_half_dead {
             chunk.is_victim = true;
             let name = u32::try_from(number).expect("invariant: an address has 52 bits");
             self.victims.push_back((name, chunk.born));

@@ -273,7 +273,11 @@ impl Log {
 
     /// Copies a whole entry to where space for its class was allocated.
     pub(crate) fn copy(&mut self, from: Address, to: Address) {
-        let bytes = size_class::bytes(self.header(from).class());
+        self.copy_front(from, to, size_class::bytes(self.header(from).class()));
+    }
+
+    /// Copies the front of a frozen entry to where there is room for it.
+    pub(crate) fn copy_front(&mut self, from: Address, to: Address, bytes: usize) {
         debug_assert_ne!(from.chunk(), to.chunk(), "invariant 3: one is frozen, the other open");
         let [source, target] = self
             .frames

@@ -5,7 +5,7 @@ use crate::TableName;
 
 fn log() -> Log {
     let store = Memory::of_store(0);
-    Log::new(Memory::account_in(&store, TableName::new("tests", "log"), 0))
+    Log::new(Memory::account_in(&store, TableName::new("tests", "log"), 0, false))
 }
 
 fn write(log: &mut Log, bytes: usize) -> Address {
@@ -84,7 +84,7 @@ fn a_frozen_entry_is_neither_written_nor_recycled_and_its_death_is_noted() {
 #[test]
 fn a_chunk_that_was_frozen_by_a_copy_is_written_where_it_is() {
     let store = Memory::of_store(100);
-    let mut log = Log::new(Memory::account_in(&store, TableName::new("tests", "log"), 0));
+    let mut log = Log::new(Memory::account_in(&store, TableName::new("tests", "log"), 0, false));
     let first = write(&mut log, 32);
     log.freeze(0);
     log.freeze(0);
