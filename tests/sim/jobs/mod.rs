@@ -73,11 +73,11 @@ pub(crate) const ALL: &[Entry] = &[
     },
     Entry {
         name: "processes-crashing",
-        run: |seed, _| crate::crashes::run(seed, processes::Processes::new(seed)),
+        run: |seed, _| crate::crashes::run_in_place(seed, processes::Processes::new(seed)),
     },
     Entry {
         name: "operators-crashing",
-        run: |seed, _| crate::crashes::run(seed, operators::Operators::new(seed)),
+        run: |seed, _| crate::crashes::run_in_place(seed, operators::Operators::new(seed)),
     },
     Entry {
         name: "departures-crashing",
