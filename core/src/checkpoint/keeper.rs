@@ -190,7 +190,8 @@ impl Keeper {
         remove_leftovers(&mut *disk, directory, &retained)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {
-            let mut config = ArchiveConfig::new(groups_of(worker, workers));
+            let count = u32::try_from(workers).expect("invariant: few workers");
+            let mut config = ArchiveConfig::new(groups_of(worker, workers)).workers(count);
             if let Some(bytes) = shape.segment_bytes {
                 config = config.segment_bytes(bytes);
             }
