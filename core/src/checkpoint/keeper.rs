@@ -188,8 +188,9 @@ impl Keeper {
         remove_leftovers(&mut *disk, directory, &retained)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {
-            let config = ArchiveConfig::new(groups_of(worker, workers));
-            let number = u32::try_from(worker).expect("invariant: few workers");
+            let narrow = |number| u32::try_from(number).expect("invariant: few workers");
+            let config = ArchiveConfig::new(groups_of(worker, workers)).workers(narrow(workers));
+            let number = narrow(worker);
             let archive = Archive::open(&mut *disk, directory, number, config, &retained);
             archives.push(archive.map_err(failed)?);
         }
