@@ -7,6 +7,8 @@ pub mod window_oracle;
 pub mod run;
 pub mod processes;
 pub mod bids;
+pub mod visits;
+pub mod retries;
 pub mod canaries;
 pub mod departures;
 pub mod scripted;

@@ -33,7 +33,7 @@ use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
 use crate::state::{Claimed, Stored};
 use crate::time::Clock;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::{AlignmentBoard, Boards};
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -242,8 +242,13 @@ impl Build {
         }
     }
 
-    /// The splits of the source that was just added that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
+    /// The splits of the source that was just added that this worker reads; `group` are the sources that it is aligned with.
+    pub(crate) fn splits<S: Source>(
+        &mut self,
+        name: &str,
+        source: &S,
+        group: Option<&'static str>,
+    ) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
         let node = self.graph.nodes.len() - 1;
         let context = self.open_context(name);
@@ -263,18 +268,18 @@ impl Build {
                     gone.push(name.to_owned());
                 }
                 let names = found.iter().map(|split| source.split_name(split)).collect();
-                let board = Arc::new(AlignmentBoard::new(workers));
+                let boards = Boards::of(Arc::new(AlignmentBoard::new(workers)));
                 let (none, done) = (VecDeque::new(), Vec::new());
-                let none = OwnSplits { splits: none, done, board: Arc::clone(&board) };
-                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                let none = OwnSplits { splits: none, done, boards: boards.clone() };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), boards, group });
                 none
             }
             Mode::Worker(parts) => {
                 let next =
-                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
-                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    parts.splits.pop_front().and_then(|AnySplits { splits, boards, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, boards))
                     });
-                let (all, board) = next
+                let (all, boards) = next
                     .expect("a job's function must build the same topology each time it is called");
                 let place = (parts.worker, workers);
                 let dealt = deal((source, name), &all, self.restored.as_deref(), place, FOUND);
@@ -288,7 +293,7 @@ impl Build {
                     let speakers = if discovers { workers } else { left };
                     speaks.iter_mut().take(speakers).for_each(|speaks| *speaks = true);
                 }
-                OwnSplits { splits, done, board }
+                OwnSplits { splits, done, boards }
             }
         }
     }
@@ -410,8 +415,30 @@ impl Build {
         self.errors.push(error);
     }
 
+    /// Shows the boards of sources that are aligned with each other to each other.
+    fn align(&mut self) {
+        let Mode::Plan { splits, .. } = &mut self.mode else { return };
+        let all = splits.clone();
+        for (index, source) in splits.iter_mut().enumerate() {
+            let Some(group) = source.group else { continue };
+            let others = all
+                .iter()
+                .enumerate()
+                .filter(|(other, with)| *other != index && with.group == Some(group));
+            let aligned = others.map(|(_, with)| source.boards.align_with(&with.boards)).count();
+            if aligned == 0 {
+                let name = self.graph.nodes[source.node].name.clone();
+                let message = format!(
+                    "no other source of the job is aligned with \"{group}\"; say the same name there, or leave aligned_with() out"
+                );
+                self.errors.push(BuildError::Setting { name, message });
+            }
+        }
+    }
+
     /// Looks for what only the whole shows.
     fn check(&mut self) {
+        self.align();
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
         }
@@ -473,6 +500,10 @@ impl crate::state::Tables for OperatorTables<'_> {
 
     fn timed(&mut self, state: &str, layout: u64) -> Claimed<TimedTable> {
         self.claim(state, layout)
+    }
+
+    fn operator(&self) -> &str {
+        self.operator
     }
 }
 

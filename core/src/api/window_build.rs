@@ -119,12 +119,7 @@ where
     if !G::PLAIN {
         text += &format!(", {}", trigger.describe());
     }
-    if !lateness.allowed.is_zero() {
-        text += &format!(", {:?} late", lateness.allowed);
-    }
-    if !lateness.accumulating {
-        text += ", discarding";
-    }
+    text += &lateness.describe();
     format!("{text} into {into}")
 }
 

@@ -100,7 +100,7 @@ impl InlineEngine {
     ///
     /// Never blocks. The job's own code runs in it, also what panics or fails: that ends the job, and not the caller.
     pub fn turn(&mut self) -> bool {
-        self.core.round() == Round::Busy
+        self.core.round_of_host() == Round::Busy
     }
 
     /// After a turn in vain: spins for the first microseconds, later sleeps until something comes for a job, or for `at_most`.

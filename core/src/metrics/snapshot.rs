@@ -15,7 +15,7 @@ pub struct TaskSnapshot {
     pub records_in: u64,
     /// Records emitted, over all outputs.
     pub records_out: u64,
-    /// Bytes of the pages read; of a source nothing, for what it reads are not pages.
+    /// Bytes of the pages read; of a source those that it read from outside, if it reads bytes.
     pub bytes_in: u64,
     /// Bytes of the pages emitted, before the operators that are fused to the output.
     pub bytes_out: u64,
@@ -54,7 +54,7 @@ pub struct OperatorSnapshot {
     pub records_in: u64,
     /// Records emitted, over all outputs.
     pub records_out: u64,
-    /// Bytes of the pages read; of a source nothing, for what it reads are not pages.
+    /// Bytes of the pages read; of a source those that it read from outside, if it reads bytes.
     pub bytes_in: u64,
     /// Bytes of the pages emitted, before the operators that are fused to the output.
     pub bytes_out: u64,

@@ -18,7 +18,7 @@ use thalweg_storage::TableName;
 use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
 use crate::io::Streams;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 
 /// The splits of one source.
 #[derive(Clone)]
@@ -28,8 +28,10 @@ pub(crate) struct AnySplits {
     pub(crate) names: Vec<String>,
     /// A `Vec` of a type that only the source's task knows.
     pub(crate) splits: Arc<dyn Any + Send + Sync>,
-    /// Where its workers say how far they are.
-    pub(crate) board: Arc<AlignmentBoard>,
+    /// Where its workers say how far they are, and where those of the sources do that it is aligned with.
+    pub(crate) boards: Boards,
+    /// Which sources those are: all that say the same.
+    pub(crate) group: Option<&'static str>,
 }
 
 /// A checked job.

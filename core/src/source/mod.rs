@@ -298,6 +298,11 @@ pub trait SplitReader<T: Record>: 'static {
         0
     }
 
+    /// Bytes that were read from outside since the split was opened, as they came: of a compressed file, compressed. 0 if the source reads none.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
     /// The instant from which the latency of the records of the last poll counts, in the clock's nanoseconds; `None` = the poll itself. An
     /// open-loop generator returns the scheduled instant of its oldest record.
     fn origin_ns(&self) -> Option<u64> {

@@ -12,7 +12,6 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_storage::checkpoint;
@@ -29,16 +28,16 @@ use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::AnyOutput;
 use crate::operator::task::{Choice, Done, HopLatency, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 use crate::time::{EventTime, WatermarkOptions, WatermarkStrategy};
 
-/// The splits that one worker reads, each with its number among all, and the source's board.
+/// The splits that one worker reads, each with its number among all, and the source's board and those it is aligned with.
 #[derive(Debug)]
 pub(crate) struct OwnSplits<S> {
     pub(crate) splits: VecDeque<ToRead<S>>,
     /// Splits that were read to their end before a checkpoint.
     pub(crate) done: Vec<S>,
-    pub(crate) board: Arc<AlignmentBoard>,
+    pub(crate) boards: Boards,
 }
 
 /// Made by `Topology::source`.
@@ -65,7 +64,8 @@ pub(crate) struct SourceTask<S: Source, W> {
     blocked_since_ns: Option<u64>,
     blocked_ns: u64,
     records_in: u64,
-    /// Records of splits that are closed.
+    /// Of splits that are closed: bytes, and records that could not be decoded or lay too far in the future.
+    bytes: u64,
     rejected: u64,
     far_future: u64,
     latency: HopLatency,
@@ -98,7 +98,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             side_by_side: source.side_by_side().max(1),
             source,
             strategy,
-            time: SourceTime::new(&options, context.worker, own.board),
+            time: SourceTime::new(&options, context.worker, own.boards),
             options,
             context,
             waiting: own.splits,
@@ -112,6 +112,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             blocked_since_ns: None,
             blocked_ns: 0,
             records_in: 0,
+            bytes: 0,
             rejected: 0,
             far_future: 0,
             latency: HopLatency::default(),
@@ -244,6 +245,17 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         }
     }
 
+    /// The instant of the poll; 0, that is unknown, where nobody would miss it. After a poll in vain the next is likely to be so too, and where a reader says itself
+    /// when its records came the look at the clock is a good part of all that it takes.
+    fn polled_ns(&mut self, slot: usize, context: StepContext<'_>) -> u64 {
+        let is_measured = self.latency.will_be_due();
+        let split = self.split(slot);
+        if !is_measured && split.dry_since_ns.is_some() && split.reader.origin_ns().is_some() {
+            return 0;
+        }
+        context.clock.now_ns()
+    }
+
     /// A poll found nothing.
     fn on_dry(&mut self, slot: usize, emitted: u32, work: Work, now_ns: u64) -> PollOutcome {
         let active_ns = now_ns.saturating_sub(self.blocked_ns);
@@ -307,6 +319,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     /// Drops a split's reader and keeps its counts.
     fn close(&mut self, slot: usize) {
         if let Some(split) = self.open[slot].take() {
+            self.bytes += split.reader.bytes();
             self.rejected += split.reader.rejected();
             self.far_future += split.far_future();
         }
@@ -398,7 +411,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         }
         // A poll that finds nothing makes a watermark of what came before it; a recording must mention it.
         let is_unsaid = self.split(slot).is_unsaid();
-        let polled_ns = context.clock.now_ns();
+        let polled_ns = self.polled_ns(slot, context);
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work, context)?;
         self.records_in += u64::from(amount);
@@ -419,7 +432,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             },
         };
         self.end_step(now_ns)?;
-        if amount > 0 && self.latency.is_due() {
+        if amount > 0 && self.latency.is_due() && polled_ns != 0 {
             self.latency.note(polled_ns, context.clock.now_ns(), u64::from(amount));
         }
         let counts = match outcome {
@@ -498,6 +511,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             records_in: self.records_in - self.out.dead_letters(),
             dead_lettered: self.out.dead_letters(),
             records_out: self.out.records(),
+            bytes_in: self.bytes + open().map(|split| split.reader.bytes()).sum::<u64>(),
             bytes_out: self.out.bytes(),
             rejected: self.rejected + open().map(|split| split.reader.rejected()).sum::<u64>(),
             far_future: self.far_future + open().map(OpenSplit::far_future).sum::<u64>(),

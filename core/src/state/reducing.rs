@@ -1,6 +1,7 @@
 //! [`Reducing`]: one value for each key, into which others are reduced.
 
 use super::declare::{StateBuilder, StateField, Sweep};
+use super::keys::{Keys, keys_of};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
 use crate::checkpoint::Freezing;
@@ -79,4 +80,8 @@ impl<T: Record> StateField for Reducing<T> {
     fn freeze(&mut self, into: &mut Freezing<'_>) {
         self.value.freeze(into);
     }
+}
+
+impl<T: Record> Keys for Reducing<T> {
+    keys_of!(value);
 }

@@ -194,9 +194,13 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     }
 
     fn is_finished(&mut self) -> bool {
+        // First what is seldom so: this is asked again and again.
+        if !self.core.is_finished || !self.core.todo.is_empty() {
+            return false;
+        }
         let mut waits = false;
         self.core.operator.outputs(&mut |output| waits |= output.is_blocked() || output.has_open());
-        self.core.is_finished && !waits && self.core.todo.is_empty()
+        !waits
     }
 
     fn counters(&mut self) -> TaskCounters {
@@ -211,6 +215,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             skipped: fates.skipped,
             dead_lettered: fates.dead_lettered,
             retried: fates.retried,
+            far_future: fates.far_future,
             records_in: self.core.records_in,
             records_out,
             bytes_in: self.ports.bytes(),

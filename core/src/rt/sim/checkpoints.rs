@@ -91,8 +91,11 @@ impl Start {
         let keeper = Keeper::open(Box::new(disk), directory(), workers, kept, shape);
         let keeper = keeper.map_err(failed)?;
         let interval_ns = 4_000 << random.small(6);
-        // Some runs give up most of what they begin.
-        let timeout_ns = if random.one_in(4) { interval_ns * 2 } else { interval_ns * 1_000 };
+        // Some runs give up much of what they begin.
+        let timeout_ns = match random.one_in(4) {
+            true => 200_000 << random.small(3),
+            false => 1_000_000_000,
+        };
         let pace = Pace { interval_ns, timeout_ns, retain: RETAIN };
         let coordinator = Coordinator::new(pace, workers, keeper.kept(), found.next_epoch, now_ns);
         Ok(Checkpoints {
@@ -138,8 +141,11 @@ impl Checkpoints {
             is_progress = true;
         }
         if !self.parts.is_empty() && random.one_in(4) {
-            let place = random.below(self.parts.len());
-            let (worker, part) = self.parts.remove(place).expect("invariant: it has this place");
+            // Those of one worker come in their order.
+            let (worker, _) = self.parts[random.below(self.parts.len())];
+            let place = self.parts.iter().position(|(of, _)| *of == worker);
+            let part = place.and_then(|place| self.parts.remove(place));
+            let (worker, part) = part.expect("invariant: the worker has a part");
             self.write(worker, part, now_ns)?;
             is_progress = true;
         }

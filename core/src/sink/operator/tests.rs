@@ -1,5 +1,7 @@
 //! When a writer is asked what, in a job that takes checkpoints.
 
+mod questions;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

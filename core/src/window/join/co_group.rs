@@ -5,8 +5,9 @@
 //!
 //! # Invariants
 //!
-//! 1. A window is shown once, if at least one side has a record; each list is in the order in which its records came.
-//! 2. A record is late if all its windows have closed; a window takes records up to its end.
+//! 1. A window is shown when it ends, if at least one side has a record, and again with each record that comes late, within what is allowed; each list is in
+//!    the order in which its records came.
+//! 2. A record is late if all its windows have closed.
 
 use std::rc::Rc;
 

@@ -62,7 +62,7 @@ fn found(splits: Vec<Vec<Part>>, looks: &[&[usize]]) -> Found {
         restored: Rc::default(),
     };
     let board = Arc::new(AlignmentBoard::new(1));
-    let own = OwnSplits { splits: VecDeque::new(), done: Vec::new(), board };
+    let own = OwnSplits { splits: VecDeque::new(), done: Vec::new(), boards: Boards::of(board) };
     let outputs = SourceOutputs::new(output(vec![out]), None);
     Found { task: SourceTask::new(source, Monotonic, own, context, outputs), rx }
 }
