@@ -21,4 +21,13 @@ pub enum StoreError {
         /// What was asked for, bytes.
         value_align: usize,
     },
+    /// What the checkpoint has under this name is of another kind: a table, panes or a table with deadlines, or values of another alignment. Retire the old state,
+    /// or give the new one another name.
+    #[error(
+        "the checkpoint's state \"{name}\" is of another kind; retire it, or give the new state another name"
+    )]
+    OtherShape {
+        /// The name.
+        name: TableName,
+    },
 }

@@ -17,6 +17,7 @@
 //! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
+//! | [`freeze`](Freezer) | what a checkpoint takes from the tables, [`archive`](Archive) writes, and [`restored`](RestoredParts) gives back |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
 //! | [`io`] | the disk as a seam: io_uring, system calls, memory, and one that fails |
 //! | [`format`](mod@format) | every byte on disk |
@@ -55,8 +56,7 @@
 //!
 //! # Not here
 //!
-//! No freeze yet: tables are in memory and lost with the process. Files, and manifests that say which of them belong together, are
-//! here, and nothing puts tables into them; whatever writes an entry asks first whether it is still mutable, and copies it to the tail if not.
+//! No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!
@@ -75,6 +75,9 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+mod freeze;
+mod archive;
+mod restored;
 pub mod io;
 pub mod format;
 pub mod segment;
@@ -88,10 +91,13 @@ mod model;
 pub mod raw;
 
 pub use ahead::{Prefetch, look_ahead};
+pub use archive::{Archive, ArchiveConfig, ArchiveError};
 pub use config::{StoreConfig, TableConfig, TableName};
 pub use cursor::Cursor;
 pub use error::StoreError;
+pub use freeze::{Freezer, Frozen};
 pub use panes::Panes;
+pub use restored::{KeyGroups, PartsError, RestoredParts};
 pub use store::{Store, TableUsage};
 pub use table::{Hint, Table};
 pub use timers::{Popped, Taken, TimedTable};

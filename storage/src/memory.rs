@@ -10,6 +10,8 @@ use std::rc::Rc;
 pub(crate) struct Memory {
     /// The store's, if this is the account of one name.
     store: Option<Rc<Memory>>,
+    /// The number of that name in checkpoints.
+    number: u32,
     /// Bytes that tables hold.
     used: Cell<usize>,
     /// Keys in them.
@@ -20,8 +22,13 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// The account of one name: what it holds counts for the store as well, and its chunks come from the store's pool.
-    pub(crate) fn account_in(store: &Rc<Self>) -> Rc<Self> {
-        Rc::new(Self { store: Some(Rc::clone(store)), ..Self::default() })
+    pub(crate) fn account_in(store: &Rc<Self>, number: u32) -> Rc<Self> {
+        Rc::new(Self { store: Some(Rc::clone(store)), number, ..Self::default() })
+    }
+
+    /// The number of the name in checkpoints.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
     fn pool(&self) -> &RefCell<Vec<Region>> {

@@ -46,6 +46,15 @@ impl Panes {
         }
     }
 
+    /// What accounts for them.
+    pub(crate) fn account(&self) -> &Rc<Memory> {
+        &self.memory
+    }
+
+    pub(crate) fn config(&self) -> TableConfig {
+        self.config
+    }
+
     /// The table of `pane`, empty if it was not there.
     ///
     /// Cost: a comparison if it is the pane used last; else O(log panes). A new pane takes a dropped

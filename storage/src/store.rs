@@ -1,6 +1,8 @@
 //! The store of one core: where its tables come from, and how much memory they hold.
 
+use crate::freeze::{Freezer, Shape};
 use crate::memory::Memory;
+use crate::restored::{RestoredParts, RestoredTable};
 use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName, TimedTable};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,6 +16,8 @@ pub struct Store {
     /// The account of each name.
     names: BTreeMap<TableName, Rc<Memory>>,
     memory: Rc<Memory>,
+    /// What a checkpoint gave back and nobody has asked for yet.
+    restored: BTreeMap<TableName, RestoredTable>,
 }
 
 /// What the tables of one name hold.
@@ -31,7 +35,35 @@ impl Store {
     pub fn new(config: StoreConfig) -> Self {
         let memory = Rc::new(Memory::default());
         memory.reserve(config.reserve_bytes);
-        Self { names: BTreeMap::new(), memory }
+        Self { names: BTreeMap::new(), memory, restored: BTreeMap::new() }
+    }
+
+    /// A store with the state of a checkpoint: each name that is asked for gives the table as it was then, in the key groups of this worker.
+    #[must_use]
+    pub fn restore(config: StoreConfig, parts: RestoredParts) -> Self {
+        Self { restored: parts.tables, ..Self::new(config) }
+    }
+
+    /// Restored names that nobody has asked for. Their state would be lost with the next checkpoint: that is for the user to decide.
+    #[must_use]
+    pub fn unclaimed(&self) -> Vec<TableName> {
+        self.restored.keys().cloned().collect()
+    }
+
+    /// Forgets restored state that nobody asks for any more. `false` if there is none of that name.
+    pub fn forget(&mut self, name: &TableName) -> bool {
+        self.restored.remove(name).is_some()
+    }
+
+    /// Begins to freeze this core's tables for the checkpoint `epoch`. Cost: O(1).
+    #[must_use]
+    pub fn freezer(&mut self, epoch: u64) -> Freezer {
+        Freezer::new(epoch)
+    }
+
+    /// The names that were claimed, and their numbers in checkpoints.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&TableName, u32)> {
+        self.names.iter().map(|(name, account)| (name, account.number()))
     }
 
     /// A new, empty table. An empty table with default settings holds 64 bytes.
@@ -41,8 +73,14 @@ impl Store {
     /// [`StoreError::DuplicateTable`] if the name was ever given to a table of this store, even if
     /// that table is dropped: names are addresses in checkpoints.
     /// [`StoreError::Alignment`] if `value_align` is neither 8 nor 16.
+    /// [`StoreError::OtherShape`] if a checkpoint has something else under that name.
     pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
-        Ok(Table::new(self.claim(name, config)?, config))
+        let (account, restored) = self.claim(name, config, Shape::Table)?;
+        let mut table = Table::new(account, config);
+        if let Some(restored) = restored {
+            restored.fill_table(&mut table);
+        }
+        Ok(table)
     }
 
     /// Time-scoped tables under one name, one per pane, made on first touch with `config`.
@@ -51,7 +89,12 @@ impl Store {
     ///
     /// As [`Store::table`].
     pub fn panes(&mut self, name: TableName, config: TableConfig) -> Result<Panes, StoreError> {
-        Ok(Panes::new(self.claim(name, config)?, config))
+        let (account, restored) = self.claim(name, config, Shape::Panes)?;
+        let mut panes = Panes::new(account, config);
+        if let Some(restored) = restored {
+            restored.fill_panes(&mut panes);
+        }
+        Ok(panes)
     }
 
     /// A new, empty table whose entries have deadlines: timers, or state that expires. An empty one holds about 6 KiB.
@@ -64,7 +107,12 @@ impl Store {
         name: TableName,
         config: TableConfig,
     ) -> Result<TimedTable, StoreError> {
-        Ok(TimedTable::new(self.claim(name, config)?, config))
+        let (account, restored) = self.claim(name, config, Shape::Timed)?;
+        let mut timed = TimedTable::new(account, config);
+        if let Some(restored) = restored {
+            restored.fill_timed(&mut timed);
+        }
+        Ok(timed)
     }
 
     /// Memory that the tables of this core hold, bytes, logs and indexes. Cost: O(1).
@@ -92,17 +140,29 @@ impl Store {
         })
     }
 
-    /// Reserves a name; its account.
-    fn claim(&mut self, name: TableName, config: TableConfig) -> Result<Rc<Memory>, StoreError> {
+    /// Reserves a name; its account, and what a checkpoint has of it.
+    fn claim(
+        &mut self,
+        name: TableName,
+        config: TableConfig,
+        shape: Shape,
+    ) -> Result<(Rc<Memory>, Option<RestoredTable>), StoreError> {
         if !matches!(config.value_align, 8 | 16) {
             return Err(StoreError::Alignment { name, value_align: config.value_align });
         }
         if self.names.contains_key(&name) {
             return Err(StoreError::DuplicateTable { name });
         }
-        let account = Memory::account_in(&self.memory);
+        if let Some(restored) = self.restored.get(&name)
+            && (restored.shape, restored.value_align) != (shape, config.value_align)
+        {
+            return Err(StoreError::OtherShape { name });
+        }
+        let number = u32::try_from(self.names.len()).expect("invariant: fewer than 2^32 names");
+        let account = Memory::account_in(&self.memory, number);
+        let restored = self.restored.remove(&name);
         self.names.insert(name, Rc::clone(&account));
-        Ok(account)
+        Ok((account, restored))
     }
 }
 

@@ -83,6 +83,16 @@ impl Table {
         }
     }
 
+    /// What accounts for it.
+    pub(crate) fn account(&self) -> &Rc<Memory> {
+        self.log.account()
+    }
+
+    /// Whether `key` holds a list.
+    pub(crate) fn holds_list(&self, hash: u64, key: &[u8]) -> bool {
+        self.find(hash, key).is_some_and(|(_, at)| self.log.header(at).kind() == Kind::List)
+    }
+
     /// Number of keys. Cost: O(1).
     #[must_use]
     pub fn len(&self) -> usize {

@@ -48,6 +48,7 @@ pub use running::Running;
 pub use split::{SplitInto, To};
 pub use top_n::Ranking;
 
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::record::Record;
@@ -117,6 +118,25 @@ pub(crate) trait Operator: 'static {
     /// It is a step of its own that is decided, recorded and replayed; never while a watermark or the end is being worked off, nor after the end.
     fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
         let _ = limit;
+        Ok(())
+    }
+
+    /// Shows all its state to `into`, as it is now, without copying it: the barrier has come of all inputs, and no firing is under way. [`Progress::More`] to be asked
+    /// again, until when nothing is read: for what has to become durable outside before the barrier is passed on. What is not shown here is derived on a restore.
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        let _ = into;
+        Ok(Progress::Done)
+    }
+
+    /// Goes on from a checkpoint, before anything else is done. Its tables have their content already.
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
+
+    /// The checkpoint of `epoch` is complete, and so is what belongs to earlier ones: what was prepared up to it may become visible.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
         Ok(())
     }
 

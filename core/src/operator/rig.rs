@@ -99,7 +99,8 @@ pub(crate) fn step_at(
     now_ns: u64,
 ) -> Result<Done, OperatorFault> {
     let now = ProcessingTime::from_nanos(i64::try_from(now_ns).unwrap());
-    let context = StepContext { now_ns, now, clock: &Stopped };
+    let contribution = RefCell::default();
+    let context = StepContext { now_ns, now, clock: &Stopped, contribution: &contribution };
     task.step(Work { choice, limit, replay: None }, context)
 }
 

@@ -49,6 +49,16 @@ pub enum Decision {
     },
     /// Task `task` sent its open pages on.
     Flush(u16),
+    /// The barrier of a checkpoint: sources said where they were, and passed it on.
+    Barrier {
+        /// The number of the checkpoint.
+        epoch: u64,
+    },
+    /// A checkpoint is complete, and those before it: what was prepared up to it became visible.
+    Commit {
+        /// Its number.
+        epoch: u64,
+    },
     /// The job was asked to end: the sources were cut off.
     Stop {
         /// Event time went to its end, so that everything that was open closed; else it stayed where it was.

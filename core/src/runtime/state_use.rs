@@ -4,10 +4,9 @@ use thalweg_storage::Store;
 
 use crate::operator::task::Task;
 
-/// The accounts of a worker's store.
+/// Whose the accounts of a worker's store are.
 #[derive(Debug)]
 pub(super) struct StateUse {
-    store: Store,
     /// For each account, in the store's order, the task whose state it is; all are named when a worker is built.
     tasks: Vec<Option<usize>>,
 }
@@ -20,16 +19,16 @@ pub(super) struct TaskState {
 }
 
 impl StateUse {
-    pub(super) fn new(store: Store, tasks: &[Box<dyn Task>]) -> Self {
+    pub(super) fn new(store: &Store, tasks: &[Box<dyn Task>]) -> Self {
         let task_of = |operator: &str| tasks.iter().position(|task| **task.name() == *operator);
         let tasks = store.usage().map(|(name, _)| task_of(&name.operator)).collect();
-        Self { store, tasks }
+        Self { tasks }
     }
 
     /// What task `task` holds. Cost: O(names of state).
-    pub(super) fn task(&self, task: usize) -> TaskState {
+    pub(super) fn task(&self, store: &Store, task: usize) -> TaskState {
         let mut state = TaskState::default();
-        for (owner, (_, usage)) in self.tasks.iter().zip(self.store.usage()) {
+        for (owner, (_, usage)) in self.tasks.iter().zip(store.usage()) {
             if *owner == Some(task) {
                 state.bytes += usage.bytes as u64;
                 state.keys += usage.keys as u64;

@@ -5,15 +5,19 @@
 //! the replay differ in who decides.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use thalweg_storage::Store;
+
 use super::decision::Decision;
 use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
+use crate::checkpoint::{Contribution, FrozenPart, Restored};
 use crate::error::{JobError, OperatorFault};
 use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
@@ -49,6 +53,8 @@ pub(crate) struct Worker {
     was_cut: bool,
     /// Tasks that have not finished.
     live: Vec<bool>,
+    /// What it contributes to the checkpoint that is under way.
+    contribution: RefCell<Contribution>,
 }
 
 /// What a turn over all tasks came to.
@@ -72,6 +78,7 @@ impl Worker {
         record: bool,
     ) -> Self {
         let live = vec![true; tasks.len()];
+        let contribution = RefCell::new(Contribution::new(tasks.len(), Store::default()));
         let measures = config.measure;
         if !measures {
             tasks.iter_mut().for_each(|task| task.measure_nothing());
@@ -98,12 +105,14 @@ impl Worker {
             is_stopping: false,
             was_cut: false,
             live,
+            contribution,
         }
     }
 
     /// The same worker, which tells how much state its tasks have in `store`.
-    pub(crate) fn with_store(mut self, store: thalweg_storage::Store) -> Self {
-        self.state_use = Some(StateUse::new(store, &self.tasks));
+    pub(crate) fn with_store(mut self, store: Store) -> Self {
+        self.state_use = Some(StateUse::new(&store, &self.tasks));
+        self.contribution = RefCell::new(Contribution::new(self.tasks.len(), store));
         self
     }
 
@@ -162,6 +171,14 @@ impl Worker {
                 self.stop(if drains { Control::End } else { Control::Halt })?;
                 return Ok(nothing);
             }
+            Decision::Barrier { epoch } => {
+                self.barrier(epoch)?;
+                return Ok(nothing);
+            }
+            Decision::Commit { epoch } => {
+                self.commit(epoch)?;
+                return Ok(nothing);
+            }
             Decision::Flush(task) => {
                 self.tasks[usize::from(task)].flush();
                 return Ok(nothing);
@@ -183,10 +200,44 @@ impl Worker {
             }
         };
         let index = usize::from(index);
-        let context = StepContext { now_ns: self.now_ns, now: self.now(), clock: &*self.clock };
+        let (now_ns, now, clock) = (self.now_ns, self.now(), &*self.clock);
+        let context = StepContext { now_ns, now, clock, contribution: &self.contribution };
         let done = guarded(&mut *self.tasks[index], |task| task.step(work, context))?;
         self.note_alarm(index);
         Ok(done)
+    }
+
+    /// Begins a checkpoint: sources say where they are, and tasks that have ended freeze; the others follow when the barrier has come to them.
+    fn barrier(&mut self, epoch: u64) -> Result<(), JobError> {
+        self.contribution.borrow_mut().decide(epoch);
+        let (now_ns, now, clock) = (self.now_ns, self.now(), &*self.clock);
+        let context = StepContext { now_ns, now, clock, contribution: &self.contribution };
+        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
+            guarded(&mut **task, |task| task.barrier(epoch, context))?;
+            // A task that has ended may not be done with freezing yet.
+            *live |= !task.is_finished();
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, epoch: u64) -> Result<(), JobError> {
+        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.commit(epoch)))
+    }
+
+    /// This worker's part of the checkpoint, once all its tasks have frozen.
+    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
+    pub(crate) fn take_frozen(&mut self) -> Option<FrozenPart> {
+        self.contribution.get_mut().take()
+    }
+
+    /// Before the first step: goes on from a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// What an operator or a source says of it.
+    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
+    pub(crate) fn resume(&mut self, from: &Restored) -> Result<(), JobError> {
+        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.resume(from)))
     }
 
     /// Cuts the sources off.
@@ -471,11 +522,14 @@ impl Worker {
 
     fn publish(&mut self) {
         self.cells.publish_time(self.time_use.total());
+        let contribution = self.contribution.get_mut();
         for (index, (task, cells)) in self.tasks.iter_mut().zip(&self.cells.tasks).enumerate() {
             let mut counters = task.counters();
             let time = self.time_use.task(index);
             (counters.busy_ns, counters.blocked_ns) = (time.busy_ns, time.blocked_ns);
-            let state = self.state_use.as_ref().map(|state| state.task(index)).unwrap_or_default();
+            let state = self.state_use.as_ref();
+            let state = state.map(|state| state.task(contribution.store(), index));
+            let state = state.unwrap_or_default();
             (counters.state_bytes, counters.state_keys) = (state.bytes, state.keys);
             cells.publish(&counters, task.latency());
             task.splits(&mut |split, counters| cells.publish_split(split, counters));

@@ -377,6 +377,15 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         Ok(Done { amount, outcome, counts })
     }
 
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+        if !self.is_finished {
+            self.out.control(Control::Barrier(epoch));
+            self.end_step(context.now_ns)?;
+        }
+        context.contribution.borrow_mut().done(epoch, &self.name, 0);
+        Ok(())
+    }
+
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         if self.is_finished {
             return Ok(false);

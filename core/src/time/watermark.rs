@@ -47,6 +47,11 @@ impl MergedTime {
         self.inputs[input].watermark = EventTime::MAX;
     }
 
+    /// Before anything else: event time was `at`, and does not go back behind it.
+    pub(crate) fn resume(&mut self, at: EventTime) {
+        self.watermark = at;
+    }
+
     /// The merged watermark.
     #[cfg(test)]
     pub(crate) fn watermark(&self) -> EventTime {
@@ -80,6 +85,8 @@ impl MergedTime {
                 state.watermark = EventTime::MAX;
             }
             Control::Halt => state.halted = true,
+            // It says nothing of time.
+            Control::Barrier(_) => return,
         }
         self.settle(then);
     }

@@ -95,6 +95,11 @@ impl Log {
         }
     }
 
+    /// What accounts for it.
+    pub(crate) fn account(&self) -> &Rc<Memory> {
+        &self.memory
+    }
+
     /// Memory held, bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes

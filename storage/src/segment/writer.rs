@@ -286,6 +286,12 @@ impl SegmentWriter {
         self.error.as_ref()
     }
 
+    /// As [`SegmentWriter::error`], to be handed on.
+    #[must_use]
+    pub fn into_error(self) -> Option<DiskError> {
+        self.error
+    }
+
     fn mark(&self) -> Mark {
         let extents = u32::try_from(self.entries.len()).expect("invariant: fewer extents");
         let Self { end, digest, sealing: sealed, issued: writes, .. } = *self;

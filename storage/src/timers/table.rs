@@ -96,6 +96,11 @@ impl TimedTable {
         }
     }
 
+    /// The truth.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// Number of entries with a deadline. Cost: O(1).
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test sets up has to succeed")]
 #![expect(clippy::cast_possible_truncation, reason = "numbers of bits and seeds are small")]
 
+mod store;
 mod support;
 mod alike;
 mod damage;

@@ -10,6 +10,7 @@
 //! 2. A task whose output waits for room in a ring has no choices.
 
 mod promises;
+mod alignment;
 mod latency;
 mod operator_task;
 mod ports;
@@ -18,9 +19,11 @@ pub(crate) use latency::HopLatency;
 pub(crate) use operator_task::OperatorTask;
 pub(crate) use ports::{OnePort, TwoPorts};
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::output::AnyOutput;
+use crate::checkpoint::{Contribution, Restored};
 use crate::error::OperatorFault;
 use crate::exchange::RecordedInput;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
@@ -83,6 +86,8 @@ pub(crate) struct StepContext<'a> {
     pub(crate) now: ProcessingTime,
     /// The clock as it is; for measuring only.
     pub(crate) clock: &'a dyn Clock,
+    /// What the worker contributes to the checkpoint that is under way.
+    pub(crate) contribution: &'a RefCell<Contribution>,
 }
 
 /// A task, whatever its types: dyn per batch.
@@ -102,6 +107,19 @@ pub(crate) trait Task {
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         let _ = (last, now_ns);
         Ok(false)
+    }
+    /// Asked of every task when the worker decides the barrier of `epoch`: a source says where it is and passes the barrier on, and a task that has ended freezes; the
+    /// others learn of it from their inputs.
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault>;
+    /// The checkpoint of `epoch` is complete.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
+        Ok(())
+    }
+    /// Before the first step: goes on from a checkpoint.
+    fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
     }
     /// When the clock gives the task something to do; changes only in a step of the task.
     fn alarm(&self) -> Option<ProcessingTime> {

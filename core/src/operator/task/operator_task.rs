@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::alignment::Alignment;
 use super::latency::HopLatency;
 use super::ports::Ports;
-use super::promises::Core;
+use super::promises::{Core, WATERMARK};
 use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
+use crate::checkpoint::{Restored, Resuming};
 use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, TaskCounters};
 use crate::operator::Operator;
 use crate::operator::output::AnyOutput;
+use crate::raw::page::Control;
 use crate::time::watermark::MergedTime;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -34,6 +37,7 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
         let core = Core {
             operator,
             time,
+            alignment: Alignment::new(ports.lanes()),
             todo: VecDeque::with_capacity(4),
             is_firing: false,
             is_finished: leads_nowhere,
@@ -42,6 +46,23 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
             watermark: if leads_nowhere { EventTime::MAX } else { EventTime::MIN },
         };
         Self { name, core, ports, next_lane: 0, latency: HopLatency::default(), moved_ns: 0 }
+    }
+
+    /// Freezes, if a barrier has come; a task that has ended does so by itself, for no barrier will come.
+    #[cold]
+    fn freeze(&mut self, context: StepContext<'_>) {
+        let Self { name, core, .. } = self;
+        let mut into = context.contribution.borrow_mut();
+        let mut result = core.freeze(name, &mut into, context.clock);
+        if let Some(epoch) = into.epoch().filter(|_| core.is_finished)
+            && core.alignment.skip_to(epoch)
+        {
+            core.todo.push_back(Control::Barrier(epoch));
+            result = result.and_then(|()| core.settle());
+            result = result.and_then(|()| core.freeze(name, &mut into, context.clock));
+        }
+        core.note(result);
+        core.end_step();
     }
 
     /// The number of a lane, as choices carry it.
@@ -61,7 +82,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             return;
         }
         for lane in 0..self.ports.lanes() {
-            if self.ports.is_ready(lane) {
+            if !self.core.alignment.is_held(lane) && self.ports.is_ready(lane) {
                 into.push(Self::lane(lane));
             }
         }
@@ -78,12 +99,35 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             } else {
                 self.next_lane + turn - lanes
             };
-            if self.ports.is_ready(lane) {
+            if !self.core.alignment.is_held(lane) && self.ports.is_ready(lane) {
                 self.next_lane = lane + 1;
                 return Some(Self::lane(lane));
             }
         }
         None
+    }
+
+    fn barrier(&mut self, _: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+        if self.core.is_finished {
+            self.freeze(context);
+        }
+        self.core.fault.take().map_or(Ok(()), Err)
+    }
+
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        self.core.operator.commit(epoch)
+    }
+
+    fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let Self { name, core, .. } = self;
+        let times: Vec<i64> = from.notes(name, WATERMARK)?;
+        // Workers that the barrier found at one place of their inputs had one time; what is less is safe.
+        let watermark = times.into_iter().min().map_or(EventTime::MIN, EventTime::from_nanos);
+        if !core.is_finished {
+            core.watermark = watermark;
+            core.time.resume(watermark);
+        }
+        core.operator.resume(&Resuming::new(name, watermark, from))
     }
 
     fn alarm(&self) -> Option<ProcessingTime> {
@@ -98,6 +142,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         self.core.operator.clock(context.now);
         let mut amount = 0;
         let watermark = self.core.watermark;
+        let was_finished = self.core.is_finished;
         match work.choice {
             Choice::Lane(lane) => {
                 let lane = usize::from(lane);
@@ -123,6 +168,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             }
             Choice::Poll(_) => unreachable!("invariant: only a source is polled"),
         }
+        if self.core.barrier().is_some() || self.core.is_finished != was_finished {
+            self.freeze(context);
+        }
         if self.core.watermark != watermark {
             self.moved_ns = context.now_ns;
         }
@@ -143,7 +191,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     fn is_finished(&mut self) -> bool {
         let mut waits = false;
         self.core.operator.outputs(&mut |output| waits |= output.is_blocked() || output.has_open());
-        self.core.is_finished && !waits
+        self.core.is_finished && !waits && self.core.todo.is_empty()
     }
 
     fn counters(&mut self) -> TaskCounters {

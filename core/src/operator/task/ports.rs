@@ -119,9 +119,10 @@ impl<T: Record, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O
     }
 
     fn control(&mut self, lane: usize, control: Control) -> bool {
-        let Core { time, todo, .. } = &mut *self.core;
-        time.apply(self.first_lane + lane, control, &mut |control| todo.push_back(control));
-        let result = self.core.settle();
-        self.core.note(result) && !self.core.is_firing
+        let result = self.core.arrive(self.first_lane + lane, control);
+        // Behind a barrier nothing is read until it has come of all inputs.
+        self.core.note(result)
+            && !self.core.is_firing
+            && !self.core.alignment.is_held(self.first_lane + lane)
     }
 }

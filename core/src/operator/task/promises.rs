@@ -2,16 +2,22 @@
 
 use std::collections::VecDeque;
 
+use super::alignment::Alignment;
+use crate::checkpoint::Contribution;
 use crate::error::OperatorFault;
 use crate::operator::{Operator, Progress};
 use crate::raw::page::Control;
-use crate::time::EventTime;
 use crate::time::watermark::MergedTime;
+use crate::time::{Clock, EventTime};
+
+/// Under which name a task notes its event time.
+pub(super) const WATERMARK: &str = "watermark";
 
 /// An operator and what it has promised to do.
 pub(crate) struct Core<O> {
     pub(super) operator: O,
     pub(super) time: MergedTime,
+    pub(super) alignment: Alignment,
     /// Controls to pass on, the first of them perhaps half done.
     pub(super) todo: VecDeque<Control>,
     pub(super) is_firing: bool,
@@ -41,6 +47,8 @@ impl<O: Operator> Core<O> {
                 Control::End => self.operator.end()?,
                 Control::Halt => self.operator.halt()?,
                 Control::Idle | Control::Active => Progress::Done,
+                // The end of the step freezes: it knows into what.
+                Control::Barrier(_) => Progress::More,
             };
             if progress == Progress::More {
                 self.is_firing = true;
@@ -52,12 +60,60 @@ impl<O: Operator> Core<O> {
     }
 
     pub(super) fn slice(&mut self, limit: usize) -> Result<(), OperatorFault> {
+        if self.barrier().is_some() {
+            return Ok(());
+        }
         if self.operator.slice(limit)? == Progress::More {
             return Ok(());
         }
         self.is_firing = false;
         let control = *self.todo.front().expect("invariant: a firing has a cause");
         self.pass_on(control);
+        self.settle()
+    }
+
+    /// The epoch for which the operator is to freeze now.
+    #[inline]
+    pub(super) fn barrier(&self) -> Option<u64> {
+        match self.todo.front() {
+            Some(Control::Barrier(epoch)) if self.is_firing => Some(*epoch),
+            _ => None,
+        }
+    }
+
+    /// Freezes, if it is time to; passes the barrier on, and goes on with what was promised behind it.
+    pub(super) fn freeze(
+        &mut self,
+        name: &str,
+        into: &mut Contribution,
+        clock: &dyn Clock,
+    ) -> Result<(), OperatorFault> {
+        while let Some(epoch) = self.barrier() {
+            let began_ns = clock.now_ns();
+            let mut freezing = into.freezing(epoch, name);
+            if self.operator.freeze(&mut freezing)? == Progress::More {
+                return Ok(());
+            }
+            freezing.note(WATERMARK, &self.watermark.as_nanos());
+            into.done(epoch, name, clock.now_ns().saturating_sub(began_ns));
+            self.is_firing = false;
+            self.pass_on(Control::Barrier(epoch));
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Takes a control of input `lane`: what it means for time, and for the barrier that is waited for.
+    pub(super) fn arrive(&mut self, lane: usize, control: Control) -> Result<(), OperatorFault> {
+        let Self { time, todo, alignment, .. } = self;
+        time.apply(lane, control, &mut |control| todo.push_back(control));
+        let epoch = match control {
+            Control::Barrier(epoch) => alignment.barrier(lane, epoch),
+            // What the end means for time comes before the barrier: the end came before it.
+            Control::End | Control::Halt => alignment.end(lane),
+            Control::Watermark(_) | Control::Idle | Control::Active => None,
+        };
+        todo.extend(epoch.map(Control::Barrier));
         self.settle()
     }
 
@@ -73,6 +129,10 @@ impl<O: Operator> Core<O> {
 
     fn pass_on(&mut self, control: Control) {
         self.todo.pop_front();
+        // After the end nobody waits for a barrier.
+        if self.is_finished && matches!(control, Control::Barrier(_)) {
+            return;
+        }
         self.is_finished |= matches!(control, Control::End | Control::Halt);
         if let Control::Watermark(at) = control {
             self.watermark = at;

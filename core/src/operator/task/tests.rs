@@ -1,5 +1,7 @@
 //! Tasks with an operator that takes its time: what may be done when, and in which order things leave.
 
+mod barriers;
+
 use std::cell::RefCell;
 
 use super::*;

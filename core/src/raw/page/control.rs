@@ -1,6 +1,6 @@
 //! Control elements: what travels beside records, in order with them.
 
-use super::slot::{ACTIVE, END, HALT, IDLE, WATERMARK};
+use super::slot::{ACTIVE, BARRIER, END, HALT, IDLE, WATERMARK};
 use crate::time::EventTime;
 
 /// What travels in a stream beside records, in order with them.
@@ -16,6 +16,8 @@ pub enum Control {
     End,
     /// The sender was stopped: nothing will come any more, but event time has not come to its end, and stays where it is.
     Halt,
+    /// What came before belongs to the checkpoint of this epoch, what comes after does not.
+    Barrier(u64),
 }
 
 impl Control {
@@ -26,6 +28,7 @@ impl Control {
             Control::Active => (0, 0, ACTIVE),
             Control::End => (0, 0, END),
             Control::Halt => (0, 0, HALT),
+            Control::Barrier(epoch) => (epoch.cast_signed(), 0, BARRIER),
         }
     }
 }

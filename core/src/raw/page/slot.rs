@@ -9,6 +9,7 @@ pub(super) const ACTIVE: u32 = 3;
 pub(super) const END: u32 = 4;
 pub(super) const LARGE: u32 = 5;
 pub(super) const HALT: u32 = 6;
+pub(super) const BARRIER: u32 = 7;
 
 /// A slot's fields, as they lie at the back of a page. Pages never leave the process, so this is the machine's own layout.
 #[derive(Debug, Clone, Copy)]

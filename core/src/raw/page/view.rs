@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::HEADER;
 use super::control::Control;
 use super::fill::Fill;
-use super::slot::{ACTIVE, END, HALT, IDLE, LARGE, RECORD, Slot, WATERMARK};
+use super::slot::{ACTIVE, BARRIER, END, HALT, IDLE, LARGE, RECORD, Slot, WATERMARK};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -214,6 +214,7 @@ impl<'a, T: Record> PageView<'a, T> {
             ACTIVE => Element::Control(Control::Active),
             END => Element::Control(Control::End),
             HALT => Element::Control(Control::Halt),
+            BARRIER => Element::Control(Control::Barrier(slot.at.cast_unsigned())),
             LARGE => Element::Large(at, KeyHash(slot.hash)),
             other => unreachable!("invariant: no element kind {other}"),
         }

@@ -211,6 +211,16 @@ impl<T: Record> Task for GateTask<T> {
         Some(Choice::Poll(Self::number(index)))
     }
 
+    /// What the host has sent is gone when it was read, so nothing is said of where the handles are.
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+        if !self.merged.is_finished {
+            self.merged.out.control(Control::Barrier(epoch));
+            self.merged.out.end_step()?;
+        }
+        context.contribution.borrow_mut().done(epoch, &self.name, 0);
+        Ok(())
+    }
+
     /// What waits in the rings is not read any more, and who sends more is told that the job has ended.
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         if self.merged.is_finished {

@@ -1,5 +1,7 @@
 //! Sources that follow a script: their watermarks, their idleness, their end.
 
+use std::cell::RefCell;
+
 use super::super::Emitter;
 use super::*;
 use crate::io;
@@ -125,7 +127,8 @@ impl<W: WatermarkStrategy<Tick>> Rig<W> {
     fn poll(&mut self, slot: u16, limit: u32, now_ns: u64) -> Done {
         let work = Work { choice: Choice::Poll(slot), limit, replay: None };
         let now = crate::time::ProcessingTime::default();
-        let context = StepContext { now_ns, now, clock: &Stopped };
+        let contribution = RefCell::default();
+        let context = StepContext { now_ns, now, clock: &Stopped, contribution: &contribution };
         self.task.step(work, context).unwrap()
     }
 

@@ -109,7 +109,7 @@ impl<T: Record> Life<T> {
                 self.advance(lane, at, merged);
             }
             Control::Idle => self.fall_silent(lane, merged),
-            Control::Active | Control::End | Control::Halt => {
+            Control::Active | Control::End | Control::Halt | Control::Barrier(_) => {
                 unreachable!("invariant: a handle wakes by sending, and ends by being dropped")
             }
         }
@@ -217,7 +217,7 @@ impl<T: Record> Merged<T> {
                     *moved_ns = *now_ns;
                 }
                 Control::End | Control::Halt => *is_finished = true,
-                Control::Idle | Control::Active => {}
+                Control::Idle | Control::Active | Control::Barrier(_) => {}
             }
             out.control(control);
         });

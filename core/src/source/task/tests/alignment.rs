@@ -1,5 +1,7 @@
 //! Splits that are ahead of the others wait for them: of their own worker and of others.
 
+use std::cell::RefCell;
+
 use super::*;
 
 const NONE: [u16; 0] = [];
@@ -38,7 +40,8 @@ fn a_poll_ends_where_its_split_has_come_too_far() {
     assert_eq!(rig.poll(0, 300, 1).amount, 128, "127 is not more than 70 ahead of 63, 191 is");
     let work = Work { choice: Choice::Poll(1), limit: 226, replay: Some(PollOutcome::Full) };
     let now = crate::time::ProcessingTime::default();
-    let context = StepContext { now_ns: 1, now, clock: &Stopped };
+    let contribution = RefCell::default();
+    let context = StepContext { now_ns: 1, now, clock: &Stopped, contribution: &contribution };
     assert_eq!(rig.task.step(work, context).unwrap().amount, 226, "a replay goes as far as it was");
 }
 

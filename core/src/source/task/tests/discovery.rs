@@ -1,6 +1,6 @@
 //! Splits that appear while the source runs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::source::{Discovered, SplitEnumerator};
@@ -69,7 +69,8 @@ impl Found {
     fn step(&mut self, slot: u16, now_ns: u64, replay: Option<PollOutcome>) -> Done {
         let work = Work { choice: Choice::Poll(slot), limit: 100, replay };
         let now = crate::time::ProcessingTime::from_nanos(i64::try_from(now_ns).unwrap());
-        let context = StepContext { now_ns, now, clock: &Stopped };
+        let contribution = RefCell::default();
+        let context = StepContext { now_ns, now, clock: &Stopped, contribution: &contribution };
         self.task.step(work, context).unwrap()
     }
 

@@ -1,0 +1,101 @@
+//! A checkpoint that a job goes on from, as operators and sources see it.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use thalweg_storage::checkpoint::{Blob, Manifest, Position};
+
+use crate::error::OperatorFault;
+use crate::time::EventTime;
+
+/// A checkpoint that a job goes on from.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    manifest: Manifest,
+}
+
+/// A note that cannot be read: another version of the operator has written it.
+#[derive(Debug, thiserror::Error)]
+#[error("the checkpoint's note {name:?} of operator {operator:?} cannot be read: it is {text}")]
+struct NoteError {
+    operator: String,
+    name: String,
+    text: String,
+    source: sonic_rs::Error,
+}
+
+impl Restored {
+    pub(crate) fn new(manifest: Manifest) -> Self {
+        Self { manifest }
+    }
+
+    /// The checkpoint itself.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn blobs(&self, operator: &str, name: &str) -> impl Iterator<Item = &Blob> {
+        let parts = self.manifest.parts.iter();
+        let blobs = parts.flat_map(|part| &part.blobs);
+        blobs.filter(move |blob| blob.operator == operator && blob.name == name)
+    }
+
+    /// What the operator's tasks noted under a name, those of each worker in turn.
+    pub(crate) fn notes<T: DeserializeOwned>(
+        &self,
+        operator: &str,
+        name: &str,
+    ) -> Result<Vec<T>, OperatorFault> {
+        let read = |blob: &Blob| {
+            sonic_rs::from_slice(&blob.data).map_err(|source| {
+                let (operator, name) = (operator.to_owned(), name.to_owned());
+                let text = String::from_utf8_lossy(&blob.data).into_owned();
+                NoteError { operator, name, text, source }.into()
+            })
+        };
+        self.blobs(operator, name).map(read).collect()
+    }
+
+    /// How far the source's splits were.
+    pub(crate) fn positions(&self, source: &str) -> impl Iterator<Item = &Position> {
+        let parts = self.manifest.parts.iter();
+        parts.flat_map(|part| &part.positions).filter(move |position| position.source == source)
+    }
+}
+
+/// What an operator goes on from.
+pub struct Resuming<'a> {
+    operator: &'a str,
+    watermark: EventTime,
+    restored: &'a Restored,
+}
+
+impl fmt::Debug for Resuming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operator, watermark, .. } = self;
+        f.debug_struct("Resuming")
+            .field("operator", operator)
+            .field("watermark", watermark)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Resuming<'a> {
+    pub(crate) fn new(operator: &'a str, watermark: EventTime, restored: &'a Restored) -> Self {
+        Self { operator, watermark, restored }
+    }
+
+    /// The merged event time of the operator's inputs at the barrier; what was late by it is late.
+    pub fn watermark(&self) -> EventTime {
+        self.watermark
+    }
+
+    /// What the operator noted under `name`: one for each worker that had something. There may be more or fewer workers now.
+    ///
+    /// # Errors
+    ///
+    /// If it is no `T`.
+    pub fn notes<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, OperatorFault> {
+        self.restored.notes(self.operator, name)
+    }
+}
