@@ -31,3 +31,5 @@ mod processes;
 mod conformance;
 mod sources;
 mod sinks;
+mod changelogs;
+mod nexmark;
