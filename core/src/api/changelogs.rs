@@ -149,7 +149,7 @@ where
     where
         O: Record + Ord,
         F: FnMut(&Rec<Change<T>>) -> O + 'static,
-        A: Aggregator<T, Result: PartialEq + Clone>,
+        A: Aggregator<T, Result: PartialEq>,
     {
         let Self { keyed, name, preceding, order } = self;
         let selector = Rc::clone(&keyed.selector);

@@ -9,6 +9,7 @@
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
+//! * `placed`: a record with a number behind it, made without serialising it.
 //! * `archive_table`: archives as the values of keyed state.
 //! * `state_cells`: the same for declared state, whose values may expire.
 //! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
@@ -26,6 +27,8 @@ pub mod view;
 pub mod page;
 #[cfg(not(loom))]
 pub(crate) mod scratch;
+#[cfg(not(loom))]
+pub(crate) mod placed;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
 #[cfg(not(loom))]

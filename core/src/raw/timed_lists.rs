@@ -1,8 +1,8 @@
-//! Lists of records with their event times, one list a key: what windows and joins keep whole.
+//! Records with their event times, one or a list for each key: what windows and joins keep whole.
 //!
 //! # Invariants
 //!
-//! 1. Every value of the lists is one whole archive of `T`, padded to 8 bytes, then the event time (8 bytes) and the number of padding bytes (8).
+//! 1. Every value of the tables is one whole archive of `T`, padded to 8 bytes, then the event time (8 bytes) and the number of padding bytes (8).
 //! 2. A value starts at an address aligned to 8, as the tables promise, and `T::ALIGN` divides 8.
 
 use std::marker::PhantomData;
@@ -16,6 +16,17 @@ use crate::time::EventTime;
 /// What follows an archive: event time and padding.
 const TRAILER_BYTES: usize = 16;
 
+/// Joins a record and its time in `scratch`.
+fn join<T: Record>(scratch: &mut Vec<u8>, record: &Rec<T>, at: EventTime) {
+    let archive = record.archive();
+    let padding = archive.len().wrapping_neg() % 8;
+    scratch.clear();
+    scratch.extend_from_slice(archive);
+    scratch.resize(archive.len() + padding, 0);
+    scratch.extend_from_slice(&at.as_nanos().to_le_bytes());
+    scratch.extend_from_slice(&(padding as u64).to_le_bytes());
+}
+
 /// Appends one record to a list; the copy that joins record and time is made in `scratch`.
 fn append<T: Record>(
     table: &mut Table,
@@ -24,13 +35,7 @@ fn append<T: Record>(
     record: &Rec<T>,
     at: EventTime,
 ) {
-    let archive = record.archive();
-    let padding = archive.len().wrapping_neg() % 8;
-    scratch.clear();
-    scratch.extend_from_slice(archive);
-    scratch.resize(archive.len() + padding, 0);
-    scratch.extend_from_slice(&at.as_nanos().to_le_bytes());
-    scratch.extend_from_slice(&(padding as u64).to_le_bytes());
+    join(scratch, record, at);
     table.append(hash.0, key, scratch);
 }
 
@@ -135,6 +140,46 @@ impl<T: Record> TimedLists<T> {
     /// Forgets the list of `key`.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) {
         self.table.remove(hash.0, key);
+    }
+}
+
+/// One record a key.
+#[derive(Debug)]
+pub(crate) struct TimedRecords<T: Record> {
+    table: Table,
+    scratch: Vec<u8>,
+    marker: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Record> TimedRecords<T> {
+    /// A typed view of a table that is empty.
+    pub(crate) fn new(table: Table) -> Self {
+        assert!(table.is_empty(), "invariant 1: nothing but records is in the table");
+        Self { table, scratch: Vec::new(), marker: PhantomData }
+    }
+
+    /// Sets the record of `key`.
+    pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], record: &Rec<T>, at: EventTime) {
+        join(&mut self.scratch, record, at);
+        self.table.put(hash.0, key, &self.scratch);
+    }
+
+    /// The record of `key`.
+    #[inline]
+    pub(crate) fn get(&self, hash: KeyHash, key: &[u8]) -> Option<(&Rec<T>, EventTime)> {
+        self.table.get(hash.0, key).map(read)
+    }
+
+    /// Asks for what leads to the record of a key with this hash.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.table.prefetch_bucket(hash.0);
+    }
+
+    /// Asks for the record's entry, when what leads to it should be there.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
+        self.table.prefetch_entry(hash.0);
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`List<T>`] | values in the order in which they came |
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
+//! | [`Marks<K>`] | different values, each with marks |
 //! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
 //!
 //! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
@@ -25,13 +26,14 @@ mod list;
 mod map;
 mod reducing;
 mod scope;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod ttl;
 mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
-pub use distinct::Distinct;
+pub use distinct::{Distinct, Marks};
 pub use list::List;
 pub use map::Map;
 pub use reducing::Reducing;
@@ -41,7 +43,8 @@ pub use value::Value;
 
 pub(crate) use declare::Tables;
 pub(crate) use scope::Scope;
+pub(crate) use slots::SlotTable;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
-pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
+pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists, TimedRecords};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};
