@@ -129,6 +129,63 @@ proptest! {
     }
 
     #[test]
+    fn a_many_to_one_join_gives_what_a_regular_one_does(
+        left in some_splits(80), right in some_splits(40), on in on(),
+    ) {
+        // The first event of each name: a right side in which each name is once.
+        let mut seen = std::collections::BTreeSet::new();
+        let right = right.iter().map(|events| {
+            events.iter().filter(|event| seen.insert(event.name.clone())).cloned().collect()
+        });
+        let right: Splits = Arc::new(right.collect());
+        let out = Collected::<Pair>::new();
+        let (handle, inputs) = (out.clone(), (Arc::clone(&left), Arc::clone(&right)));
+        on.run(move |t| {
+            let right = events(t, "right", &inputs.1).key_by(|e| e.name());
+            events(t, "left", &inputs.0)
+                .key_by(|e| e.name())
+                .regular_join("pairs", right)
+                .many_to_one(|left, right| {
+                    (left.value() >= right.value()).then(|| Pair { left: left.id(), right: right.id() })
+                })
+                .sink("out", handle.sink());
+            Ok(())
+        }).expect("the job runs");
+        prop_assert_eq!(sorted(out.take()), nested(&left, &right, |left, right| left.value >= right.value));
+    }
+
+    #[test]
+    fn the_last_record_of_each_place_is_that_of_the_sorted_list(
+        splits in one_split(150), n in 1..6_usize, on in on(),
+    ) {
+        let out = Collected::<(Event, u32)>::new();
+        let (handle, input) = (out.clone(), Arc::clone(&splits));
+        on.run(move |t| {
+            events(t, "events", &input)
+                .key_by_value(|e| e.group())
+                .top_n_places("best", n, |e| e.value() % 10)
+                .sink("out", handle.sink());
+            Ok(())
+        }).expect("the job runs");
+        let mut found = BTreeMap::new();
+        for (event, place) in out.take() {
+            let before = found.insert((event.group, place), event.clone());
+            let is_better = before.is_none_or(|before: Event| before.value % 10 <= event.value % 10);
+            prop_assert!(is_better, "a place is taken by what is no worse");
+        }
+        let mut groups = BTreeMap::<u32, Vec<&Event>>::new();
+        splits[0].iter().for_each(|event| groups.entry(event.group).or_default().push(event));
+        let mut expected = BTreeMap::new();
+        for (group, mut events) in groups {
+            // Stable: of equal ranks the earlier is better.
+            events.sort_by_key(|event| std::cmp::Reverse(event.value % 10));
+            let places = (1_u32..).zip(events.into_iter().take(n));
+            expected.extend(places.map(|(place, event)| ((group, place), event.clone())));
+        }
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
     fn a_left_outer_join_comes_to_pairs_and_to_what_has_none(
         left in some_splits(50), right in some_splits(50), on in on(),
     ) {
@@ -410,6 +467,39 @@ fn joins_that_cannot_be_are_refused_with_what_to_do() {
         message,
         "setting of \"pairs\": a left outer join keeps its records for as long as the job runs; leave out ttl(), or use interval_join()"
     );
+}
+
+#[test]
+fn a_right_side_that_has_a_key_twice_is_found_out() {
+    let error = Engine::builder()
+        .driver(Driver::Plain)
+        .build()
+        .run("test", |t| {
+            let right = t.source("right", Items::of(vec![7_u64, 7])).without_event_time();
+            numbers(t, "left")
+                .key_by_value(|n| n.to_native())
+                .regular_join("pairs", right.key_by_value(|n| n.to_native()))
+                .many_to_one(|a, b| Some((a.to_native(), b.to_native())))
+                .sink("out", Blackhole);
+            Ok(())
+        })
+        .expect_err("the key is there twice");
+    let JobError::Operator { operator, source } = error else { panic!("{error:?}") };
+    assert_eq!(operator, "pairs");
+    assert_eq!(
+        source.to_string(),
+        "a second record of the right side has the same key: a many-to-one join needs a right side in which each key is once; use apply()"
+    );
+}
+
+#[test]
+fn a_ranking_of_too_many_places_is_refused() {
+    let message = refusal(|t| {
+        let numbers = numbers(t, "numbers").key_by_value(|n| n.to_native());
+        numbers.top_n_places("best", 257, |n| n.to_native()).sink("out", Blackhole);
+        Ok(())
+    });
+    assert_eq!(message, "setting of \"best\": a ranking has at most 256 places");
 }
 
 #[test]

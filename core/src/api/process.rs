@@ -94,6 +94,7 @@ pub use crate::operator::process::timers::{NoTimers, TimerSet, TimerTime, Timers
 pub use crate::operator::process::traits::{
     BroadcastCx, CoCx, Cx, KeyedBroadcastProcess, KeyedCoProcess, KeyedProcess, PlainCx, Process,
 };
+pub use crate::operator::process::visit::Visit;
 pub use thalweg_derive::{SideOutputs, Timers};
 
 impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {

@@ -414,6 +414,10 @@ impl crate::state::Tables for OperatorTables<'_> {
     fn timed(&mut self, state: &str) -> thalweg_storage::TimedTable {
         self.build.timed(self.operator, state)
     }
+
+    fn operator(&self) -> &str {
+        self.operator
+    }
 }
 
 /// With a route and a chain, the outlet; its only use is to keep the types out of [`Build::connect`].

@@ -13,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
+pub(crate) mod retry_later;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
@@ -154,6 +155,13 @@ pub(crate) trait Operator: 'static {
         policy::Fates::default()
     }
 
+    /// Whether the records of the last run asked for more than could be done at once: [`Self::slice`] is called until it is done, and nothing is read
+    /// before. Asked after each run.
+    #[inline]
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true
@@ -162,6 +170,9 @@ pub(crate) trait Operator: 'static {
 
 /// One input port of an operator.
 pub(crate) trait Input<T: Record, const PORT: usize>: Operator {
+    /// Records that a run has at most: 1 if each may ask for more than can be done at once, see [`Operator::has_more`].
+    const MOST: usize = usize::MAX;
+
     /// Handles a run of records.
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
 }

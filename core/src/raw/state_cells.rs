@@ -9,7 +9,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Hint, Popped, Table, Taken, TimedTable};
+use thalweg_storage::{Cursor, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
 use super::scratch::Scratch;
@@ -168,6 +168,24 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
         }
     }
 
+    /// Shows the next keys, alive or expired, `limit` of them at most or that many places of the table. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        match &self.backing {
+            Backing::Plain(table) => {
+                table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
+            }
+            Backing::Timed(table) => (0..limit).all(|_| {
+                let next = table.next(cursor);
+                next.inspect(|(hash, key, ..)| each(KeyHash(*hash), key)).is_some()
+            }),
+        }
+    }
+
     pub(crate) fn next_expiry(&self) -> Option<i64> {
         match &self.backing {
             Backing::Plain(_) => None,
@@ -274,6 +292,16 @@ impl<V: Record> ListCells<V> {
         });
     }
 
+    /// Shows the keys of the next lists; `limit` places of the table at most. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
+    }
+
     /// Forgets the list; true if there was one.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> bool {
         self.table.remove(hash.0, key)
@@ -324,7 +352,7 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     }
 
     pub(crate) fn each_key(&self, mut each: impl FnMut(KeyHash, &[u8])) {
-        let mut cursor = thalweg_storage::Cursor::default();
+        let mut cursor = Cursor::default();
         let Backing::Plain(table) = &self.backing else { return };
         while let Some((hash, key, _)) = table.next(&mut cursor) {
             each(KeyHash(hash), key);

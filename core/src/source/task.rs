@@ -215,6 +215,17 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         }
     }
 
+    /// The instant of the poll; 0, that is unknown, where nobody would miss it. After a poll in vain the next is likely to be so too, and where a reader says itself
+    /// when its records came the look at the clock is a good part of all that it takes.
+    fn polled_ns(&mut self, slot: usize, context: StepContext<'_>) -> u64 {
+        let is_measured = self.latency.will_be_due();
+        let split = self.split(slot);
+        if !is_measured && split.dry_since_ns.is_some() && split.reader.origin_ns().is_some() {
+            return 0;
+        }
+        context.clock.now_ns()
+    }
+
     /// A poll found nothing.
     fn on_dry(&mut self, slot: usize, emitted: u32, work: Work, now_ns: u64) -> PollOutcome {
         let active_ns = now_ns.saturating_sub(self.blocked_ns);
@@ -345,7 +356,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         }
         // A poll that finds nothing makes a watermark of what came before it; a recording must mention it.
         let is_unsaid = self.split(slot).is_unsaid();
-        let polled_ns = context.clock.now_ns();
+        let polled_ns = self.polled_ns(slot, context);
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work, context)?;
         self.records_in += u64::from(amount);
@@ -366,7 +377,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             },
         };
         self.end_step(now_ns)?;
-        if amount > 0 && self.latency.is_due() {
+        if amount > 0 && self.latency.is_due() && polled_ns != 0 {
             self.latency.note(polled_ns, context.clock.now_ns(), u64::from(amount));
         }
         let counts = match outcome {

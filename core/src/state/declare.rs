@@ -88,6 +88,8 @@ pub(crate) trait Tables {
     fn table(&mut self, state: &str) -> Table;
     /// As [`Self::table`], with deadlines.
     fn timed(&mut self, state: &str) -> TimedTable;
+    /// The operator's name.
+    fn operator(&self) -> &str;
 }
 
 /// What a [`State`] is declared with.
@@ -105,6 +107,11 @@ impl std::fmt::Debug for StateBuilder<'_> {
 impl<'a> StateBuilder<'a> {
     pub(crate) fn new(tables: &'a mut dyn Tables, scope: &'a Rc<Scope>) -> Self {
         Self { tables, scope }
+    }
+
+    /// A number that tells the state from all others of the job.
+    pub(crate) fn salt(&self, state: &str) -> u64 {
+        KeyHash::of_bytes(format!("{}\0{state}", self.tables.operator()).as_bytes()).0
     }
 
     pub(crate) fn scope(&self) -> Rc<Scope> {

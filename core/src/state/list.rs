@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use thalweg_storage::TimedTable;
+use thalweg_storage::{Cursor, TimedTable};
 
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, times};
 use crate::raw::state_cells::ListCells;
@@ -125,5 +126,20 @@ impl<T: Record> StateField for List<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.due.as_ref().and_then(TimedTable::next_due))
+    }
+}
+
+impl<T: Record> Keys for List<T> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.cells.next_keys(cursor, limit, each)
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
 }

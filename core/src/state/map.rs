@@ -15,9 +15,10 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use thalweg_storage::{Table, Taken};
+use thalweg_storage::{Cursor, Table, Taken};
 
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
 use crate::raw::state_cells::{Cells, word_of};
@@ -308,6 +309,26 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+}
+
+impl<K: Key, V: Record> Keys for Map<K, V> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        // The count of a key stands under its hash, behind a 0; the rest of the directory are its entries.
+        self.directory.table.scan(cursor, limit, |hash, slot, _| {
+            if let Some((0, key)) = slot.split_first() {
+                each(KeyHash(hash), key);
+            }
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`Reducing<T>`] | one value, into which others are reduced |
 //! | [`Marks<K>`] | different values, each with marks |
 //! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
+//! | [`Random`] | how many random numbers it has drawn |
 //!
 //! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
 //!
@@ -22,8 +23,10 @@
 
 mod declare;
 mod distinct;
+mod keys;
 mod list;
 mod map;
+mod random;
 mod reducing;
 mod scope;
 mod slots;
@@ -34,14 +37,17 @@ mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
 pub use distinct::{Distinct, Marks};
+pub use keys::Keys;
 pub use list::List;
 pub use map::Map;
+pub use random::Random;
 pub use reducing::Reducing;
 pub use thalweg_derive::State;
 pub use ttl::{Expires, Refresh, Ttl};
 pub use value::Value;
 
 pub(crate) use declare::Tables;
+pub(crate) use keys::keys_of;
 pub(crate) use scope::Scope;
 pub(crate) use slots::SlotTable;
 

@@ -1,6 +1,7 @@
 //! [`Reducing`]: one value for each key, into which others are reduced.
 
 use super::declare::{StateBuilder, StateField, Sweep};
+use super::keys::{Keys, keys_of};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
 use crate::raw::view::Rec;
@@ -74,4 +75,8 @@ impl<T: Record> StateField for Reducing<T> {
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.value.next_expiry(by)
     }
+}
+
+impl<T: Record> Keys for Reducing<T> {
+    keys_of!(value);
 }

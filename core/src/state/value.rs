@@ -3,7 +3,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use thalweg_storage::Cursor;
+
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
 use crate::raw::state_cells::Cells;
@@ -163,5 +166,21 @@ impl<T: Record> StateField for Value<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+}
+
+impl<T: Record> Keys for Value<T> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.cells.next_keys(cursor, limit, each)
+    }
+
+    fn is_there(&self) -> bool {
+        let now = times(self.ttl, &self.scope).now;
+        self.cells.get(self.scope.hash(), self.scope.key().as_bytes(), now).is_some()
     }
 }

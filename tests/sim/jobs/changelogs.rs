@@ -38,6 +38,8 @@ pub(crate) struct Changelogs {
     ranked: Collected<Change<Ranked>>,
     near: Collected<(u32, i64)>,
     latest: Collected<(u32, i64)>,
+    sold: Collected<(u32, u32, i64)>,
+    best: Collected<((u32, i64), u32)>,
 }
 
 impl Changelogs {
@@ -82,6 +84,8 @@ impl Changelogs {
             ranked: Collected::new(),
             near: Collected::new(),
             latest: Collected::new(),
+            sold: Collected::new(),
+            best: Collected::new(),
         }
     }
 
@@ -158,6 +162,39 @@ impl Changelogs {
         }
     }
 
+    fn check_sold(&self, sold: &PerWorker<(u32, u32, i64)>) -> Result<(), String> {
+        let mut found: Vec<_> = sold.iter().flatten().map(|(_, sold)| *sold).collect();
+        let mut expected = Vec::new();
+        for (auction, seller) in self.auctions() {
+            let bids = self.bids().filter(|bid| bid.auction == auction.auction);
+            expected.extend(bids.map(|bid| (bid.auction, seller, bid.price)));
+        }
+        (found.sort_unstable(), expected.sort_unstable());
+        match found == expected {
+            true => Ok(()),
+            false => Err(format!("sold is {found:?}, not {expected:?}")),
+        }
+    }
+
+    fn check_best(&self, best: &PerWorker<((u32, i64), u32)>) -> Result<(), String> {
+        let mut found = BTreeMap::new();
+        for (_, ((auction, price), place)) in best.iter().flatten() {
+            found.insert((*auction, *place), *price);
+        }
+        let mut prices = BTreeMap::<u32, Vec<i64>>::new();
+        self.bids().for_each(|bid| prices.entry(bid.auction).or_default().push(bid.price));
+        let mut expected = BTreeMap::new();
+        for (auction, mut prices) in prices {
+            prices.sort_unstable_by_key(|price| std::cmp::Reverse(*price));
+            let places = (1..).zip(prices.into_iter().take(3));
+            expected.extend(places.map(|(place, price)| ((auction, place), price)));
+        }
+        match found == expected {
+            true => Ok(()),
+            false => Err(format!("the best are {found:?}, not {expected:?}")),
+        }
+    }
+
     fn check_latest(&self, latest: &PerWorker<(u32, i64)>) -> Result<(), String> {
         let mut found = BTreeMap::new();
         for (at, (auction, price)) in latest.iter().flatten() {
@@ -205,6 +242,8 @@ impl Job for Changelogs {
         PerWorker<Change<Ranked>>,
         PerWorker<(u32, i64)>,
         PerWorker<(u32, i64)>,
+        PerWorker<(u32, u32, i64)>,
+        PerWorker<((u32, i64), u32)>,
     );
 
     fn workers(&self) -> usize {
@@ -262,6 +301,16 @@ impl Job for Changelogs {
             .latest("latest")
             .map(|bid| (bid.auction(), bid.price()))
             .sink("latest out", self.latest.sink());
+        bids()
+            .key_by_value(|bid| bid.auction())
+            .regular_join("sold", auctions().key_by_value(|auction| auction.auction()))
+            .many_to_one(|bid, auction| Some((bid.auction(), auction.seller()?, bid.price())))
+            .sink("sold out", self.sold.sink());
+        bids()
+            .map(|bid| (bid.auction(), bid.price()))
+            .key_by_value(|bid| bid.0.to_native())
+            .top_n_places("best", 3, |bid| bid.1.to_native())
+            .sink("best out", self.best.sink());
         Ok(())
     }
 
@@ -271,13 +320,20 @@ impl Job for Changelogs {
             self.ranked.take_per_worker(),
             self.near.take_per_worker(),
             self.latest.take_per_worker(),
+            self.sold.take_per_worker(),
+            self.best.take_per_worker(),
         )
     }
 
-    fn check(&self, (means, ranked, near, latest): &Self::Outputs) -> Result<(), String> {
+    fn check(
+        &self,
+        (means, ranked, near, latest, sold, best): &Self::Outputs,
+    ) -> Result<(), String> {
         self.check_means(means)?;
         self.check_ranked(ranked)?;
         self.check_near(near)?;
-        self.check_latest(latest)
+        self.check_latest(latest)?;
+        self.check_sold(sold)?;
+        self.check_best(best)
     }
 }

@@ -8,7 +8,9 @@ mod handles;
 mod outside;
 mod operators;
 mod processes;
+mod retries;
 mod two_stages;
+mod visits;
 mod windows;
 
 /// A job by name.
@@ -27,6 +29,14 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "processes",
         run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
+    },
+    Entry {
+        name: "visits",
+        run: |seed, twice| crate::seed::run(seed, visits::Visits::new(seed), twice),
+    },
+    Entry {
+        name: "retries",
+        run: |seed, twice| crate::seed::run(seed, retries::Retries::new(seed), twice),
     },
     Entry {
         name: "aligned",

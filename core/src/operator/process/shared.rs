@@ -70,6 +70,24 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
         self.context(at)
     }
 
+    /// State, to look at.
+    pub(super) fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The key at hand is this one, and the time that of what `at` belongs to; not before the watermark.
+    pub(super) fn go_to(&mut self, hash: KeyHash, key: &[u8], at: EventTime) {
+        let at = at.max(self.passed);
+        self.scope.set_key(hash, key);
+        self.scope.set_times(at, at);
+    }
+
+    /// The context of a key that was gone to.
+    pub(super) fn at_key(&mut self) -> Context<'_, K, S, N, O, D> {
+        let at = self.scope.emit_at();
+        self.context(at)
+    }
+
     fn context(&mut self, emit_at: EventTime) -> Context<'_, K, S, N, O, D> {
         let Self { scope, state, timers, out, side, watermark, .. } = self;
         Context {

@@ -19,8 +19,15 @@ impl HopLatency {
 
     /// True if this step is measured.
     pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = self.will_be_due();
         self.steps = self.steps.wrapping_add(1);
-        !self.is_off && (self.steps <= Self::FIRST || self.steps.is_multiple_of(Self::INTERVAL))
+        is_due
+    }
+
+    /// What [`Self::is_due`] will say next.
+    pub(crate) fn will_be_due(&self) -> bool {
+        let step = self.steps.wrapping_add(1);
+        !self.is_off && (step <= Self::FIRST || step.is_multiple_of(Self::INTERVAL))
     }
 
     /// Notes `records` that took from `origin_ns` to `done_ns`.

@@ -189,9 +189,13 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     }
 
     fn is_finished(&mut self) -> bool {
+        // First what is seldom so: this is asked again and again.
+        if !self.core.is_finished || !self.core.todo.is_empty() {
+            return false;
+        }
         let mut waits = false;
         self.core.operator.outputs(&mut |output| waits |= output.is_blocked() || output.has_open());
-        self.core.is_finished && !waits && self.core.todo.is_empty()
+        !waits
     }
 
     fn counters(&mut self) -> TaskCounters {
