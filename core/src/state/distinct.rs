@@ -10,7 +10,10 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use thalweg_storage::Cursor;
+
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::map::{Own, address, mixed, parts};
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, times};
@@ -205,5 +208,20 @@ impl<K: Key> StateField for Distinct<K> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.marks.next_expiry(by)
+    }
+}
+
+impl<K: Key> Keys for Distinct<K> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.counts.next_keys(cursor, limit, each)
+    }
+
+    fn is_there(&self) -> bool {
+        self.counts().iter().any(|count| *count > 0)
     }
 }
