@@ -161,7 +161,8 @@ fn one_of(dice: &mut Dice, texts: &[&'static str]) -> &'static str {
 /// The number of the last person of event `n` and those before it.
 #[inline]
 fn last_person(n: u64) -> u64 {
-    n / ROUND * PERSONS + (n % ROUND).min(PERSONS - 1)
+    // The one person of a round is its first event.
+    n / ROUND * PERSONS
 }
 
 /// The number of the last auction of event `n` and those before it; of the first event, which has none before it, that of the first to come.
