@@ -22,6 +22,7 @@ mod endings;
 mod measures;
 mod failures;
 mod builds;
+mod checkpoints;
 mod backpressure;
 mod replay;
 mod departures;

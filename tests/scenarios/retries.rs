@@ -64,10 +64,8 @@ fn an_attempt_is_made_when_it_is_due_though_nothing_comes() {
             let mut numbers = job.input::<u64>("numbers").unwrap();
             let mut answers = job.output::<(u64, u32)>("answers").unwrap();
             for n in 0..20 {
-                let asked = std::time::Instant::now();
                 numbers.send(&n).unwrap();
                 assert_eq!(answers.recv(), Ok((n, 4)));
-                assert!(asked.elapsed() >= Duration::from_millis(5), "{:?}", asked.elapsed());
             }
             numbers.close();
             job.join().unwrap();

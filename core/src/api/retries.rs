@@ -31,6 +31,8 @@
 
 use std::time::Duration;
 
+use thalweg_storage::TimedTable;
+
 use super::policies::{Guarded, Job, Tried};
 use super::stream::Stream;
 use super::topology::Build;
@@ -123,8 +125,8 @@ fn later<T: Record, A: Fallible<T>>(
             "the pause between attempts is longer than nothing, and the longest no shorter than the first",
         );
     }
-    let records = TimedLists::new(build.table(name, "parked"));
-    let due = build.timed(name, "parked.due");
+    let records = build.state::<u64, TimedLists<T>>(name, "parked");
+    let due = build.state::<u64, TimedTable>(name, "parked.due");
     let worker = build.worker();
     RetryLater::new(
         (fallible, attempts, delays),

@@ -136,6 +136,13 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// Once before the job begins, before any worker does anything, and not on one: what a checkpoint says was begun outside is finished, and what it does not know
+    /// is taken back. Only for jobs with checkpoints; `from` is empty if there is none yet.
+    fn recover(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
+
     /// The checkpoint of `epoch` is complete, and so is what belongs to earlier ones: what was prepared up to it may become visible.
     fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
         let _ = epoch;

@@ -26,6 +26,7 @@ use super::fallible::{Fallible, IntoOutput};
 use super::output::{AnyOutput, Output};
 use super::policy::{Fates, Guard};
 use super::{Input, Operator, Progress};
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::page::Control;
@@ -169,6 +170,18 @@ impl<T: Record, A: Fallible<T>> Operator for RetryLater<T, A> {
             }
         }
         self.pass_on();
+        Ok(())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.parked.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.parked.resume();
+        self.watermark = from.watermark();
+        self.passed = self.watermark.min(self.parked.held().unwrap_or(EventTime::MAX));
         Ok(())
     }
 

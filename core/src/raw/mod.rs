@@ -10,6 +10,7 @@
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `placed`: a record with a number behind it, made without serialising it.
+//! * `claimed`: tables as the store gives them, empty or restored.
 //! * `archive_table`: archives as the values of keyed state.
 //! * `state_cells`: the same for declared state, whose values may expire.
 //! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
@@ -29,6 +30,8 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod placed;
+#[cfg(not(loom))]
+pub(crate) mod claimed;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
 #[cfg(not(loom))]

@@ -35,6 +35,25 @@ pub(crate) fn pin_to(core: usize) -> io::Result<()> {
     }
 }
 
+/// Lets the calling thread run on every core again; a thread inherits the cores of who has started it.
+///
+/// # Errors
+///
+/// What the system said.
+pub(crate) fn unpin() -> io::Result<()> {
+    // SAFETY: all zeros is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: each number is below the size of the set.
+    (0..libc::CPU_SETSIZE as usize).for_each(|core| unsafe { libc::CPU_SET(core, &mut set) });
+    // SAFETY: the set is whole and lives during the call; 0 is the calling thread.
+    let result =
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Registers this process for expedited memory barriers; glommio's first park does it otherwise, which takes
 /// 14 ms once threads exist. Measured; harmless to repeat, and of no consequence if refused.
 pub(crate) fn register_membarrier() {

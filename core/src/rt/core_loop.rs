@@ -49,7 +49,7 @@ pub(crate) struct CoreLoop {
 const ROUNDS_BETWEEN_CLOCKS: u32 = 64;
 /// Dry rounds between two looks at the clock, on the way to sleep: a reading takes a good part of the time that such a round takes.
 const DRY_ROUNDS_BETWEEN_CLOCKS: u32 = 16;
-/// Rounds between two looks at the clock while an alarm is set.
+/// Rounds in vain between two looks at the clock while an alarm is set.
 const ROUNDS_BETWEEN_ALARM_CLOCKS: u32 = 4;
 /// A sleeping core looks around this often even if nobody rings: pages of its own that wait for room are not rung for.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
@@ -78,7 +78,9 @@ impl CoreLoop {
             let now_ns = now_ns();
             self.seats.iter_mut().for_each(|seat| seat.look_at_clock(now_ns));
         }
-        let looks_for_alarms = self.rounds.is_multiple_of(ROUNDS_BETWEEN_ALARM_CLOCKS);
+        // A round in which something was done may have taken long.
+        let looks_for_alarms =
+            self.dry_rounds == 0 || self.rounds.is_multiple_of(ROUNDS_BETWEEN_ALARM_CLOCKS);
         self.rounds = (self.rounds + 1) % ROUNDS_BETWEEN_CLOCKS;
         let mut round = Round::Dry;
         let mut index = 0;
@@ -104,6 +106,12 @@ impl CoreLoop {
             (self.dry_rounds, self.dry_since_ns, self.has_slept) = (0, None, false);
         }
         round
+    }
+
+    /// A round that a host's loop asks for, which may do other things for any time in between: so the clock is looked at in each.
+    pub(crate) fn round_of_host(&mut self) -> Round {
+        self.rounds = 0;
+        self.round()
     }
 
     /// After a dry round: spins, and after a while sleeps until the doorbell rings, a source is due, or for `at_most`.

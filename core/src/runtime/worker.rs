@@ -14,6 +14,7 @@ use std::sync::Arc;
 use thalweg_storage::Store;
 
 use super::decision::Decision;
+use super::epochs::{EpochWish, Followed};
 use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
@@ -58,6 +59,7 @@ pub(crate) struct Worker {
     quiet: Vec<bool>,
     /// What it contributes to the checkpoint that is under way.
     contribution: RefCell<Contribution>,
+    followed: Followed,
 }
 
 /// What a turn over all tasks came to.
@@ -110,6 +112,7 @@ impl Worker {
             quiet: vec![false; live.len()],
             live,
             contribution,
+            followed: Followed::default(),
         }
     }
 
@@ -231,11 +234,47 @@ impl Worker {
     }
 
     fn commit(&mut self, epoch: u64) -> Result<(), JobError> {
-        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.commit(epoch)))
+        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
+            guarded(&mut **task, |task| task.commit(epoch))?;
+            // A sink may have been waiting for this to close.
+            *live |= !task.is_finished();
+        }
+        Ok(())
+    }
+
+    /// The same worker; it does not end before the last checkpoint is complete.
+    pub(crate) fn with_checkpoints(mut self) -> Self {
+        self.followed.wait_for_last();
+        self
+    }
+
+    /// Decides what is wished of checkpoints and was not decided yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    #[inline]
+    pub(crate) fn follow(&mut self, wish: &EpochWish) -> Result<(), JobError> {
+        if !self.followed.is_behind(wish) {
+            return Ok(());
+        }
+        while let Some(decision) = self.followed.next(wish) {
+            self.step(decision)?;
+        }
+        Ok(())
+    }
+
+    /// True if something is wished of checkpoints and was not decided yet.
+    pub(crate) fn must_follow(&self, wish: &EpochWish) -> bool {
+        self.followed.is_behind(wish)
+    }
+
+    /// True if all tasks have ended: what is left is the last checkpoint.
+    pub(crate) fn is_through(&self) -> bool {
+        self.live.iter().all(|live| !live)
     }
 
     /// This worker's part of the checkpoint, once all its tasks have frozen.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn take_frozen(&mut self) -> Option<FrozenPart> {
         self.contribution.get_mut().take()
     }
@@ -245,7 +284,6 @@ impl Worker {
     /// # Errors
     ///
     /// What an operator or a source says of it.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn resume(&mut self, from: &Restored) -> Result<(), JobError> {
         self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.resume(from)))
     }
@@ -519,12 +557,16 @@ impl Worker {
                 return Ok(Turn::Busy);
             }
             if self.tasks[index].is_finished() {
+                guarded(&mut *self.tasks[index], |task| task.last_fault())?;
                 self.live[index] = false;
                 turn = Turn::Busy;
             } else if turn == Turn::Finished {
                 turn = Turn::Dry;
             }
             self.quiet[index] = !waits;
+        }
+        if turn == Turn::Finished && !self.followed.may_end() {
+            turn = Turn::Dry;
         }
         Ok(turn)
     }

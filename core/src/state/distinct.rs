@@ -17,6 +17,7 @@ use super::keys::Keys;
 use super::map::{Own, address, mixed, parts};
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, times};
+use crate::checkpoint::Freezing;
 use crate::raw::state_cells::{Cells, Times, word_of};
 use crate::record::{Key, KeyHash, KeyRef, KeyScratch};
 
@@ -83,7 +84,7 @@ impl<K: Key> Marks<K> {
 
 impl<K: Key> StateField for Marks<K> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let values = Cells::new(builder.backing(name, ttl));
+        let values = Cells::new(builder.backing(name, ttl, Cells::<bool, 8>::layout()));
         let (entry, value) = (KeyScratch::new(), KeyScratch::new());
         Self { values, scope: builder.scope(), ttl, entry, value, marker: PhantomData }
     }
@@ -99,6 +100,10 @@ impl<K: Key> StateField for Marks<K> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.values.next_expiry())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.values);
     }
 }
 
@@ -188,7 +193,9 @@ fn change(
 impl<K: Key> StateField for Distinct<K> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
         let marks = Marks::declare(builder, name, ttl);
-        Self { marks, counts: Cells::new(builder.backing(&format!("{name}.counts"), None)) }
+        let counts_name = format!("{name}.counts");
+        let layout = Cells::<[u64; 8], 0>::layout();
+        Self { marks, counts: Cells::new(builder.backing(&counts_name, None, layout)) }
     }
 
     fn prefetch_bucket(&self, hash: KeyHash) {
@@ -208,6 +215,11 @@ impl<K: Key> StateField for Distinct<K> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.marks.next_expiry(by)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.marks.freeze(into);
+        into.state(&mut self.counts);
     }
 }
 

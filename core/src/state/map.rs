@@ -21,6 +21,8 @@ use super::declare::{StateBuilder, StateField, Sweep, expiry};
 use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
+use crate::checkpoint::Freezing;
+use crate::raw::claimed::{layout, layout_of};
 use crate::raw::state_cells::{Cells, word_of};
 use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Record};
 
@@ -279,8 +281,10 @@ pub(super) fn parts(entry: &[u8]) -> (&[u8], &[u8]) {
 
 impl<K: Key, V: Record> StateField for Map<K, V> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let cells = Cells::new(builder.backing(name, ttl));
-        let table = builder.table(&format!("{name}.directory"));
+        let cells = Cells::new(builder.backing(name, ttl, Cells::<V, 8>::layout()));
+        // Whose keys these are stands with them.
+        let layout = layout("directory", &[layout_of::<K>()]);
+        let table = builder.table(&format!("{name}.directory"), layout).into_bytes();
         let scratch = KeyScratch::new;
         let directory = Directory { table, slot: scratch(), moved: scratch(), entry: scratch() };
         let (entry, map_key) = (scratch(), scratch());
@@ -309,6 +313,11 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.cells);
+        into.state(&mut self.directory.table);
     }
 }
 

@@ -52,5 +52,6 @@ pub(crate) use scope::Scope;
 pub(crate) use slots::SlotTable;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::claimed::{Claimed, Stored};
 pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists, TimedRecords};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

@@ -4,6 +4,7 @@ use super::declare::{StateBuilder, StateField, Sweep};
 use super::keys::{Keys, keys_of};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
+use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 
@@ -74,6 +75,10 @@ impl<T: Record> StateField for Reducing<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.value.next_expiry(by)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.value.freeze(into);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Records by key and slot: what operators keep a few of for each key.
 
-use crate::raw::state_cells::{Backing, Cells, Times};
+use thalweg_storage::{Freezer, Table};
+
+use crate::raw::claimed::{Claimed, Freezes, Stored};
+use crate::raw::state_cells::{Cells, ClaimedBacking, Times};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, KeyScratch, Record};
 
@@ -13,12 +16,25 @@ pub(crate) struct SlotTable<T: Record> {
 
 const FOREVER: Times = Times { now: i64::MIN, until: i64::MAX };
 
-impl<T: Record> SlotTable<T> {
-    /// A typed view of a table that is empty.
-    pub(crate) fn new(table: thalweg_storage::Table) -> Self {
-        Self { cells: Cells::new(Backing::Plain(table)), address: KeyScratch::new() }
+impl<T: Record> Stored for SlotTable<T> {
+    type Table = Table;
+
+    fn layout() -> u64 {
+        Cells::<T, 0>::layout()
     }
 
+    fn open(claimed: Claimed<Table>) -> Self {
+        Self { cells: Cells::new(ClaimedBacking::Plain(claimed)), address: KeyScratch::new() }
+    }
+}
+
+impl<T: Record> Freezes for SlotTable<T> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        self.cells.freeze(into);
+    }
+}
+
+impl<T: Record> SlotTable<T> {
     /// Writes the table's key of a slot; returns its hash, which has the key group of the key.
     fn address(&mut self, (hash, key): (KeyHash, &[u8]), slot: u8) -> KeyHash {
         self.address.clear();

@@ -14,12 +14,12 @@ use crate::time::{EventTime, ProcessingTime};
 struct Tests(Store);
 
 impl Tables for Tests {
-    fn table(&mut self, state: &str) -> Table {
-        self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap()
+    fn table(&mut self, state: &str, _: u64) -> Claimed<Table> {
+        self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
-    fn timed(&mut self, state: &str) -> TimedTable {
-        self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap()
+    fn timed(&mut self, state: &str, _: u64) -> Claimed<TimedTable> {
+        self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
     fn operator(&self) -> &str {

@@ -20,6 +20,12 @@ pub(crate) struct Entry {
     pub(crate) run: fn(u64, bool) -> Result<(), String>,
 }
 
+/// The job of two stages, for tests of the harness.
+#[cfg(test)]
+pub(crate) fn two_stages(seed: u64) -> impl crate::seed::Job {
+    two_stages::TwoStages::new(seed)
+}
+
 /// All of them.
 pub(crate) const ALL: &[Entry] = &[
     Entry {
@@ -61,6 +67,26 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "two-stages-crashing",
+        run: |seed, _| crate::crashes::run(seed, two_stages::TwoStages::new(seed)),
+    },
+    Entry {
+        name: "windows-crashing",
+        run: |seed, _| crate::crashes::run(seed, windows::Windows::new(seed)),
+    },
+    Entry {
+        name: "processes-crashing",
+        run: |seed, _| crate::crashes::run(seed, processes::Processes::new(seed)),
+    },
+    Entry {
+        name: "operators-crashing",
+        run: |seed, _| crate::crashes::run(seed, operators::Operators::new(seed)),
+    },
+    Entry {
+        name: "departures-crashing",
+        run: |seed, _| crate::seed::guarded(|| departures::run_crashing(seed)),
     },
     Entry {
         name: "handles",

@@ -7,11 +7,12 @@
 
 use std::rc::Rc;
 
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
-use crate::operator::{Input, Operator};
+use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::{Hint, Prefetch, TimedLists, TimedRecords};
@@ -68,6 +69,12 @@ where
     U: Record,
     F: FnMut(&Rec<A>, &Rec<B>) -> Option<U> + 'static,
 {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.right);
+        into.state(&mut self.waiting);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

@@ -58,6 +58,8 @@ pub(crate) struct Fates {
     pub(crate) dead_lettered: u64,
     /// Attempts after the first.
     pub(crate) retried: u64,
+    /// Records that claimed to lie too far in the future.
+    pub(crate) far_future: u64,
 }
 
 /// A policy at work: calls what may fail, and deals with what does.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::checkpoint::Freezing;
 use crate::operator::aggregate::Aggregator;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -73,6 +74,10 @@ impl<T: Record, A: Aggregator<T>> StateField for Aggregating<T, A> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.accumulator.next_expiry(by)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.accumulator.freeze(into);
     }
 }
 

@@ -7,6 +7,7 @@ use super::shared::Keyed;
 use super::side::show;
 use super::traits::KeyedBroadcastProcess;
 use super::visit::Visiting;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -198,6 +199,17 @@ impl<P: KeyedBroadcastProcess, S: 'static> Operator for BroadcastProcessor<P, S>
         keyed.fire_by_clock(limit, |cx, timer, at| {
             process.on_processing_timer(cx, &mut Rules(rules), timer, at)
         })
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.keyed.freeze(into);
+        self.rules.map.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.keyed.resume(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

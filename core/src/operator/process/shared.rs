@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::context::{Collector, Context};
 use super::side::Sides;
 use super::timers::{Fired, Next, TimerSet, TimerTables, Timers};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::operator::Progress;
 use crate::operator::output::Output;
@@ -105,6 +106,18 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
     /// The watermark is `at`; [`Self::fire`] is to follow until it is done.
     pub(super) fn advance(&mut self, at: EventTime) {
         self.watermark = at;
+    }
+
+    /// Shows all tables; how far event time is the task notes.
+    pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.state.freeze(into);
+        self.timers.event.freeze(into);
+        self.timers.processing.freeze(into);
+    }
+
+    /// Event time was at `at` when the barrier came, and everything that was due at it was done.
+    pub(super) fn resume(&mut self, at: EventTime) {
+        (self.watermark, self.passed) = (at, at);
     }
 
     /// Fires event-time timers that are due, then frees state that has expired; about `limit` of both.

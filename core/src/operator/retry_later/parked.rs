@@ -6,8 +6,9 @@
 //!    the watermark when it came. The numbers that lead from one to the other follow from what is there.
 //! 2. Numbers go up, and so do the watermarks noted with them.
 
-use thalweg_storage::{Popped, Taken, TimedTable};
+use thalweg_storage::{Cursor, Popped, Taken, TimedTable};
 
+use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::state::TimedLists;
@@ -36,6 +37,9 @@ pub(super) struct Waiting {
     /// Event time when it came.
     held: EventTime,
 }
+
+/// No worker has this number.
+const ASIDE: u16 = u16::MAX;
 
 /// The key of a number, and the hash.
 fn address(worker: u16, number: u64) -> (KeyHash, [u8; 10]) {
@@ -66,6 +70,35 @@ impl<T: Record> Parked<T> {
     pub(super) fn new(records: TimedLists<T>, due: TimedTable, worker: usize) -> Self {
         let worker = u16::try_from(worker).expect("invariant: fewer than 65,536 workers");
         Self { records, due, worker, next: 0, oldest: 0, taken: Taken::default() }
+    }
+
+    pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.records);
+        into.state(&mut self.due);
+    }
+
+    /// After a restore: gives what is there numbers of this worker's, whichever worker had parked it; what came at an earlier event time gets a lesser one.
+    pub(super) fn resume(&mut self) {
+        let mut all = Vec::new();
+        let mut cursor = Cursor::default();
+        while let Some((hash, key, due, payload)) = self.due.next(&mut cursor) {
+            let waiting = Waiting::read(0, payload);
+            all.push((waiting.held, key.to_vec(), KeyHash(hash), due, waiting));
+        }
+        all.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        // By way of keys that nobody has: the old and the new ones may be the same.
+        for (number, (_, key, hash, ..)) in (0..).zip(&all) {
+            let (aside_hash, aside) = address(ASIDE, number);
+            self.records.move_list((*hash, key), (aside_hash, &aside));
+            self.due.remove(hash.0, key);
+        }
+        for (number, (.., due, waiting)) in (0..).zip(all) {
+            let ((from_hash, from), (hash, key)) =
+                (address(ASIDE, number), address(self.worker, number));
+            self.records.move_list((from_hash, &from), (hash, &key));
+            self.wait(Waiting { number, ..waiting }, ProcessingTime::from_nanos(due));
+            self.next = number + 1;
+        }
     }
 
     /// Parks a record that was attempted once, and came when event time was `held`.

@@ -44,3 +44,20 @@ impl HopLatency {
         &mut self.histogram
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_step_is_measured_is_known_before_it() {
+        let mut latency = HopLatency::default();
+        let foretold = |latency: &mut HopLatency| (latency.will_be_due(), latency.is_due());
+        let steps: Vec<_> = (0..400).map(|_| foretold(&mut latency)).collect();
+        assert!(steps.iter().all(|(before, at)| before == at));
+        let measured = steps.iter().filter(|(_, at)| *at).count();
+        assert_eq!(measured, 256 + (400 - 256) / 8);
+        latency.turn_off();
+        assert_eq!(foretold(&mut latency), (false, false));
+    }
+}

@@ -134,6 +134,11 @@ pub(crate) trait Task {
         let _ = epoch;
         Ok(())
     }
+    /// Before any worker begins, on a task that will not be stepped: sees to what is outside.
+    fn recover(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
     /// Before the first step: goes on from a checkpoint.
     fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
         let _ = from;
@@ -211,6 +216,18 @@ impl dyn Task + '_ {
             unrest.is_open |= output.has_open();
         });
         unrest
+    }
+
+    /// An error that came when the task had ended, as of a sink that is closed by a commit; asked once, before it is forgotten.
+    pub(crate) fn last_fault(&mut self) -> Result<(), OperatorFault> {
+        let mut result = Ok(());
+        self.outputs(&mut |output| {
+            let ended = output.end_step();
+            if result.is_ok() {
+                result = ended;
+            }
+        });
+        result
     }
 
     /// True if something outside has to be asked again.
