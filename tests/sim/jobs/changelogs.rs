@@ -155,7 +155,8 @@ impl Changelogs {
                 }
             }
         }
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         match found == expected {
             true => Ok(()),
             false => Err(format!("within {:?} meet {found:?}, not {expected:?}", self.ttl)),
@@ -169,7 +170,8 @@ impl Changelogs {
             let bids = self.bids().filter(|bid| bid.auction == auction.auction);
             expected.extend(bids.map(|bid| (bid.auction, seller, bid.price)));
         }
-        (found.sort_unstable(), expected.sort_unstable());
+        found.sort_unstable();
+        expected.sort_unstable();
         match found == expected {
             true => Ok(()),
             false => Err(format!("sold is {found:?}, not {expected:?}")),
@@ -210,7 +212,8 @@ impl Changelogs {
             }
         }
         let mut auctions: Vec<u32> = self.bids().map(|bid| bid.auction).collect();
-        (auctions.sort_unstable(), auctions.dedup());
+        auctions.sort_unstable();
+        auctions.dedup();
         match found.keys().copied().eq(auctions) {
             true => Ok(()),
             false => Err("an auction's last bid is missing".into()),
