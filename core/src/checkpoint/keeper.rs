@@ -190,12 +190,13 @@ impl Keeper {
         remove_leftovers(&mut *disk, directory, &retained)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {
-            let count = u32::try_from(workers).expect("invariant: few workers");
-            let mut config = ArchiveConfig::new(groups_of(worker, workers)).workers(count);
+            let narrow = |number| u32::try_from(number).expect("invariant: few workers");
+            let mut config =
+                ArchiveConfig::new(groups_of(worker, workers)).workers(narrow(workers));
             if let Some(bytes) = shape.segment_bytes {
                 config = config.segment_bytes(bytes);
             }
-            let number = u32::try_from(worker).expect("invariant: few workers");
+            let number = narrow(worker);
             let archive = Archive::open(&mut *disk, directory, number, config, &retained);
             archives.push(archive.map_err(failed)?);
         }

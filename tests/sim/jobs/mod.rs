@@ -1,6 +1,7 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
 mod aligned;
+mod changelogs;
 mod departures;
 mod endings;
 mod handles;
@@ -54,6 +55,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "operators",
         run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
+    },
+    Entry {
+        name: "changelogs",
+        run: |seed, twice| crate::seed::run(seed, changelogs::Changelogs::new(seed), twice),
     },
     Entry {
         name: "departures",
