@@ -99,8 +99,9 @@ impl Config {
     /// The time of event `n`, in whole milliseconds.
     #[must_use]
     pub fn time_of(&self, n: u64) -> EventTime {
-        let millis = u128::from(n) * 1_000 / u128::from(self.per_second);
-        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        // In two steps: a million years of events do not overflow.
+        let (seconds, rest) = (n / self.per_second, n % self.per_second);
+        let millis = (seconds * 1_000 + rest * 1_000 / self.per_second).cast_signed();
         EventTime::from_millis(self.start.as_millis().saturating_add(millis))
     }
 }
