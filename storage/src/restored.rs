@@ -169,13 +169,13 @@ impl RestoredParts {
     ) -> Result<(), Obstacle> {
         let Some(content) = files.directory(disk)? else { return Ok(()) };
         let found = archive::decode_directory(&content)?;
-        let dead = files.deaths(disk, &found)?;
+        let mut dead = files.deaths(disk, &found)?;
         let mut slots = Vec::new();
         for table in found.tables {
             let record = part.tables.iter().find(|record| record.number == table.number);
             // A number that no table has is dead.
             let Some(record) = record else { continue };
-            self.plan(&table, record, &dead, wanted, &part.segments, &mut slots)?;
+            self.plan(&table, record, &mut dead, wanted, &part.segments, &mut slots)?;
         }
         self.read(disk, files, slots)
     }
@@ -185,7 +185,7 @@ impl RestoredParts {
         &mut self,
         table: &DirectoryTable,
         record: &TableRecord,
-        dead: &archive::DeadUnits,
+        dead: &mut archive::DeadUnits,
         wanted: KeyGroups,
         segments: &[SegmentRef],
         slots: &mut Vec<Slot>,
@@ -232,7 +232,7 @@ impl RestoredParts {
                 place: chunk.place,
                 shift: chunk.shift + by,
                 groups: groups.map(|groups| (groups.first, groups.last)),
-                dead: dead.get(&(table.number, chunk.sequence)).cloned().unwrap_or_default(),
+                dead: dead.remove(&(table.number, chunk.sequence)).unwrap_or_default(),
             };
             log.push(RestoredChunk {
                 number: chunk.number + by,

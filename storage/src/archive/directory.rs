@@ -226,6 +226,27 @@ mod tests {
         assert_eq!(decode_directory(&[9, 0, 0, 0]), Err(Flaw::Version { found: 9 }));
     }
 
+    /// What is on disk stays what it is.
+    #[test]
+    fn the_bytes_of_a_directory_and_a_batch_are_these() {
+        let place = Place { segment: SegmentId(0x0102), offset: 0x0304, bytes: 0x0506 };
+        let (groups, pane) = (Some((0x0c, 0x0d)), -2);
+        let chunk =
+            DirectoryChunk { sequence: 0x0708, pane, number: 0x09, shift: 0x0a, groups, place };
+        let table = DirectoryTable { number: 0x0b, shape: 1, is_copied: true, chunks: vec![chunk] };
+        let directory = Directory { tables: vec![table], batches: vec![place] };
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let place = "02010000000000000403000000000000 0605000000000000";
+        let expected = format!(
+            "01000000 01000000 0b000000 09000000 01000000 0807000000000000 feffffffffffffff 09000000 0a000000 0c000000 0d000000 {place} 01000000 {place}"
+        );
+        assert_eq!(hex(&encode_directory(&directory)), expected.replace(' ', ""));
+        let mut encoder = Encoder::default();
+        encode_deaths(&mut encoder, 0x0b, 0x0708, &[2, 0x0001_0003]);
+        let expected = "0b000000 0807000000000000 00000000 08000000 02000000 03000100";
+        assert_eq!(hex(&encoder.into_bytes()), expected.replace(' ', ""));
+    }
+
     #[test]
     fn deaths_are_read_as_they_were_written_be_they_few_or_many() {
         let many: Vec<u32> = (0..131_072).step_by(3).collect();

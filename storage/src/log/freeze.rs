@@ -100,6 +100,8 @@ impl Log {
         if chunk.state == State::Kept && chunk.dead == chunk.used {
             if self.tail == number {
                 (chunk.used, chunk.dead) = (0, 0);
+                // Entries will begin elsewhere.
+                self.generation = super::next_generation();
             } else {
                 self.drop_chunk(number);
             }
