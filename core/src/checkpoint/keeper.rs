@@ -31,7 +31,7 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
         /// Why.
-        source: RestoreError,
+        source: Box<RestoreError>,
     },
     /// A file of the state cannot be read.
     #[error("the state in \"{}\" cannot be read", directory.display())]
@@ -39,7 +39,7 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
         /// Why.
-        source: PartsError,
+        source: Box<PartsError>,
     },
     /// There is no checkpoint where one was expected.
     #[error("there is no checkpoint in \"{}\"", directory.display())]
@@ -53,7 +53,7 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
         /// Why.
-        source: ArchiveError,
+        source: Box<ArchiveError>,
     },
     /// The directory cannot be read or cleared up.
     #[error("state directory \"{}\" cannot be used", directory.display())]
@@ -99,7 +99,8 @@ pub(crate) struct StateShape {
 ///
 /// There are checkpoints, and none of them is whole; or the disk refuses.
 pub(crate) fn find(disk: &mut dyn Disk, directory: &Path) -> Result<Found, OpenError> {
-    let failed = |source| OpenError::Restore { directory: directory.to_owned(), source };
+    let failed =
+        |source| OpenError::Restore { directory: directory.to_owned(), source: Box::new(source) };
     let restored = newest(disk, directory, Verification::OnTouch).map_err(failed)?;
     let next_epoch = restored.next_epoch();
     let found = Found { manifest: restored.manifest, passed: restored.passed, next_epoch };
@@ -128,8 +129,9 @@ pub(crate) fn open_parts(
     manifest: &Manifest,
     (worker, workers): (usize, usize),
 ) -> Result<RestoredParts, OpenError> {
-    RestoredParts::open(disk, directory, manifest, groups_of(worker, workers))
-        .map_err(|source| OpenError::State { directory: directory.to_owned(), source })
+    RestoredParts::open(disk, directory, manifest, groups_of(worker, workers)).map_err(|source| {
+        OpenError::State { directory: directory.to_owned(), source: Box::new(source) }
+    })
 }
 
 /// Complete checkpoints in `directory` up to `newest`, the latest `retain` of them, older first; those that cannot be read are not counted. Waits for the disk.
@@ -186,7 +188,10 @@ impl Keeper {
         shape: StateShape,
     ) -> Result<Self, OpenError> {
         let mut archives = Vec::new();
-        let failed = |source| OpenError::Archive { directory: directory.to_owned(), source };
+        let failed = |source| OpenError::Archive {
+            directory: directory.to_owned(),
+            source: Box::new(source),
+        };
         remove_leftovers(&mut *disk, directory, &retained)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {

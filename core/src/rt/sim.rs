@@ -388,6 +388,9 @@ impl Sim {
 /// Rounds of a replay without progress, for what waits for memory streams that are slow on purpose.
 const ROUNDS_TO_WAIT: u32 = 100_000;
 
+/// What all workers share, the workers, and the host's ends.
+type Workforce = (Shared, Vec<Worker>, HostPorts);
+
 fn make_workers(
     config: JobConfig,
     job: SharedJob,
@@ -395,7 +398,7 @@ fn make_workers(
     streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
     start: Option<Start>,
-) -> Result<((Shared, Vec<Worker>, HostPorts), Option<Start>)> {
+) -> Result<(Workforce, Option<Start>)> {
     let restored = start.as_ref().filter(|start| start.is_restored());
     let restored = restored.map(|start| Arc::clone(&start.restored));
     let mut planned = build::plan(&*job, &config, Rc::clone(files), streams, restored)?;
