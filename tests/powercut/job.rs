@@ -61,8 +61,10 @@ impl Machine {
     }
 }
 
-/// More than a job needs; one whose disk is gone waits for its last checkpoint for ever.
+/// More than a job needs.
 const MOST_STEPS: u64 = 1 << 14;
+/// More than the small job needs: when its disk is gone it would wait for its last checkpoint for ever.
+const STEPS_IN_THE_DARK: u64 = 1 << 11;
 /// A round that is cut so often without coming to an end makes no progress.
 const MOST_CUTS: u64 = 300;
 
@@ -107,16 +109,17 @@ impl Job {
         let mut machine = Machine::new(self.seed);
         let (mut cuts, mut workers) = (0, self.workers);
         loop {
-            let steps = match first.filter(|_| cuts == 0) {
+            let mut steps = match first.filter(|_| cuts == 0) {
                 Some(Cut::Step(step)) => step,
                 Some(Cut::Operation(at)) => {
                     machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
-                    MOST_STEPS
+                    STEPS_IN_THE_DARK
                 }
                 None if cuts > 3 && machine.dice.roll(3) == 0 => MOST_STEPS,
                 None => 1 << machine.dice.roll(12),
             };
             if first.is_none() && machine.dice.roll(3) == 0 {
+                steps = steps.min(STEPS_IN_THE_DARK);
                 let at = machine.disk.operations() + machine.dice.roll(60);
                 machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
             }

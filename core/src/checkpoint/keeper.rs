@@ -87,6 +87,8 @@ pub(crate) struct Found {
 /// What a checkpoint says that the job's plan does not.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StateShape {
+    /// Length of a file of state, bytes; `None` = what the store thinks best.
+    pub(crate) segment_bytes: Option<u64>,
     /// How keys and values lie in each table.
     pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
 }
@@ -189,7 +191,11 @@ impl Keeper {
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {
             let narrow = |number| u32::try_from(number).expect("invariant: few workers");
-            let config = ArchiveConfig::new(groups_of(worker, workers)).workers(narrow(workers));
+            let mut config =
+                ArchiveConfig::new(groups_of(worker, workers)).workers(narrow(workers));
+            if let Some(bytes) = shape.segment_bytes {
+                config = config.segment_bytes(bytes);
+            }
             let number = narrow(worker);
             let archive = Archive::open(&mut *disk, directory, number, config, &retained);
             archives.push(archive.map_err(failed)?);

@@ -90,7 +90,7 @@ impl Starter {
             guarded(0, || planned.recover(&restored))?;
         }
         let plan = planned.plan;
-        let shape = StateShape { layouts: Arc::clone(&plan.layouts) };
+        let shape = StateShape { segment_bytes: None, layouts: Arc::clone(&plan.layouts) };
         let parts = JobParts {
             plan,
             config: self.config.clone(),

@@ -21,6 +21,8 @@ use crate::runtime::worker::Worker;
 /// Where a simulated job keeps its checkpoints.
 const DIRECTORY: &str = "state";
 const RETAIN: usize = 2;
+/// Small files: a simulated disk has all of them in memory, written or not.
+const SEGMENT_BYTES: u64 = 64 << 10;
 
 fn directory() -> &'static Path {
     Path::new(DIRECTORY)
@@ -85,7 +87,8 @@ impl Start {
             None => Vec::new(),
             Some(newest) => retained(&mut disk, directory(), newest, RETAIN).map_err(failed)?,
         };
-        let shape = StateShape { layouts: Arc::clone(&plan.layouts) };
+        let shape =
+            StateShape { segment_bytes: Some(SEGMENT_BYTES), layouts: Arc::clone(&plan.layouts) };
         let keeper = Keeper::open(Box::new(disk), directory(), workers, kept, shape);
         let keeper = keeper.map_err(failed)?;
         let interval_ns = 4_000 << random.small(6);

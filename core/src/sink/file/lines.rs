@@ -151,6 +151,8 @@ impl LineFile {
     pub(in crate::sink) fn poll_close(&mut self) -> Result<bool, FileError> {
         if !self.is_closing {
             self.is_closing = true;
+            // The header of a file to which no record came is still here.
+            self.put()?;
             // A compressed file without a member is none.
             self.end_member(self.tail.mark().bytes == 0)?;
         }
