@@ -23,6 +23,11 @@ impl Dice {
     }
 
     /// One of `from..=to`, small ones as likely as large ones on a logarithmic scale.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is drawn lies between two numbers of the type"
+    )]
     pub(crate) fn log_between(&mut self, from: u64, to: u64) -> u64 {
         let (from, to) = (from as f64, to as f64);
         let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;

@@ -59,11 +59,10 @@ fn a_job_that_panics_goes_on_from_its_last_checkpoint() {
     for (driver, workers) in [(Driver::Plain, 1), (Driver::Plain, 2), (Driver::Auto, 2)] {
         let folder = tempfile::tempdir().unwrap();
         let found = Collected::new();
-        let fuse = Arc::new(AtomicU64::new(0));
+        let fuse = Arc::new(AtomicUsize::new(0));
         let look = move |n: u64| {
             // Twice, at different places.
-            let place =
-                [NUMBERS / 2, NUMBERS * 3 / 4, u64::MAX][fuse.load(Ordering::SeqCst) as usize];
+            let place = [NUMBERS / 2, NUMBERS * 3 / 4, u64::MAX][fuse.load(Ordering::SeqCst)];
             if n >= place {
                 fuse.fetch_add(1, Ordering::SeqCst);
                 panic!("out of luck");
