@@ -110,8 +110,8 @@ impl Counter {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         let draw = self.random.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        let of = |keys: u64| u64::try_from(u128::from(draw) * u128::from(keys) >> 64);
-        let is_hot = options.skewed && self.random % 10 != 0;
+        let of = |keys: u64| u64::try_from((u128::from(draw) * u128::from(keys)) >> 64);
+        let is_hot = options.skewed && !self.random.is_multiple_of(10);
         of(if is_hot { options.keys / 10 } else { options.keys }).expect("it is below the keys")
     }
 
@@ -253,8 +253,8 @@ fn count(
         if step > Duration::from_micros(20) {
             result.steps.push(step);
         }
-        if options.millions > 0 {
-            let due = Duration::from_nanos(result.records * 1000 / options.millions);
+        if let Some(due_ns) = (result.records * 1000).checked_div(options.millions) {
+            let due = Duration::from_nanos(due_ns);
             while now - started < due {
                 now = Instant::now();
             }
