@@ -104,12 +104,12 @@ fn throughput(path: &Path, feed: &str, reports: &[&Report]) -> Result<()> {
         .configure_mesh()
         .disable_x_mesh()
         .x_labels(queries.len() * 2 + 1)
-        .x_label_formatter(&|place| {
+        .x_label_formatter(&|place: &f64| {
             let whole = (place - place.round()).abs() < 1e-6 && *place >= 0.0;
             let query = whole.then(|| queries.get(place.round() as usize)).flatten();
             query.copied().unwrap_or_default().to_owned()
         })
-        .y_label_formatter(&|rate| format!("{:.2} M", rate / 1e6))
+        .y_label_formatter(&|rate: &f64| format!("{:.2} M", rate / 1e6))
         .draw()?;
     let width = 0.8 / engines.len().max(1) as f64;
     for (at, (name, bars)) in engines.into_iter().enumerate() {
@@ -162,7 +162,7 @@ fn percentiles(path: &Path, rate: u64, reports: &[&Report]) -> Result<()> {
     chart
         .configure_mesh()
         .x_labels(6)
-        .x_label_formatter(&|place| match place.round() as u32 {
+        .x_label_formatter(&|place: &f64| match place.round() as u32 {
             1 => "90 %".into(),
             2 => "99 %".into(),
             3 => "99.9 %".into(),
@@ -170,7 +170,7 @@ fn percentiles(path: &Path, rate: u64, reports: &[&Report]) -> Result<()> {
             5 => "max".into(),
             _ => String::new(),
         })
-        .y_label_formatter(&|ns| readable_ns(*ns as u64))
+        .y_label_formatter(&|ns: &f64| readable_ns(*ns as u64))
         .draw()?;
     for (at, (name, points)) in lines.into_iter().enumerate() {
         // Lines beyond the last colour are drawn thin.

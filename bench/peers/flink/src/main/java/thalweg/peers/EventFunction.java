@@ -29,8 +29,8 @@ public final class EventFunction implements GeneratorFunction<Long, RowData> {
         if (n == 0) {
             laps.begin();
         }
-        if (n == laps.half()) {
-            laps.half(n);
+        if (n == laps.middle()) {
+            laps.half();
         }
         return events == null ? maker.make(n) : events.get((int) n);
     }

@@ -25,7 +25,8 @@ final class Laps {
         this.order = order;
     }
 
-    long half() {
+    /** The event in the middle. */
+    long middle() {
         return order.events() / 2;
     }
 
@@ -35,7 +36,7 @@ final class Laps {
         beganCpuNs = SYSTEM.getProcessCpuTime();
     }
 
-    synchronized void half(long unused) {
+    synchronized void half() {
         halfNs = System.nanoTime();
         halfCpuNs = SYSTEM.getProcessCpuTime();
     }
@@ -51,7 +52,7 @@ final class Laps {
                 + ",\"cpu_ns\":" + (endCpuNs - beganCpuNs)
                 + ",\"warm_ns\":" + (endNs - halfNs)
                 + ",\"warm_cpu_ns\":" + (endCpuNs - halfCpuNs)
-                + ",\"warm_events\":" + (order.events() - half())
+                + ",\"warm_events\":" + (order.events() - middle())
                 + ",\"peak_bytes\":" + peakBytes() + "}";
     }
 
