@@ -32,6 +32,8 @@ pub struct JobConfig {
     pub state_reserve_bytes: usize,
     /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
     pub measure: bool,
+    /// Whether the job has checkpoints; set by [`EngineBuilder::checkpoints`](crate::control::EngineBuilder::checkpoints).
+    pub checkpoints: bool,
 }
 
 /// What the rings into one worker may take together; half of a 1 MiB L2, the rest is for state.
@@ -51,6 +53,7 @@ impl Default for JobConfig {
             expected_keys: BTreeMap::new(),
             state_reserve_bytes: 0,
             measure: true,
+            checkpoints: false,
         }
     }
 }

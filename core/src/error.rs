@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use thalweg_storage::io::LockError;
+
 /// An error from user code, a source or a sink, before the engine adds where it happened.
 pub type OperatorFault = Box<dyn Error + Send + Sync>;
 
@@ -58,6 +60,10 @@ pub enum JobError {
     EngineStopped,
     /// A handle could not be had.
     Handle(HandleError),
+    /// The state directory is in use, or cannot be used.
+    Lock(LockError),
+    /// The job cannot go on from its checkpoints.
+    Restore(Box<dyn Error + Send + Sync>),
     /// The program's own error, from the job's function.
     Program(OperatorFault),
 }
@@ -89,6 +95,8 @@ impl fmt::Display for JobError {
             }
             Self::EngineStopped => f.write_str("the engine was shut down; build another"),
             Self::Handle(error) => error.fmt(f),
+            Self::Lock(error) => error.fmt(f),
+            Self::Restore(error) => error.fmt(f),
             Self::Program(_) => f.write_str("the job's function failed"),
         }
     }
@@ -99,6 +107,8 @@ impl Error for JobError {
         match self {
             Self::Operator { source, .. } | Self::Program(source) => Some(&**source),
             Self::Worker { source, .. } => Some(source),
+            Self::Lock(error) => error.source(),
+            Self::Restore(error) => error.source(),
             _ => None,
         }
     }
@@ -169,6 +179,11 @@ impl fmt::Display for HandleError {
 }
 
 impl JobError {
+    /// True for what may go well the next time: a failure of user code or of the world, not one of the job as it is written, and not the wish of somebody.
+    pub(crate) fn is_worth_a_restart(&self) -> bool {
+        matches!(self, Self::Operator { .. } | Self::Panic { .. } | Self::Restore(_))
+    }
+
     /// The error of a step of the task `task`, unless the error itself knows better where it happened.
     pub(crate) fn of_task(task: String, fault: OperatorFault) -> Self {
         match fault.downcast::<NamedFault>() {
@@ -305,6 +320,22 @@ pub enum BuildError {
         /// The source's name.
         operator: String,
     },
+    /// The checkpoint has state that nothing in the job asks for. Going on would lose it: say that it is to go, with `EngineBuilder::retire`, or give the operator its
+    /// old name.
+    Unclaimed {
+        /// The operator that had it.
+        operator: String,
+        /// What it was called.
+        state: String,
+    },
+    /// Keys or values of this state are of other types than those in the checkpoint. Give the state or its operator another name and retire the old
+    /// one, or go back to the types.
+    StateChanged {
+        /// The operator.
+        operator: String,
+        /// The state.
+        state: String,
+    },
     /// Streams of different jobs were combined.
     ForeignStream {
         /// The operator.
@@ -334,6 +365,14 @@ impl fmt::Display for BuildError {
             Self::NotReplayable { operator } => write!(
                 f,
                 "source {operator:?} cannot be replayed: what it read is gone; replay it with the recorded bytes (MemoryFiles, MemoryStreams)"
+            ),
+            Self::Unclaimed { operator, state } => write!(
+                f,
+                "the checkpoint has state {state:?} of operator {operator:?}, which the job does not ask for; give the operator its name back, or retire({operator:?}, {state:?})"
+            ),
+            Self::StateChanged { operator, state } => write!(
+                f,
+                "state {state:?} of operator {operator:?} has keys or values of other types than in the checkpoint; go back to those types, or use another name and retire({operator:?}, {state:?})"
             ),
             Self::ForeignStream { operator } => {
                 write!(f, "operator {operator:?} combines streams of different topologies")

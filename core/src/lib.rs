@@ -106,7 +106,6 @@ pub mod window;
 #[cfg(not(loom))]
 pub mod sink;
 #[cfg(not(loom))]
-#[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
 pub mod checkpoint;
 #[cfg(not(loom))]
 pub mod plan;

@@ -1,7 +1,7 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
 pub use crate::api::{FarFuture, Guarded, Joined, Stream, Topology, Windowed};
-pub use crate::control::Engine;
+pub use crate::control::{Checkpoints, Engine, Restart};
 pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::operator::{Change, Interval, LookupTable};
 pub use crate::raw::view::Rec;
@@ -9,7 +9,8 @@ pub use crate::record;
 pub use crate::record::Str;
 pub use crate::rt::Driver;
 pub use crate::sink::{
-    Blackhole, Callback, Collected, ForEach, OutputHandle, UpsertCollected, UpsertFiles, Upserts,
+    Blackhole, Callback, Collected, ForEach, OutputHandle, Roll, UpsertCollected, UpsertFiles,
+    Upserts,
 };
 pub use crate::source::{
     Files, Generator, InputHandle, Items, OnError, Reconnect, Sockets, Standard,

@@ -90,9 +90,13 @@ pub fn look_ahead<S: Prefetch, I>(
     let mut items = items.into_iter();
     let Some(first) = keys.clone().next() else { return };
     let mut rows = [Row { keys: [first; GROUP], hints: [Hint::default(); GROUP] }; ROWS];
-    rows.iter_mut().take(groups).for_each(|row| row.ask_for_buckets(&mut keys, state));
-    rows.iter_mut().take(groups.min(ENTRIES)).for_each(|row| row.ask_for_entries(state));
-    rows.iter_mut().take(groups.min(AGAIN)).for_each(|row| row.ask_again(state));
+    if keys.len() < GROUP {
+        rows[0].ask_for_few(keys.clone(), state);
+    } else {
+        rows.iter_mut().take(groups).for_each(|row| row.ask_for_buckets(&mut keys, state));
+        rows.iter_mut().take(groups.min(ENTRIES)).for_each(|row| row.ask_for_entries(state));
+        rows.iter_mut().take(groups.min(AGAIN)).for_each(|row| row.ask_again(state));
+    }
     for group in 0..groups {
         if group + ENTRIES < groups {
             rows[(group + ENTRIES) % ROWS].ask_for_entries(state);
@@ -119,6 +123,22 @@ impl<K: Copy> Row<K> {
         for (place, key) in self.keys.iter_mut().zip(keys) {
             *place = key;
             state.bucket(key);
+        }
+    }
+
+    /// All steps, for keys that do not fill the row: asked for in full, the rest of it would be most of the work.
+    #[inline]
+    fn ask_for_few(
+        &mut self,
+        keys: impl Iterator<Item = K> + Clone,
+        state: &impl Prefetch<Key = K>,
+    ) {
+        keys.clone().for_each(|key| state.bucket(key));
+        for (hint, key) in self.hints.iter_mut().zip(keys) {
+            *hint = state.entry(key);
+            if !hint.leads_somewhere() {
+                *hint = state.again(key);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Settings of one core's store.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StoreConfig {
     /// Memory to have ready at start, bytes, in populated huge pages; rounded up to 2 MiB. Default 0.
@@ -13,9 +13,25 @@ pub struct StoreConfig {
     /// that must never pause, set [`TableConfig::expected_keys`] too. With both, the longest of 3 M insertions
     /// into an empty table took 0.7 ms, without 10 ms.
     pub reserve_bytes: usize,
+    /// A chunk of memory of which no more than this is used is copied when it is frozen, and written in place after; any other is shared with whoever writes the
+    /// checkpoint, and entries in it are copied when they are first changed. Default 16 KiB, which is copied in less than a microsecond.
+    pub copied_bytes: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { reserve_bytes: 0, copied_bytes: 16 << 10 }
+    }
 }
 
 impl StoreConfig {
+    /// The same with [`StoreConfig::copied_bytes`].
+    #[must_use]
+    pub fn copied_bytes(mut self, copied_bytes: usize) -> Self {
+        self.copied_bytes = copied_bytes;
+        self
+    }
+
     /// The same with [`StoreConfig::reserve_bytes`].
     #[must_use]
     pub fn reserve_bytes(mut self, reserve_bytes: usize) -> Self {
@@ -33,11 +49,13 @@ pub struct TableConfig {
     /// The index is made for that many keys at once, populated, and need not grow until there are
     /// more. Default 0: as small as can be.
     pub expected_keys: usize,
+    /// Every worker has the whole of it, as of broadcast state: a restore gives each worker what the first one had. Default `false`: keys are dealt by their hash.
+    pub is_copied: bool,
 }
 
 impl Default for TableConfig {
     fn default() -> Self {
-        Self { value_align: 8, expected_keys: 0 }
+        Self { value_align: 8, expected_keys: 0, is_copied: false }
     }
 }
 
@@ -46,6 +64,13 @@ impl TableConfig {
     #[must_use]
     pub fn value_align(mut self, value_align: usize) -> Self {
         self.value_align = value_align;
+        self
+    }
+
+    /// The same with [`TableConfig::is_copied`].
+    #[must_use]
+    pub fn is_copied(mut self, is_copied: bool) -> Self {
+        self.is_copied = is_copied;
         self
     }
 

@@ -6,18 +6,12 @@
 
 use crate::Table;
 use crate::log::entry::{self, Header, Kind};
-use crate::log::{Address, Log};
+use crate::log::{Address, Position};
 
 /// A position in a [`Table`]; the default is its beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    from: Address,
-}
-
-impl Default for Cursor {
-    fn default() -> Self {
-        Self { from: Address::NONE }
-    }
+    from: Position,
 }
 
 impl Table {
@@ -25,7 +19,7 @@ impl Table {
     ///
     /// An entry that stays where it is, which includes every change that keeps the length of its
     /// value, is met exactly once. One whose value outgrows its entry meanwhile may be met twice or not at all; one
-    /// inserted meanwhile may be met. After [`Table::clear`], start with a new cursor.
+    /// inserted meanwhile may be met. After a freeze, one that is changed for the first time moves behind all others, and may be met twice if that happens in the midst of a walk. After [`Table::clear`], start with a new cursor.
     /// The value of a list is empty here: read it with [`Table::for_each_value`].
     ///
     /// Cost: O(1) and sequential memory; a few nanoseconds for each dead entry on the way, for
@@ -59,9 +53,7 @@ impl Table {
 
     /// The next place in the log, whatever is there.
     fn step(&self, cursor: &mut Cursor) -> Option<(Address, Header)> {
-        let (address, header) = self.log.entry_from(cursor.from)?;
-        cursor.from = Log::behind(address, header);
-        Some((address, header))
+        self.log.entry_from(&mut cursor.from)
     }
 
     fn is_live(&self, address: Address, header: Header) -> bool {

@@ -4,7 +4,7 @@
 //! many values back to back and is twice as long as the one before, up to 4 KiB: appending touches the
 //! entry and the newest block, whatever the length of the list.
 //!
-//! Links lead backwards because the past may be frozen: appending after a freeze writes a new block
+//! Links lead backwards because the past may be frozen: appending after a freeze writes a new block, with what the newest one has if that is little,
 //! and a new entry, and never changes an old block. Reading in order first collects the blocks.
 //!
 //! ```text
@@ -19,6 +19,10 @@ use crate::table::expect_kind;
 
 /// Longest block, unless one value alone is longer, bytes.
 const MAX_BLOCK_BYTES: usize = 4096;
+
+/// A frozen block with no more values than this is copied when another one is appended, rather than led to: or lists to which little is appended between checkpoints
+/// would have a block for each value.
+const MERGED_BYTES: usize = 256;
 
 /// The value of a list's entry: newest block, number of values.
 const ANCHOR_BYTES: usize = 16;
@@ -101,6 +105,15 @@ impl Table {
         usize::try_from(self.anchor(anchor).1).expect("invariant: what is in memory can be counted")
     }
 
+    /// Says that the blocks of a list that was restored are live.
+    pub(crate) fn revive_blocks(&mut self, anchor: Address) {
+        let (mut block, _) = self.anchor(anchor);
+        while block != Address::NONE {
+            self.log.revive(block);
+            block = self.block_before(block);
+        }
+    }
+
     /// Marks the blocks of a list's entry for release.
     pub(crate) fn doom_blocks(&mut self, anchor: Address) {
         let (newest, _) = self.anchor(anchor);
@@ -142,7 +155,7 @@ impl Table {
     fn append_to_block(&mut self, newest: Address, value: &[u8]) -> Address {
         let item = self.item_bytes(value.len());
         let mut capacity = 0;
-        if newest != Address::NONE && self.log.is_mutable(newest) {
+        if newest != Address::NONE && self.log.make_mutable(newest) {
             let header = self.log.header(newest);
             capacity = size_class::bytes(header.class());
             let used = header.value_len();
@@ -153,13 +166,33 @@ impl Table {
             }
         }
         self.release_some_blocks();
+        if newest != Address::NONE && capacity == 0 {
+            let used = self.log.header(newest).value_len();
+            if used <= MERGED_BYTES {
+                return self.merge_block(newest, used, value);
+            }
+        }
         let wanted = (2 * capacity).min(MAX_BLOCK_BYTES).max(entry::HEADER_BYTES + item);
         let class = size_class::of(wanted);
         let block = self.log.allocate(class);
         let bytes = self.log.at_mut(block);
         Header::new(Kind::Block, class, 0, item).write(bytes);
         entry::set_second_word(bytes, newest.0);
+        self.log.note_block(block);
         self.write_item(block, 0, value);
+        block
+    }
+
+    /// Writes a value behind a copy of a frozen block, which is released.
+    fn merge_block(&mut self, frozen: Address, used: usize, value: &[u8]) -> Address {
+        let item = self.item_bytes(value.len());
+        let class = size_class::of(entry::HEADER_BYTES + used + used.max(item));
+        let block = self.log.allocate(class);
+        self.log.copy_front(frozen, block, entry::HEADER_BYTES + used);
+        Header::new(Kind::Block, class, 0, used + item).write(self.log.at_mut(block));
+        self.log.note_block(block);
+        self.write_item(block, used, value);
+        self.log.release(frozen);
         block
     }
 

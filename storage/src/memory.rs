@@ -1,34 +1,103 @@
 //! The memory of one core's tables: how much there is, of which table, and a pool of chunks for all of them.
 
+use crate::TableName;
+use crate::freeze::Journal;
 use crate::log::CHUNK_BYTES;
-use crate::raw::Region;
-use std::cell::{Cell, RefCell};
+use crate::raw::{Frame, Region};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Accounts for the regions of all tables of a store and keeps chunks for reuse; or accounts for those of one name, out of the store's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     /// The store's, if this is the account of one name.
     store: Option<Rc<Memory>>,
     /// The number of that name in checkpoints.
     number: u32,
+    name: Arc<TableName>,
+    /// Whether every worker has the whole of that state.
+    is_copied: bool,
+    /// What is copied of a chunk at a freeze rather than shared, bytes.
+    copied_bytes: usize,
+    /// The last sequence number of a frozen chunk.
+    sequence: Cell<u64>,
+    /// What happened to frozen chunks of that name.
+    journal: RefCell<Journal>,
+    /// Bytes of live entries.
+    live: Cell<usize>,
     /// Bytes that tables hold.
     used: Cell<usize>,
     /// Keys in them.
     keys: Cell<usize>,
     /// Populated chunks that no table holds.
     spare: RefCell<Vec<Region>>,
+    /// Chunks that no table holds, and a checkpoint that is being written does.
+    lent: RefCell<Vec<Arc<Region>>>,
 }
 
 impl Memory {
+    /// The account of a store.
+    pub(crate) fn of_store(copied_bytes: usize) -> Rc<Self> {
+        Rc::new(Self {
+            store: None,
+            number: 0,
+            name: Arc::new(TableName::new("", "")),
+            is_copied: false,
+            copied_bytes,
+            sequence: Cell::new(0),
+            journal: RefCell::default(),
+            live: Cell::new(0),
+            used: Cell::new(0),
+            keys: Cell::new(0),
+            spare: RefCell::default(),
+            lent: RefCell::default(),
+        })
+    }
+
     /// The account of one name: what it holds counts for the store as well, and its chunks come from the store's pool.
-    pub(crate) fn account_in(store: &Rc<Self>, number: u32) -> Rc<Self> {
-        Rc::new(Self { store: Some(Rc::clone(store)), number, ..Self::default() })
+    pub(crate) fn account_in(
+        store: &Rc<Self>,
+        name: TableName,
+        number: u32,
+        is_copied: bool,
+    ) -> Rc<Self> {
+        let mut account = Self::of_store(store.copied_bytes);
+        let this = Rc::get_mut(&mut account).expect("invariant: it was just made");
+        (this.store, this.name, this.number) = (Some(Rc::clone(store)), Arc::new(name), number);
+        this.is_copied = is_copied;
+        account
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> &Arc<TableName> {
+        &self.name
+    }
+
+    /// Whether every worker has the whole of the state.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.is_copied
     }
 
     /// The number of the name in checkpoints.
     pub(crate) fn number(&self) -> u32 {
         self.number
+    }
+
+    /// What is copied of a chunk at a freeze rather than shared, bytes.
+    pub(crate) fn copied_bytes(&self) -> usize {
+        self.copied_bytes
+    }
+
+    /// A number for a chunk that is frozen, never given before for this name.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.sequence.set(self.sequence.get() + 1);
+        self.sequence.get()
+    }
+
+    /// What happened to frozen chunks of this name since they were last taken.
+    pub(crate) fn journal(&self) -> RefMut<'_, Journal> {
+        self.journal.borrow_mut()
     }
 
     fn pool(&self) -> &RefCell<Vec<Region>> {
@@ -45,18 +114,61 @@ impl Memory {
 
     /// Memory for the log: from the pool if it is a chunk. Its contents are not zero then.
     pub(crate) fn obtain(&self, bytes: usize) -> Region {
-        let pooled = if bytes == CHUNK_BYTES { self.pool().borrow_mut().pop() } else { None };
-        let region = pooled.unwrap_or_else(|| fresh(bytes));
+        let region = if bytes == CHUNK_BYTES { self.obtain_chunk() } else { fresh(bytes) };
         self.add(region.len());
         region
     }
 
-    /// Takes memory back: chunks go to the pool, all else to the system.
-    pub(crate) fn give_back(&self, region: Region) {
-        self.subtract(region.len());
-        if region.len() == CHUNK_BYTES {
-            self.pool().borrow_mut().push(region);
+    fn obtain_chunk(&self) -> Region {
+        if let Some(region) = self.pool().borrow_mut().pop() {
+            return region;
         }
+        self.call_in();
+        self.pool().borrow_mut().pop().unwrap_or_else(|| fresh(CHUNK_BYTES))
+    }
+
+    /// Takes back the chunks that were written meanwhile.
+    fn call_in(&self) {
+        let mut lent = self.store.as_ref().map_or(&self.lent, |store| &store.lent).borrow_mut();
+        let mut at = 0;
+        while at < lent.len() {
+            if Arc::strong_count(&lent[at]) == 1 {
+                let region = Arc::into_inner(lent.swap_remove(at));
+                self.pool().borrow_mut().extend(region);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Takes memory back: chunks go to the pool, all else to the system.
+    pub(crate) fn give_back(&self, frame: Frame) {
+        self.subtract(frame.len());
+        let is_chunk = frame.len() == CHUNK_BYTES;
+        match frame.into_region() {
+            Ok(region) if is_chunk => self.pool().borrow_mut().push(region),
+            Err(lent) if is_chunk => {
+                self.store.as_ref().map_or(&self.lent, |store| &store.lent).borrow_mut().push(lent);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts bytes of a new entry.
+    #[inline]
+    pub(crate) fn add_live(&self, bytes: usize) {
+        self.live.set(self.live.get() + bytes);
+    }
+
+    /// Counts bytes of entries that are gone.
+    #[inline]
+    pub(crate) fn subtract_live(&self, bytes: usize) {
+        self.live.set(self.live.get() - bytes);
+    }
+
+    /// Bytes of live entries, their size classes whole.
+    pub(crate) fn live(&self) -> usize {
+        self.live.get()
     }
 
     /// Counts a key.
@@ -99,7 +211,7 @@ impl Memory {
 
     /// Bytes in the pool.
     pub(crate) fn spare(&self) -> usize {
-        self.spare.borrow().len() * CHUNK_BYTES
+        self.pool().borrow().len() * CHUNK_BYTES
     }
 
     /// Frees the pool down to `keep` bytes.

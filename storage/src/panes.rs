@@ -55,6 +55,17 @@ impl Panes {
         self.config
     }
 
+    /// Gives what was written since to the journal; how many entries there are.
+    pub(crate) fn freeze(&mut self) -> usize {
+        let mut entries = 0;
+        for (pane, at) in &self.open {
+            let table = &mut self.tables[*at];
+            table.log.freeze(*pane);
+            entries += table.len();
+        }
+        entries
+    }
+
     /// The table of `pane`, empty if it was not there.
     ///
     /// Cost: a comparison if it is the pane used last; else O(log panes). A new pane takes a dropped

@@ -1,9 +1,10 @@
 //! The store of one core: where its tables come from, and how much memory they hold.
 
-use crate::freeze::{Freezer, Shape};
+use crate::freeze::{Freezer, Pending, Shape};
 use crate::memory::Memory;
 use crate::restored::{RestoredParts, RestoredTable};
 use crate::{Panes, StoreConfig, StoreError, Table, TableConfig, TableName, TimedTable};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -13,11 +14,20 @@ use std::rc::Rc;
 /// names and the account of memory. Neither `Send` nor `Sync`: one core, one store.
 #[derive(Debug)]
 pub struct Store {
-    /// The account of each name.
-    names: BTreeMap<TableName, Rc<Memory>>,
+    names: BTreeMap<TableName, Claim>,
     memory: Rc<Memory>,
+    /// What was frozen and not handed out yet.
+    pending: Rc<RefCell<Pending>>,
     /// What a checkpoint gave back and nobody has asked for yet.
     restored: BTreeMap<TableName, RestoredTable>,
+}
+
+/// A name that was given.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) account: Rc<Memory>,
+    pub(crate) shape: Shape,
+    pub(crate) value_align: usize,
 }
 
 /// What the tables of one name hold.
@@ -33,9 +43,10 @@ impl Store {
     /// An empty store. Cost: populating [`StoreConfig::reserve_bytes`].
     #[must_use]
     pub fn new(config: StoreConfig) -> Self {
-        let memory = Rc::new(Memory::default());
+        let memory = Memory::of_store(config.copied_bytes);
         memory.reserve(config.reserve_bytes);
-        Self { names: BTreeMap::new(), memory, restored: BTreeMap::new() }
+        let (names, restored) = (BTreeMap::new(), BTreeMap::new());
+        Self { names, memory, pending: Rc::default(), restored }
     }
 
     /// A store with the state of a checkpoint: each name that is asked for gives the table as it was then, in the key groups of this worker.
@@ -58,12 +69,12 @@ impl Store {
     /// Begins to freeze this core's tables for the checkpoint `epoch`. Cost: O(1).
     #[must_use]
     pub fn freezer(&mut self, epoch: u64) -> Freezer {
-        Freezer::new(epoch)
+        Freezer::new(epoch, &self.pending)
     }
 
-    /// The names that were claimed, and their numbers in checkpoints.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&TableName, u32)> {
-        self.names.iter().map(|(name, account)| (name, account.number()))
+    /// The names that were claimed.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.names.values()
     }
 
     /// A new, empty table. An empty table with default settings holds 64 bytes.
@@ -76,9 +87,9 @@ impl Store {
     /// [`StoreError::OtherShape`] if a checkpoint has something else under that name.
     pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Table)?;
-        let mut table = Table::new(account, config);
+        let mut table = Table::new(account, expecting(config, restored.as_ref()));
         if let Some(restored) = restored {
-            restored.fill_table(&mut table);
+            restored.give_to_table(&mut table);
         }
         Ok(table)
     }
@@ -92,7 +103,7 @@ impl Store {
         let (account, restored) = self.claim(name, config, Shape::Panes)?;
         let mut panes = Panes::new(account, config);
         if let Some(restored) = restored {
-            restored.fill_panes(&mut panes);
+            restored.give_to_panes(&mut panes);
         }
         Ok(panes)
     }
@@ -108,9 +119,9 @@ impl Store {
         config: TableConfig,
     ) -> Result<TimedTable, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Timed)?;
-        let mut timed = TimedTable::new(account, config);
+        let mut timed = TimedTable::new(account, expecting(config, restored.as_ref()));
         if let Some(restored) = restored {
-            restored.fill_timed(&mut timed);
+            restored.give_to_timed(&mut timed);
         }
         Ok(timed)
     }
@@ -134,7 +145,7 @@ impl Store {
 
     /// What each name holds, in order of names. Cost: O(names); nothing is read but counters.
     pub fn usage(&self) -> impl Iterator<Item = (&TableName, TableUsage)> {
-        self.names.iter().map(|(name, account)| {
+        self.names.iter().map(|(name, Claim { account, .. })| {
             let (bytes, keys) = (account.used(), account.keys());
             (name, TableUsage { bytes, keys })
         })
@@ -159,11 +170,18 @@ impl Store {
             return Err(StoreError::OtherShape { name });
         }
         let number = u32::try_from(self.names.len()).expect("invariant: fewer than 2^32 names");
-        let account = Memory::account_in(&self.memory, number);
+        let account = Memory::account_in(&self.memory, name.clone(), number, config.is_copied);
         let restored = self.restored.remove(&name);
-        self.names.insert(name, Rc::clone(&account));
+        let value_align = config.value_align;
+        self.names.insert(name, Claim { account: Rc::clone(&account), shape, value_align });
         Ok((account, restored))
     }
+}
+
+/// The same, with room for what was restored.
+fn expecting(config: TableConfig, restored: Option<&RestoredTable>) -> TableConfig {
+    let keys = restored.map_or(0, RestoredTable::keys).max(config.expected_keys);
+    config.expected_keys(keys)
 }
 
 impl Default for Store {

@@ -28,7 +28,6 @@ use crate::log::{Address, Log, size_class};
 use crate::memory::Memory;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Keyed state of one operator on one core; see the file's header. Made by [`crate::Store::table`].
 #[derive(Debug)]
@@ -36,8 +35,8 @@ pub struct Table {
     pub(crate) log: Log,
     pub(crate) index: Index,
     pub(crate) value_align: usize,
-    /// Distinguishes the contents before and after a `clear`, of this table and all others.
-    generation: u64,
+    /// Birth of the chunk that is being compacted, and how far.
+    pub(crate) compacting: (u64, usize),
     /// Newest blocks of removed lists, whose space is still to be released; see [`crate::list`].
     pub(crate) doomed: Vec<Address>,
 }
@@ -66,19 +65,13 @@ impl Hint {
     }
 }
 
-/// A number never given before in this process, from 1; taken once for each pane, not for records.
-fn next_generation() -> u64 {
-    static GENERATIONS: AtomicU64 = AtomicU64::new(0);
-    GENERATIONS.fetch_add(1, Ordering::Relaxed) + 1
-}
-
 impl Table {
     pub(crate) fn new(memory: Rc<Memory>, config: TableConfig) -> Self {
         Self {
             index: Index::new(Rc::clone(&memory), config.expected_keys),
             log: Log::new(memory),
             value_align: config.value_align,
-            generation: next_generation(),
+            compacting: (0, 0),
             doomed: Vec::new(),
         }
     }
@@ -86,11 +79,6 @@ impl Table {
     /// What accounts for it.
     pub(crate) fn account(&self) -> &Rc<Memory> {
         self.log.account()
-    }
-
-    /// Whether `key` holds a list.
-    pub(crate) fn holds_list(&self, hash: u64, key: &[u8]) -> bool {
-        self.find(hash, key).is_some_and(|(_, at)| self.log.header(at).kind() == Kind::List)
     }
 
     /// Number of keys. Cost: O(1).
@@ -126,7 +114,7 @@ impl Table {
     pub fn prefetch_entry(&self, hash: u64) -> Hint {
         let address = self.index.guess(hash);
         self.log.prefetch(address);
-        Hint { address, generation: self.generation }
+        Hint { address, generation: self.log.generation() }
     }
 
     /// Third phase, for a hash whose hint leads nowhere: looks into the buckets behind the first, of which the second phase has asked for the next,
@@ -136,7 +124,7 @@ impl Table {
     pub fn prefetch_again(&self, hash: u64) -> Hint {
         let address = self.index.find(hash, |_| true).map_or(Address::NONE, |(_, address)| address);
         self.log.prefetch(address);
-        Hint { address, generation: self.generation }
+        Hint { address, generation: self.log.generation() }
     }
 
     /// The value of `key`. Cost: O(1), two cache misses.
@@ -244,14 +232,15 @@ impl Table {
         let header = self.log.header(address);
         expect_kind(header, Kind::Single);
         let needed = entry::value_offset(key.len(), self.value_align) + value.len();
-        let address = if self.log.is_mutable(address) && needed <= size_class::bytes(header.class())
-        {
+        let fits = needed <= size_class::bytes(header.class());
+        let address = if fits && self.log.make_mutable(address) {
             header.with_value_len(value.len()).write(self.log.at_mut(address));
             address
         } else {
             let fresh = self.write_entry(Kind::Single, hash, key, value.len());
             self.index.redirect(place, fresh);
             self.log.release(address);
+            self.compact_owed();
             fresh
         };
         self.value_mut(address, Kind::Single).copy_from_slice(value);
@@ -279,9 +268,15 @@ impl Table {
         if self.log.header(address).kind() == Kind::List {
             self.doom_blocks(address);
         }
+        self.remove_at(place, hash, address);
+        true
+    }
+
+    /// Removes the entry that was found.
+    pub(crate) fn remove_at(&mut self, place: Place, hash: u64, address: Address) {
         self.index.remove(place, hash);
         self.log.release(address);
-        true
+        self.compact_owed();
     }
 
     /// Removes everything and keeps the memory: the index at its size, the log's 2 MiB chunks in
@@ -296,14 +291,14 @@ impl Table {
 
     /// Where in its chunk the hinted entry's value lies, if it is `key`'s and may be changed in place.
     ///
-    /// Entries of one generation begin where they once began, and a dead one that is mutable is marked: so what has
+    /// Entries of one generation begin where they once began, and a dead one in an open chunk is marked: so what has
     /// the key here is the key's one entry (invariant 1).
     #[inline(always)]
     fn follow(&self, hint: Hint, key: &[u8]) -> Option<Range<usize>> {
-        if hint.generation != self.generation || !self.log.is_mutable(hint.address) {
+        if hint.generation != self.log.generation() {
             return None;
         }
-        let (chunk, at) = self.log.chunk_of(hint.address)?;
+        let (chunk, at) = self.log.open_chunk_of(hint.address)?;
         let header = entry::single_with_key(chunk, at, key)?;
         let start = at + entry::value_offset(key.len(), self.value_align);
         Some(start..start + header.value_len())
@@ -312,8 +307,10 @@ impl Table {
     /// Where [`Table::follow`] has led.
     #[inline(always)]
     fn value_at(&mut self, hint: Hint, value: Range<usize>) -> &mut [u8] {
-        let (chunk, _) =
-            self.log.chunk_of_mut(hint.address).expect("invariant: the hint was followed there");
+        let (chunk, _) = self
+            .log
+            .open_chunk_of_mut(hint.address)
+            .expect("invariant: the hint was followed there");
         &mut chunk[value]
     }
 
@@ -321,7 +318,6 @@ impl Table {
     pub(crate) fn begin_clear(&mut self) {
         self.log.clear();
         self.doomed.clear();
-        self.generation = next_generation();
         self.index.begin_clear();
     }
 
@@ -339,13 +335,16 @@ impl Table {
         if self.log.is_mutable(address) { address } else { self.copy_to_tail(place, address) }
     }
 
-    #[cold]
+    #[inline(never)]
     fn copy_to_tail(&mut self, place: Place, address: Address) -> Address {
-        let class = self.log.header(address).class();
-        let bytes = self.log.at(address)[..size_class::bytes(class)].to_vec();
-        let copy = self.log.allocate(class);
-        self.log.at_mut(copy)[..bytes.len()].copy_from_slice(&bytes);
+        if self.log.make_mutable(address) {
+            return address;
+        }
+        let copy = self.log.allocate(self.log.header(address).class());
+        self.log.copy(address, copy);
         self.index.redirect(place, copy);
+        self.log.release(address);
+        self.compact_owed();
         copy
     }
 

@@ -271,6 +271,8 @@ fn sinks_in_the_program() {
         let collected = Collected::new();
         (collected.sink(), move || collected.take())
     })
+    .in_process()
+    .goes_back()
     .run();
     SinkSuite::new(readings(0..200), |_| {
         let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
@@ -318,13 +320,14 @@ fn sinks_into_files() {
                 };
                 (sink, read)
             };
-            SinkSuite::new(readings(0..150), make).run();
+            SinkSuite::new(readings(0..150), make).goes_back().run();
         }
     }
     SinkSuite::new(readings(0..150), |world| {
         let files = world.memory_files().clone();
         (Files::ndjson("a"), move || parsed(&files.read("a").unwrap()))
     })
+    .goes_back()
     .run();
     let changes = (0..90_u64).map(|n| (n, (n % 3 > 0).then_some(n * 2))).collect();
     SinkSuite::<(u64, Option<u64>), _>::new(changes, |world| {
@@ -340,7 +343,37 @@ fn sinks_into_files() {
         };
         (Upserts(UpsertFiles::csv("changes.csv")), read)
     })
+    .goes_back()
     .run();
+}
+
+#[test]
+fn sinks_into_parts() {
+    for roll in [
+        Roll::at_checkpoints(),
+        Roll::at_bytes(150),
+        Roll::after(Duration::from_micros(300)).or_at_bytes(1000),
+        Roll::default(),
+    ] {
+        for is_compressed in [false, true] {
+            let make = move |world: &World| {
+                let files = world.memory_files().clone();
+                let sink = Files::csv::<Reading>("out").parts(roll).named("readings");
+                let sink = if is_compressed { sink.gzip() } else { sink };
+                let pattern = if is_compressed { "out/*.csv.gz" } else { "out/*.csv" };
+                let read = move || {
+                    let found = thalweg::io::Files::list(&files, pattern).unwrap();
+                    let read = |path: &std::path::PathBuf| {
+                        let bytes = files.read(path).unwrap();
+                        rows(&if is_compressed { gunzip(&bytes) } else { bytes })
+                    };
+                    found.iter().flat_map(read).collect()
+                };
+                (sink, read)
+            };
+            SinkSuite::new(readings(0..150), make).goes_back().hides_uncommitted().run();
+        }
+    }
 }
 
 #[test]

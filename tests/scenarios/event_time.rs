@@ -49,6 +49,8 @@ struct Aligned {
     source: Scripted,
     drift: Duration,
     idle_after: Option<Duration>,
+    /// Two sources instead of one, and what aligns them.
+    halves: Option<Option<&'static str>>,
     on_time: Collected<Summary>,
     late: Collected<Event>,
 }
@@ -59,17 +61,26 @@ impl Aligned {
     fn new(scripts: Vec<Vec<Act>>, drift: Duration, idle_after: Option<Duration>) -> Self {
         let checked = idle_after.is_none().then_some(drift);
         let source = Scripted::new(scripts, Duration::ZERO, checked);
-        Self { source, drift, idle_after, on_time: Collected::new(), late: Collected::new() }
+        let (on_time, late) = (Collected::new(), Collected::new());
+        Self { source, drift, idle_after, halves: None, on_time, late }
     }
 
     fn build(&self, t: &mut Topology) -> Result<()> {
         let strategy = Monotonic.aligned_within(self.drift);
-        let windowed = t
-            .source("events", self.source.clone())
-            .watermarks(match self.idle_after {
-                Some(silence) => strategy.idle_after(silence),
-                None => strategy.never_idle(),
-            })
+        let strategy = match self.idle_after {
+            Some(silence) => strategy.idle_after(silence),
+            None => strategy.never_idle(),
+        };
+        let events = match self.halves {
+            None => t.source("events", self.source.clone()).watermarks(strategy),
+            Some(group) => {
+                let strategy = group.map_or(strategy, |group| strategy.aligned_with(group));
+                let [one, two] = self.source.halves();
+                let one = t.source("one", one).watermarks(strategy);
+                one.union(t.source("two", two).watermarks(strategy))
+            }
+        };
+        let windowed = events
             .key_by(|e| e.name())
             .window("windows", Tumbling::of(WIDTH))
             .aggregate(|totals: &mut Totals, e| totals.add(e.id(), e.value()));
@@ -108,6 +119,31 @@ proptest! {
     }
 
     #[test]
+    fn sources_that_are_aligned_with_each_other_are_as_if_they_were_one(
+        scripts in scripts(), drift in span(), seed: u64, workers in 1..=4_usize,
+    ) {
+        let job = Aligned { halves: Some(Some("events")), ..Aligned::new(scripts, drift, None) };
+        let (on_time, late) = job.run(&On::Sim { seed, workers });
+        // One of the halves may have no split: then there is nobody to wait for.
+        prop_assert_eq!(job.source.violations(), 0);
+        prop_assert!(late.is_empty());
+        let expected = oracle::tumbling_of_all(&job.source.events(), WIDTH);
+        prop_assert_eq!(unordered(&on_time), unordered(&expected));
+    }
+
+    #[test]
+    fn aligned_sources_that_fall_silent_block_nobody(
+        scripts in scripts(), drift in span(), on in on(), idle_us in 0..500_u64,
+    ) {
+        let idle_after = Some(Duration::from_micros(idle_us));
+        let job = Aligned { halves: Some(Some("events")), ..Aligned::new(scripts, drift, idle_after) };
+        let (on_time, late) = job.run(&on);
+        let rest = job.source.events().into_iter().filter(|event| !late.contains(&event.id));
+        let expected = oracle::tumbling_of_all(&rest.collect::<Vec<_>>(), WIDTH);
+        prop_assert_eq!(unordered(&on_time), unordered(&expected));
+    }
+
+    #[test]
     fn aligned_splits_that_fall_silent_and_come_back_block_nobody_and_lose_nothing(
         scripts in scripts(), drift in span(), on in on(), idle_us in 0..500_u64,
     ) {
@@ -131,6 +167,22 @@ proptest! {
         let replayed = (job.on_time.take_per_worker(), job.late.take_per_worker());
         prop_assert!(replayed == outputs, "the replay gave other outputs");
     }
+}
+
+/// Sources that are aligned each for itself do not wait for each other: else the test above would show nothing.
+#[test]
+fn without_a_group_sources_run_ahead_of_each_other() {
+    let slow = (0..300).map(|n| event(n, i64::try_from(n).unwrap()));
+    let fast = (0..300).map(|n| event(1 << 32 | n, 1_000 * i64::try_from(n).unwrap()));
+    let scripts =
+        || vec![vec![Act::Speak(slow.clone().collect())], vec![Act::Speak(fast.clone().collect())]];
+    let violations = |group: Option<&'static str>| {
+        let job = Aligned { halves: Some(group), ..Aligned::new(scripts(), WIDTH, None) };
+        (0..5).for_each(|seed| drop(job.run(&On::Sim { seed, workers: 2 })));
+        job.source.violations()
+    };
+    assert!(violations(None) > 0);
+    assert_eq!(violations(Some("both")), 0);
 }
 
 /// What one split should give: who is believed, and of those who is late.
@@ -217,7 +269,7 @@ proptest! {
 
     #[test]
     fn doubtful_records_go_aside_and_make_nothing_late(
-        split in doubtful_split(), jump in span(), bound in bound(), width in span(), on in on(),
+        split in doubtful_split(), jump in span(), bound in bound(), width in span(), on in on(), later: bool,
     ) {
         let expected = judge(&split, jump, bound, width);
         let (far, late, on_time) = (Collected::new(), Collected::new(), Collected::new());
@@ -225,8 +277,13 @@ proptest! {
         let splits = std::sync::Arc::new(vec![split]);
         let report = on.run(move |t| {
             let strategy = BoundedOutOfOrderness::of(bound).max_jump(jump);
-            let FarFuture { stream, far_future } =
-                source(t, "events", &splits).watermarks_and_far_future(strategy);
+            let events = source(t, "events", &splits);
+            let FarFuture { stream, far_future } = match later {
+                false => events.watermarks_and_far_future(strategy),
+                true => events
+                    .without_event_time()
+                    .assign_time_and_far_future("time", |e| e.at(), strategy),
+            };
             far_future.map(|e| e.id()).sink("far", sinks.0.sink());
             let windowed = stream
                 .key_by(|e| e.name())
@@ -239,7 +296,8 @@ proptest! {
             }).sink("on time", sinks.2.sink());
             Ok(())
         }).unwrap();
-        prop_assert_eq!(report.operator("events").unwrap().totals.far_future, expected.far.len() as u64);
+        let judge = if later { "time" } else { "events" };
+        prop_assert_eq!(report.operator(judge).unwrap().totals.far_future, expected.far.len() as u64);
         prop_assert_eq!(sorted(far.take()), expected.far);
         prop_assert_eq!(sorted(late.take()), sorted(expected.late));
         let windows = oracle::tumbling_of_all(&expected.on_time, width);
@@ -274,8 +332,32 @@ fn options_that_could_have_no_effect_are_refused() {
             .assign_time("again", |e| e.at(), Monotonic.aligned_within(1.secs()))
             .sink("out", Blackhole);
     });
-    let expected = "setting of \"again\": aligned_within(), max_jump() and max_ahead_of_clock() are for the strategy of a source, which has splits; leave them out here";
+    let expected = "setting of \"again\": only a source can wait for others: set aligned_within() on the strategy of the source, which aligns by the event time that it reads";
     assert_eq!(errors, [expected]);
+    let errors = refused(|t| {
+        let stream = t.source("events", Items::of(vec![event(1, 1)])).watermarks(Monotonic);
+        let FarFuture { stream, far_future } =
+            stream.assign_time_and_far_future("again", |e| e.at(), Monotonic);
+        far_future.drop_counted();
+        stream.sink("out", Blackhole);
+    });
+    let expected = "setting of \"again\": no record can be too far in the future: the strategy has no bound; call max_jump() or max_ahead_of_clock()";
+    assert_eq!(errors, [expected]);
+    let errors = refused(|t| {
+        let items = || Items::of(vec![event(1, 1)]);
+        let alone = Monotonic.aligned_within(1.secs()).aligned_with("alone");
+        t.source("one", items()).watermarks(alone).sink("out one", Blackhole);
+        let unbound = Monotonic.never_idle().aligned_with("both");
+        t.source("two", items()).watermarks(unbound).sink("out two", Blackhole);
+        t.source("three", items())
+            .watermarks(unbound.aligned_within(1.secs()))
+            .sink("out three", Blackhole);
+    });
+    let expected = [
+        "setting of \"two\": say how far it may be ahead of those it is aligned with: aligned_within()",
+        "setting of \"one\": no other source of the job is aligned with \"alone\"; say the same name there, or leave aligned_with() out",
+    ];
+    assert_eq!(errors, expected);
 }
 
 #[test]

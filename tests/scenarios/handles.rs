@@ -741,6 +741,76 @@ proptest! {
     }
 }
 
+/// A replay once ended with results still in the job: the output's handle had read pages of nothing but watermarks, which gave way to what
+/// waited behind them, and said that it had done nothing.
+///
+/// Here a replay has most of what the second handle sent before it, when the first handle's last page lets it go on: it takes all decisions that
+/// are left at once, while nobody receives.
+#[test]
+fn what_waits_behind_pages_of_watermarks_is_replayed_too() {
+    watched(|| {
+        let settings = Engine::builder().page_bytes(256).record_decisions();
+        let mut engine = settings.build_inline().unwrap();
+        let job = engine.deploy("counts", |t| counts(t, true)).unwrap();
+        let [mut one, mut two] = [(); 2].map(|()| job.input::<Reading>("readings").unwrap());
+        let mut output = job.output::<(EventTime, u64)>("counts").unwrap();
+        let mut received = Vec::new();
+        let mut turn = || {
+            while engine.turn() {
+                // An error is the end.
+                let _ = output.drain(|record, at| received.push((at, record.to_value())));
+            }
+        };
+        for _ in 0..30 {
+            one.try_send(&at(0)).unwrap();
+            turn();
+        }
+        one.try_watermark(EventTime::from_secs(1)).unwrap();
+        for n in 0..30 {
+            two.try_watermark(EventTime::from_nanos(n)).unwrap();
+            turn();
+        }
+        one.close();
+        two.close();
+        turn();
+        assert_eq!(received.len(), 1);
+        let (_, journal) = job.join_recorded().unwrap();
+        let replayed = Sim::replay(&journal, MemoryFiles::default(), |t| counts(t, true)).unwrap();
+        assert_eq!(replayed.output::<(EventTime, u64)>("counts"), received);
+        assert_eq!(replayed.journal.inputs, journal.inputs);
+    });
+}
+
+/// With the usual sizes the pages of an input are smaller than those of the other rings, which a replay uses for both: a record that did not fit
+/// the one fits the other, and then left no room for those behind it.
+#[test]
+fn a_record_that_fits_no_page_is_replayed_with_those_behind_it() {
+    watched(|| {
+        let mut engine = Engine::builder().record_decisions().build_inline().unwrap();
+        let job = engine.deploy("sums", |t| sums(t, 1)).unwrap();
+        let mut input = job.input::<Reading>("readings").unwrap();
+        let mut output = job.output::<Sum>("sums").unwrap();
+        let large = Reading { sensor: "long ".repeat(1_600).into(), ..at(0) };
+        // Nobody turns the job, so that what follows is pushed into one page.
+        input.try_send(&at(0)).unwrap();
+        input.push(&large).unwrap();
+        (0..100).for_each(|n| input.push(&at(n)).unwrap());
+        input.close();
+        let mut received = Vec::new();
+        engine.run_until(|| {
+            output.drain(|record, at| received.push((at, record.to_value()))).is_err()
+        });
+        assert_eq!(received.len(), 102);
+        while !job.is_ended() {
+            engine.turn();
+        }
+        let (_, journal) = job.join_recorded().unwrap();
+        let replayed = Sim::replay(&journal, MemoryFiles::default(), |t| sums(t, 1)).unwrap();
+        assert_eq!(replayed.output::<Sum>("sums"), received);
+        assert_eq!(replayed.journal.inputs, journal.inputs);
+    });
+}
+
 #[test]
 fn what_was_sent_on_glommio_is_replayed_bit_for_bit() {
     watched(|| record_and_replay(Settings::tight(2), Driver::Auto, 2, 2_000));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thalweg::metrics::{HoldCause, JobReport, Snapshot, SplitState};
 use thalweg::prelude::*;
+use thalweg::rt::{MemoryFiles, Sim};
 use thalweg_tests::records::{Event, Totals};
 use thalweg_tests::run::watched;
 use thalweg_tests::scripted::{Act, Scripted};
@@ -88,6 +89,31 @@ fn times_add_up_and_name_the_slow_operator() {
     let elapsed = report.elapsed.as_secs_f64();
     assert!(busy("windows") > 0.5 * elapsed, "{} of {elapsed}", busy("windows"));
     assert!(busy("out") < 0.2 * elapsed);
+}
+
+/// Bytes as they came: compressed ones of a compressed file.
+#[test]
+fn a_source_says_how_many_bytes_it_has_read() {
+    let text = "a line\n".repeat(9_000).into_bytes();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &text).unwrap();
+    let packed = encoder.finish().unwrap();
+    let (plain_bytes, packed_bytes) = (text.len() as u64, packed.len() as u64);
+    let files = MemoryFiles::default().with("plain", text).with("packed.gz", packed);
+    let sim = Sim::new(7, 2).files(files).input("numbers", vec![1_u64; 100]);
+    let report = sim.run(|t| {
+        for name in ["plain", "packed.gz"] {
+            let lines = t.source(name, Files::text::<Str>(name)).without_event_time();
+            lines.sink(&format!("out {name}"), Blackhole);
+        }
+        t.input::<u64>("numbers").without_event_time().sink("out numbers", Blackhole);
+        Ok(())
+    });
+    let report = report.unwrap().report;
+    let bytes = |name| report.operator(name).unwrap().totals.bytes_in;
+    assert_eq!((bytes("plain"), bytes("packed.gz")), (plain_bytes, packed_bytes));
+    // Archives and what says where they lie, in the pages that the host has filled.
+    assert!(bytes("numbers") >= 100 * 16, "{}", bytes("numbers"));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! reproduces it.
 
 mod arguments;
+mod crashes;
 mod dice;
 mod jobs;
 mod seed;

@@ -6,5 +6,8 @@ pub mod oracle;
 pub mod window_oracle;
 pub mod run;
 pub mod processes;
+pub mod bids;
+pub mod visits;
+pub mod retries;
 pub mod departures;
 pub mod scripted;

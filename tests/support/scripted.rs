@@ -1,5 +1,6 @@
 //! A source whose splits follow a script of bursts and silences, and that keeps an eye on who is polled when.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub struct Scripted {
     scripts: Arc<Vec<Vec<Act>>>,
+    /// The splits that this source has.
+    splits: Range<usize>,
     watch: Arc<Watch>,
 }
 
@@ -45,7 +48,13 @@ impl Scripted {
         let watermarks = Mutex::new(vec![EventTime::MIN; scripts.len()]);
         let (violations, read) = (AtomicU64::new(0), Mutex::new(Vec::new()));
         let watch = Watch { bound, drift, watermarks, violations, read };
-        Self { scripts: Arc::new(scripts), watch: Arc::new(watch) }
+        Self { splits: 0..scripts.len(), scripts: Arc::new(scripts), watch: Arc::new(watch) }
+    }
+
+    /// Two sources with one half of the splits each, which are watched together.
+    pub fn halves(&self) -> [Self; 2] {
+        let middle = self.splits.end / 2;
+        [0..middle, middle..self.splits.end].map(|splits| Self { splits, ..self.clone() })
     }
 
     /// All records of all scripts.
@@ -90,7 +99,7 @@ impl Source for Scripted {
     type Reader = ScriptReader;
 
     fn splits(&self, _: &dyn Files) -> Result<Vec<usize>, OperatorFault> {
-        Ok((0..self.scripts.len()).collect())
+        Ok(self.splits.clone().collect())
     }
 
     fn open(&self, split: &usize, _: &OpenContext) -> Result<ScriptReader, OperatorFault> {

@@ -12,8 +12,8 @@ use crate::tree::File;
 const LAYERS: [&[&str]; 11] = [
     &["raw", "record", "time"],
     &["error", "config", "io", "metrics"],
-    &["state", "format"],
     &["checkpoint"],
+    &["state", "format"],
     &["source", "operator", "exchange", "window", "sink"],
     &["plan"],
     &["api"],

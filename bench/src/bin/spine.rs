@@ -62,6 +62,15 @@ enum Program {
         /// Seconds of a run, of which the first tenth is not recorded
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
+        /// Keys
+        #[arg(long, default_value_t = 100_000)]
+        keys: u64,
+        /// Workers of the engine; the bare loop always has two threads
+        #[arg(long, default_value_t = 2)]
+        workers: usize,
+        /// Only the engine, for a profiler
+        #[arg(long)]
+        alone: bool,
     },
     /// A fused filter and map, against a loop by hand over the same bytes
     Chain {
@@ -89,17 +98,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        Program::OpenLoop { rate, seconds } => {
+        Program::OpenLoop { rate, seconds, keys, workers, alone } => {
             for &records_per_s in rate {
                 let duration = Duration::from_secs_f64(*seconds);
                 let load = OpenLoad {
                     records_per_s,
                     duration,
                     warm_up: duration / 10,
-                    keys: 100_000,
+                    keys: *keys,
                     pin: !options.no_pin,
                 };
-                open_loop(&load, options.rounds, driver)?;
+                open_loop(&load, options.rounds, driver, (*workers, *alone))?;
             }
         }
         Program::Chain { records, repeats } => chain(*records, *repeats, options.rounds)?,
@@ -143,15 +152,26 @@ fn show(name: &str, latency: &LatencyHistogram) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn open_loop(load: &OpenLoad, rounds: usize, driver: Driver) -> Result<(), Box<dyn Error>> {
+fn open_loop(
+    load: &OpenLoad,
+    rounds: usize,
+    driver: Driver,
+    (workers, alone): (usize, bool),
+) -> Result<(), Box<dyn Error>> {
     writeln!(
         stdout(),
         "open loop at {} records/s; p50 p90 p99 p99.9 p99.99 max",
         load.records_per_s
     )?;
     for _ in 0..rounds {
-        show("bare path", &bare_path::open_loop(load)?.latency)?;
-        show("engine, 2 workers", &spine::open_loop::run(load, 2, driver)?)?;
+        if !alone {
+            show("bare path", &bare_path::open_loop(load)?.latency)?;
+        }
+        let name = format!("engine, {workers} workers");
+        show(&name, &spine::open_loop::run(load, workers, driver)?)?;
+        if alone {
+            continue;
+        }
         show("noise floor (gaps)", &noise::measure(Duration::from_secs(1)).gaps)?;
     }
     Ok(())

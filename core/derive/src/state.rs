@@ -30,7 +30,8 @@ fn generate(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let mut errors = Errors::default();
     let mut declare = Vec::new();
-    let (mut buckets, mut entries, mut expire, mut next) = (vec![], vec![], vec![], vec![]);
+    let (mut buckets, mut entries, mut expire) = (vec![], vec![], vec![]);
+    let (mut next, mut freeze) = (vec![], vec![]);
     for field in fields {
         let Some(options) = errors.keep(Options::read(field)) else { continue };
         let ident = field.ident.as_ref().expect("invariant: the fields have names");
@@ -38,6 +39,7 @@ fn generate(input: &DeriveInput) -> Result<TokenStream> {
         buckets.push(quote!(::thalweg::state::StateField::prefetch_bucket(&self.#ident, hash);));
         entries.push(quote!(::thalweg::state::StateField::prefetch_entry(&self.#ident, hash);));
         expire.push(quote!(::thalweg::state::StateField::expire(&mut self.#ident, sweep);));
+        freeze.push(quote!(::thalweg::state::StateField::freeze(&mut self.#ident, into);));
         next.push(quote!(::thalweg::state::StateField::next_expiry(&self.#ident, by)));
     }
     errors.finish()?;
@@ -69,6 +71,11 @@ fn generate(input: &DeriveInput) -> Result<TokenStream> {
                 let _ = by;
                 let expiries: &[::core::option::Option<i64>] = &[#(#next,)*];
                 expiries.iter().flatten().min().copied()
+            }
+
+            fn freeze(&mut self, into: &mut ::thalweg::checkpoint::Freezing<'_>) {
+                let _ = &into;
+                #(#freeze)*
             }
         }
     })

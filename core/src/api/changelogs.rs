@@ -48,7 +48,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let node = (name, "aggregate as changes", format!("into {}", <A::Result as Record>::NAME));
         let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::new(build.table(name, "accumulators"));
+            let state = build.state::<S::Key, ValueTable<_>>(name, "accumulators");
             let operator =
                 ChangelogAggregate::<T, S, A, Appended>::new(selector, state, aggregator, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
@@ -67,7 +67,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let (stream, ()) =
             self.keyed_task((name, "latest", String::new()), &[""], |build, inbox, node| {
                 let (out, port) = build.output(node, 0);
-                let state = ValueTable::new(build.table(name, "latest"));
+                let state = build.state::<S::Key, ValueTable<_>>(name, "latest");
                 let operator = Latest::new(selector, state, out);
                 build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
                 (port, ())
@@ -110,7 +110,7 @@ impl<T: Record, C: Chain<Out = Change<T>>, S: KeySelector<Change<T>>> KeyedStrea
         let node = (name, "aggregate changes", format!("into {}", <A::Result as Record>::NAME));
         let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::new(build.table(name, "accumulators"));
+            let state = build.state::<S::Key, ValueTable<_>>(name, "accumulators");
             let operator = ChangelogAggregate::<Change<T>, S, A, Changed>::new(
                 selector, state, aggregator, out,
             );
@@ -157,7 +157,7 @@ where
         let node = (&*name, "over", format!("{preceding} preceding and current"));
         let (stream, ()) = keyed.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let rows = ValueTable::<Vec<(O, T)>>::new(build.table(&name, "rows"));
+            let rows = build.state::<S::Key, ValueTable<Vec<(O, T)>>>(&name, "rows");
             let order = (order, preceding);
             let operator = OverAggregate::new(selector, rows, order, aggregator, out);
             build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));

@@ -164,7 +164,7 @@ where
             let scope = Rc::new(Scope::default());
             let (side, streams) =
                 P::Side::declare(&mut SideBuilder::new(&build, &mut graph, node, &scope));
-            let tables = &mut OperatorTables { build: &mut graph, operator: name };
+            let tables = &mut OperatorTables::of::<P::Key>(&mut graph, name);
             let keyed = Keyed::new(tables, scope, out, side);
             let operator = CoProcessor::new(make(), select_left, select_right, keyed);
             let ports = TwoPorts(inbox_left, inbox_right);
@@ -212,8 +212,9 @@ where
             let scope = Rc::new(Scope::default());
             let (side, streams) =
                 P::Side::declare(&mut SideBuilder::new(&build, &mut graph, node, &scope));
-            let tables = &mut OperatorTables { build: &mut graph, operator: name };
+            let tables = &mut OperatorTables::of::<P::Key>(&mut graph, name);
             let keyed = Keyed::new(tables, scope, out, side);
+            tables.is_replicated = true;
             let map = BroadcastMap::new(tables);
             let operator = BroadcastProcessor::new(make(), selector, keyed, map);
             graph.task(OperatorTask::new(name.into(), operator, TwoPorts(inbox, rules)));

@@ -82,6 +82,7 @@ impl<T: Record> InputStream<T> {
             build.host_input(handles);
             let options = strategy.options();
             let asks_for_more = options.aligned_within.is_some()
+                || options.aligned_with.is_some()
                 || options.max_jump.is_some()
                 || options.max_ahead_of_clock.is_some();
             if asks_for_more {

@@ -62,8 +62,8 @@ where
         let Self { left, right, name, interval } = self;
         let about = (interval.describe(), interval.check().err());
         pairing((left, right), (name, "interval join"), about, |build, pairing| {
-            let lefts = TimedListPanes::new(build.panes(&pairing.name, "left"));
-            let rights = TimedListPanes::new(build.panes(&pairing.name, "right"));
+            let lefts = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "left");
+            let rights = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "right");
             pairing.task(build, |(left, right), outputs| {
                 let JoinOutputs { pairs, late_left, late_right } = outputs;
                 let (left, right) = ((left, lefts, late_left), (right, rights, late_right));

@@ -16,7 +16,7 @@ use crate::operator::chain::Chain;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::state::{TimedListPanes, TimedLists, ValueTable};
+use crate::state::{TimedListPanes, TimedLists};
 use crate::window::join::co_group::{CoBuffered, CoGroup, FinishLists};
 use crate::window::join::sliced::SlicedJoin;
 use crate::window::join::{JoinOutputs, OuterPairs, Which};
@@ -51,6 +51,7 @@ where
     pub(crate) right: KeyedStream<B, CB, SB>,
     pub(crate) name: String,
     pub(crate) window: W,
+    pub(crate) lateness: Lateness,
 }
 
 impl<A, CA, SA, B, CB, SB, W> std::fmt::Debug for JoinedStreams<A, CA, SA, B, CB, SB, W>
@@ -151,6 +152,17 @@ where
     SB: KeySelector<B, Key = SA::Key>,
     W: WindowAssigner<A> + WindowAssigner<B>,
 {
+    /// Takes records until the watermark is `allowed` past the window's end; later ones go to `late_left` and `late_right`.
+    ///
+    /// What [`Self::apply`] gives as soon as it is there, it gives for such a record too: its pairs, once each. Everything else is shown when a window ends, and
+    /// each such record shows all of its window again: the whole lists, pairs that were shown before among them.
+    ///
+    /// Cost: both sides are kept so much longer.
+    pub fn allowed_lateness(mut self, allowed: Duration) -> Self {
+        self.lateness.allowed = allowed;
+        self
+    }
+
     /// One record for each pair and window; over tumbling, sliding and cumulating windows it leaves when the second of the pair has
     /// come, over others when the window ends.
     ///
@@ -165,15 +177,15 @@ where
                 a.zip(b).map(|(a, b)| pair(a, b))
             });
         }
-        let Self { left, right, name, window } = self;
-        let about = about::<A, W>(&window);
+        let Self { left, right, name, window, lateness } = self;
+        let about = about::<A, W>(&window, lateness);
         pairing((left, right), (name, "window join"), about, |build, pairing| {
             let slices = WindowAssigner::<A>::slices(&window);
             let slices = slices.expect("invariant: such windows have slices");
-            let lefts = TimedListPanes::new(build.panes(&pairing.name, "left"));
-            let rights = TimedListPanes::new(build.panes(&pairing.name, "right"));
+            let lefts = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "left");
+            let rights = build.state::<SA::Key, TimedListPanes<_>>(&pairing.name, "right");
             pairing.task(build, |(left, right), outputs| {
-                SlicedJoin::new(slices, (left, lefts), (right, rights), pair, outputs)
+                SlicedJoin::new((slices, lateness), (left, lefts), (right, rights), pair, outputs)
             });
         })
     }
@@ -236,21 +248,23 @@ where
         kind: &'static str,
         function: F,
     ) -> Joined<F::Out, A, B> {
-        let Self { left, right, name, window } = self;
-        let about = about::<A, W>(&window);
+        let Self { left, right, name, window, lateness } = self;
+        let about = about::<A, W>(&window, lateness);
         pairing((left, right), (name, kind), about, |build, pairing| {
-            let lefts = TimedLists::new(build.table(&pairing.name, "left"));
-            let rights = TimedLists::new(build.table(&pairing.name, "right"));
+            let lefts = build.state::<SA::Key, TimedLists<_>>(&pairing.name, "left");
+            let rights = build.state::<SA::Key, TimedLists<_>>(&pairing.name, "right");
             let body = CoBuffered::new(lefts, rights, function);
-            let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
-            let (table, timers, clock) = window_build::pane_tables(build, &pairing.name);
             if <W as WindowAssigner<A>>::MERGES {
-                let panes = Merging::new(ValueTable::new(table), timers, clock);
+                let (table, timers, clock) =
+                    window_build::pane_tables::<SA::Key, _>(build, &pairing.name);
+                let panes = Merging::new(table, timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });
             } else {
-                let panes = Separate::new(ValueTable::new(table), timers, clock);
+                let (table, timers, clock) =
+                    window_build::pane_tables::<SA::Key, _>(build, &pairing.name);
+                let panes = Separate::new(table, timers, clock);
                 pairing.task(build, |selectors, outputs| {
                     CoGroup::new(selectors, (window, panes), body, lateness, outputs)
                 });
@@ -260,9 +274,12 @@ where
 }
 
 /// A join's windows as plans show them, and what is wrong with them.
-fn about<A: Record, W: WindowAssigner<A>>(window: &W) -> (String, Option<String>) {
+fn about<A: Record, W: WindowAssigner<A>>(
+    window: &W,
+    lateness: Lateness,
+) -> (String, Option<String>) {
     let problem = window_build::check::<A, W, AtWatermark>(window, &AtWatermark).err();
-    (window.describe(), problem)
+    (window.describe() + &lateness.describe(), problem)
 }
 
 impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
@@ -279,6 +296,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         P: KeySelector<U, Key = S::Key>,
         W: WindowAssigner<T> + WindowAssigner<U>,
     {
-        JoinedStreams { left: self, right: other, name: name.to_owned(), window }
+        let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
+        JoinedStreams { left: self, right: other, name: name.to_owned(), window, lateness }
     }
 }

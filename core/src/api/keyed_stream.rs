@@ -42,7 +42,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
             let route = ByKey { selector: Rc::clone(&selector), workers: build.config().workers };
             let inbox = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::<V>::new(build.table(name, "value"));
+            let state = build.state::<S::Key, ValueTable<V>>(name, "value");
             let operator = FilterMapWithState::new(selector, state, apply, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             port

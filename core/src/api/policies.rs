@@ -23,14 +23,17 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::stream::Stream;
+use super::topology::Build;
 use crate::error::OperatorFault;
 use crate::exchange::partition::Forward;
 use crate::exchange::{Pattern, Records};
+use crate::operator::Input;
 use crate::operator::chain::{Chain, Linked};
 use crate::operator::fallible::{
     Fallible, Guarded as GuardedOperator, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect,
     TryMap,
 };
+use crate::operator::output::Output;
 use crate::operator::policy::{DeadLetter, Guard, Then};
 use crate::operator::task::{OnePort, OperatorTask};
 use crate::raw::view::Rec;
@@ -107,7 +110,8 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
 }
 
 impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
-    /// Calls the closure up to `attempts` times for a record, one right after the other, before the error counts.
+    /// Calls the closure up to `attempts` times for a record, one right after the other, before the error counts; see [`Self::after`](Stream::after) for a
+    /// pause between them.
     pub fn retry(mut self, attempts: u32) -> Self {
         self.chain.link_mut().attempts = attempts;
         self
@@ -115,33 +119,45 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
 
     /// The first error ends the job, as without a policy, and says `name`.
     pub fn or_fail(self, name: &str) -> Stream<A::Out> {
-        self.guarded(name, "fail", |_| Then::Fail)
+        self.guarded(name, ("fail", ""), |_| Then::Fail, at_once)
     }
 
     /// A record for which the closure fails is left out, and counted as skipped.
     pub fn or_skip(self, name: &str) -> Stream<A::Out> {
-        self.guarded(name, "skip", |_| Then::Skip)
+        self.guarded(name, ("skip", ""), |_| Then::Skip, at_once)
     }
 
     /// A record for which the closure fails leaves by a stream of its own, with the error, in order and with its event time.
     pub fn or_dead_letter(self, name: &str) -> Guarded<A::Out> {
+        self.dead_letters(name, "", at_once)
+    }
+
+    /// As [`Self::guarded`], with an output for dead letters.
+    pub(super) fn dead_letters<O: Input<C::Out, 0>>(
+        self,
+        name: &str,
+        pause: &str,
+        make: impl FnOnce(&mut Build, Job<'_, A>, Output<A::Out>) -> O,
+    ) -> Guarded<A::Out> {
         let mut port = None;
-        let stream = self.guarded(name, "dead letter", |(build, node)| {
+        let then = |(build, node): (&mut Build, usize)| {
             let (out, dead) = build.output(node, 1);
             port = Some(dead);
             Then::DeadLetter { operator: name.into(), out }
-        });
+        };
+        let stream = self.guarded(name, ("dead letter", pause), then, make);
         let port = port.expect("invariant: the output was just made");
         let dead = Stream::new(Rc::clone(&stream.build), port);
         Guarded { stream, dead }
     }
 
-    /// Makes a task of the operator at the chain's end.
-    fn guarded(
+    /// Makes a task of the operator at the chain's end: that which `make` makes.
+    pub(super) fn guarded<O: Input<C::Out, 0>>(
         self,
         name: &str,
-        policy: &str,
-        then: impl FnOnce((&mut super::topology::Build, usize)) -> Then,
+        (policy, pause): (&str, &str),
+        then: impl FnOnce((&mut Build, usize)) -> Then,
+        make: impl FnOnce(&mut Build, Job<'_, A>, Output<A::Out>) -> O,
     ) -> Stream<A::Out> {
         let Self { build, port, chain } = self;
         let (chain, Try { fallible, attempts, .. }) = chain.into_parts();
@@ -151,19 +167,36 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
                 let (name, message) = (name.to_owned(), "there is at least one attempt".to_owned());
                 build.refuse(crate::error::BuildError::Setting { name, message });
             }
-            let detail = Then::describe(attempts, policy);
+            let detail = Then::describe(attempts, pause, policy);
             let outputs: &[&'static str] =
                 if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
             let node = build.node(name, A::NAME, detail, outputs);
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             let (out, port) = build.output(node, 0);
-            let guard = Guard::new(attempts, then((&mut build, node)));
-            let operator = GuardedOperator::new(fallible, guard, out);
+            let then = then((&mut build, node));
+            let operator = make(&mut build, Job { name, fallible, attempts, then }, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             port
         };
         Stream::new(build, port)
     }
+}
+
+/// What an operator with a policy is made of.
+pub(super) struct Job<'a, A> {
+    pub(super) name: &'a str,
+    pub(super) fallible: A,
+    pub(super) attempts: u32,
+    pub(super) then: Then,
+}
+
+/// One attempt follows the other.
+fn at_once<T: Record, A: Fallible<T>>(
+    _: &mut Build,
+    job: Job<'_, A>,
+    out: Output<A::Out>,
+) -> GuardedOperator<T, A> {
+    GuardedOperator::new(job.fallible, Guard::new(job.attempts, job.then), out)
 }
 
 /// The sink behind `Stream::try_for_each`: its one closure becomes the worker's writer.

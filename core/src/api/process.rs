@@ -94,6 +94,7 @@ pub use crate::operator::process::timers::{NoTimers, TimerSet, TimerTime, Timers
 pub use crate::operator::process::traits::{
     BroadcastCx, CoCx, Cx, KeyedBroadcastProcess, KeyedCoProcess, KeyedProcess, PlainCx, Process,
 };
+pub use crate::operator::process::visit::Visit;
 pub use thalweg_derive::{SideOutputs, Timers};
 
 impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
@@ -119,7 +120,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
             let scope = Rc::new(Scope::default());
             let (side, streams) =
                 P::Side::declare(&mut SideBuilder::new(&build, &mut graph, node, &scope));
-            let tables = &mut OperatorTables { build: &mut graph, operator: name };
+            let tables = &mut OperatorTables::of::<P::Key>(&mut graph, name);
             let keyed = Keyed::new(tables, scope, out, side);
             let operator = KeyedProcessor::new(make(), selector, keyed);
             graph.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));

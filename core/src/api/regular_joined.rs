@@ -16,8 +16,8 @@ use crate::operator::join::regular::{Kept, RegularJoin};
 use crate::operator::join::regular_outer::RegularLeftJoin;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
-use crate::record::Record;
-use crate::state::{TimedListPanes, TimedLists};
+use crate::record::{Key, Record};
+use crate::state::TimedLists;
 
 /// Made by [`KeyedStream::regular_join`].
 #[must_use = "a join does nothing until apply() says what a pair gives"]
@@ -96,7 +96,10 @@ where
         };
         self.joined("regular join", problem, |build, Parts { name, node, selectors, inboxes }| {
             let (out, port) = build.output(node, 0);
-            let kept = (kept(build, &name, "left", ttl), kept(build, &name, "right", ttl));
+            let kept = (
+                kept::<SA::Key, _>(build, &name, "left", ttl),
+                kept::<SA::Key, _>(build, &name, "right", ttl),
+            );
             let operator = RegularJoin::new(selectors, kept, pair, out);
             build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
             port
@@ -116,8 +119,8 @@ where
         self.joined("regular left outer join", problem, |build, parts| {
             let Parts { name, node, selectors, inboxes } = parts;
             let (out, port) = build.output(node, 0);
-            let left = TimedLists::new(build.table(&name, "left"));
-            let right = TimedLists::new(build.table(&name, "right"));
+            let left = build.state::<SA::Key, TimedLists<_>>(&name, "left");
+            let right = build.state::<SA::Key, TimedLists<_>>(&name, "right");
             let operator = RegularLeftJoin::new(selectors, (left, right), pair, out);
             build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
             port
@@ -168,10 +171,15 @@ struct Parts<A: Record, B: Record, SA, SB> {
 }
 
 /// Where one side is kept.
-fn kept<T: Record>(build: &mut Build, name: &str, side: &str, ttl: Option<Duration>) -> Kept<T> {
+fn kept<K: Key, T: Record>(
+    build: &mut Build,
+    name: &str,
+    side: &str,
+    ttl: Option<Duration>,
+) -> Kept<T> {
     match ttl {
-        None => Kept::Forever(TimedLists::new(build.table(name, side))),
-        Some(ttl) => Kept::For(ttl, TimedListPanes::new(build.panes(name, side))),
+        None => Kept::Forever(build.state::<K, _>(name, side)),
+        Some(ttl) => Kept::For(ttl, build.state::<K, _>(name, side)),
     }
 }
 

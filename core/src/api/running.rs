@@ -43,7 +43,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let node = (name, "reduce", String::new());
         let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::new(build.table(name, "accumulators"));
+            let state = build.state::<S::Key, ValueTable<_>>(name, "accumulators");
             let operator = Reduce::new(selector, state, reduce, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (port, ())
@@ -79,7 +79,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let node = (name, "aggregate", format!("into {}", <A::Result as Record>::NAME));
         let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::new(build.table(name, "accumulators"));
+            let state = build.state::<S::Key, ValueTable<_>>(name, "accumulators");
             let operator = RunningAggregate::new(selector, state, aggregator, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (port, ())
@@ -104,7 +104,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let (unique, late) = self.keyed_task(node, &["unique", "late"], |build, inbox, node| {
             let (unique, unique_port) = build.output(node, 0);
             let (late, late_port) = build.output(node, 1);
-            let panes = SlicePanes::new(build.panes(name, "passed"));
+            let panes = build.state::<S::Key, SlicePanes<_>>(name, "passed");
             let operator = Deduplicate::new(selector, panes, time_to_live, unique, late);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (unique_port, late_port)
@@ -130,7 +130,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let node = (name, "top n", format!("{n} by {}", R::NAME));
         let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
             let (out, port) = build.output(node, 0);
-            let state = ValueTable::new(build.table(name, "rankings"));
+            let state = build.state::<S::Key, ValueTable<_>>(name, "rankings");
             let operator = TopN::new(selector, state, n.max(1), rank, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (port, ())

@@ -32,6 +32,9 @@ pub struct FarFuture<T: Record> {
     pub far_future: Stream<T>,
 }
 
+/// What is wrong with a strategy by which there is no far future.
+pub(super) const NO_BOUND: &str = "no record can be too far in the future: the strategy has no bound; call max_jump() or max_ahead_of_clock()";
+
 struct Started<T: Record> {
     stream: Stream<T>,
     far: Option<Stream<T>>,
@@ -101,8 +104,7 @@ impl<S: Source> SourceStream<S> {
         strategy: W,
     ) -> FarFuture<S::Out> {
         if !strategy.options().bounds_the_future() {
-            let message = "no record can be too far in the future: the strategy has no bound; call max_jump() or max_ahead_of_clock()";
-            let (name, message) = (self.name.clone(), message.to_owned());
+            let (name, message) = (self.name.clone(), NO_BOUND.to_owned());
             self.build.borrow_mut().refuse(BuildError::Setting { name, message });
         }
         self.check_event_time();
@@ -164,7 +166,14 @@ impl<S: Source> SourceStream<S> {
                 (beside == Beside::FarFuture).then(|| build.output(node, 1)).unzip();
             let (dead, dead_port) =
                 (beside == Beside::DeadLetters).then(|| build.output(node, 1)).unzip();
-            let splits = build.splits(&name, &source);
+            let options = strategy.options();
+            if options.aligned_with.is_some() && options.aligned_within.is_none() {
+                let message =
+                    "say how far it may be ahead of those it is aligned with: aligned_within()"
+                        .into();
+                build.refuse(BuildError::Setting { name: name.clone(), message });
+            }
+            let splits = build.splits(&name, &source, options.aligned_with);
             let context = build.open_context(&name);
             let mut outputs = SourceOutputs::new(output, far);
             if let Some(dead) = dead {

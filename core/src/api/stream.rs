@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::keyed_stream::KeyedStream;
+use super::source_stream::{FarFuture, NO_BOUND};
 use super::topology::{Build, Port};
 use crate::error::BuildError;
 use crate::exchange::partition::Forward;
@@ -157,28 +158,63 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     }
 
     /// The same records with another event time, and watermarks made from it.
+    ///
+    /// The strategy's bounds on the future hold for all records of a worker together, in the order in which they came. Whether the stream is idle, and what happens then,
+    /// is what its sources say; only a source can wait for others, so alignment is set there.
     pub fn assign_time<F, W>(self, name: &str, read: F, strategy: W) -> Stream<T>
     where
         F: FnMut(&Rec<T>) -> EventTime + 'static,
         W: WatermarkStrategy<T>,
     {
+        self.with_time(name, read, &strategy, false).0
+    }
+
+    /// As [`Self::assign_time`], with the records that claim to lie too far in the future in a stream of their own: those that the strategy's
+    /// [`max_jump`](crate::time::WithOptions::max_jump) or [`max_ahead_of_clock`](crate::time::WithOptions::max_ahead_of_clock) finds.
+    pub fn assign_time_and_far_future<F, W>(self, name: &str, read: F, strategy: W) -> FarFuture<T>
+    where
+        F: FnMut(&Rec<T>) -> EventTime + 'static,
+        W: WatermarkStrategy<T>,
+    {
+        if !strategy.options().bounds_the_future() {
+            let (name, message) = (name.to_owned(), NO_BOUND.to_owned());
+            self.build.borrow_mut().refuse(BuildError::Setting { name, message });
+        }
+        let (stream, far_future) = self.with_time(name, read, &strategy, true);
+        FarFuture { stream, far_future: far_future.expect("invariant: it was asked for") }
+    }
+
+    fn with_time<F, W>(
+        self,
+        name: &str,
+        read: F,
+        strategy: &W,
+        has_far: bool,
+    ) -> (Stream<T>, Option<Stream<T>>)
+    where
+        F: FnMut(&Rec<T>) -> EventTime + 'static,
+        W: WatermarkStrategy<T>,
+    {
         let Self { build, port, chain } = self;
-        let port = {
+        let (port, far_port) = {
             let mut build = build.borrow_mut();
-            let node = build.node(name, "event time", String::new(), &[""]);
+            let outputs: &[&'static str] = if has_far { &["", "far_future"] } else { &[""] };
+            let node = build.node(name, "event time", String::new(), outputs);
             let options = strategy.options();
-            if options.aligned_within.is_some() || options.bounds_the_future() {
-                let message = "aligned_within(), max_jump() and max_ahead_of_clock() are for the strategy of a source, which has splits; leave them out here";
+            if options.aligned_within.is_some() || options.aligned_with.is_some() {
+                let message = "only a source can wait for others: set aligned_within() on the strategy of the source, which aligns by the event time that it reads";
                 let (name, message) = (name.to_owned(), message.to_owned());
                 build.refuse(BuildError::Setting { name, message });
             }
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             let (out, port) = build.output(node, 0);
-            let operator = AssignTime::new(read, strategy.generator(), out);
+            let (far, far_port) = has_far.then(|| build.output(node, 1)).unzip();
+            let operator = AssignTime::new(read, strategy.generator(), &options, (out, far));
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
-            port
+            (port, far_port)
         };
-        Stream::new(build, port)
+        let far = far_port.map(|port| Stream::new(Rc::clone(&build), port));
+        (Stream::new(build, port), far)
     }
 
     /// Deals the records to the workers by a key that lies in the record.

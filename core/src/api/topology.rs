@@ -4,13 +4,16 @@
 //! from differs ([`Mode`]).
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use thalweg_storage::{Store, TableConfig, TableName};
+use thalweg_storage::{
+    RestoredParts, Store, StoreConfig, Table, TableConfig, TableName, TimedTable,
+};
 
 use super::source_stream::SourceStream;
+use crate::checkpoint::Restored;
 use crate::config::JobConfig;
 use crate::error::{BuildError, JobError, Result, error_chain};
 use crate::exchange::Pattern;
@@ -25,10 +28,12 @@ use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
+use crate::raw::claimed::Bare;
 use crate::record::Record;
-use crate::source::{OpenContext, OwnSplits, Source};
+use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
+use crate::state::{Claimed, Stored};
 use crate::time::Clock;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::{AlignmentBoard, Boards};
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -41,6 +46,9 @@ pub(crate) struct WorkerParts {
     pub(crate) record: bool,
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
+    /// The checkpoint that the job goes on from, and this worker's state in it.
+    pub(crate) restored: Option<Arc<Restored>>,
+    pub(crate) state: RestoredParts,
 }
 
 /// For which of its two purposes the job's function runs.
@@ -69,6 +77,12 @@ pub(crate) struct Build {
     files: Rc<dyn Files>,
     streams: Arc<dyn Streams>,
     store: Store,
+    /// The checkpoint that the job goes on from.
+    restored: Option<Arc<Restored>>,
+    /// How keys and values lie in each table.
+    layouts: BTreeMap<TableName, u64>,
+    /// State that every worker has, all of it.
+    replicated: BTreeSet<TableName>,
     graph: Graph,
     names: HashSet<String>,
     outputs: Vec<Used>,
@@ -228,8 +242,13 @@ impl Build {
         }
     }
 
-    /// The splits of the source that was just added that this worker reads.
-    pub(crate) fn splits<S: Source>(&mut self, name: &str, source: &S) -> OwnSplits<S::Split> {
+    /// The splits of the source that was just added that this worker reads; `group` are the sources that it is aligned with.
+    pub(crate) fn splits<S: Source>(
+        &mut self,
+        name: &str,
+        source: &S,
+        group: Option<&'static str>,
+    ) -> OwnSplits<S::Split> {
         let workers = self.config.workers;
         let node = self.graph.nodes.len() - 1;
         let context = self.open_context(name);
@@ -249,26 +268,32 @@ impl Build {
                     gone.push(name.to_owned());
                 }
                 let names = found.iter().map(|split| source.split_name(split)).collect();
-                let board = Arc::new(AlignmentBoard::new(workers));
-                let none = OwnSplits { splits: VecDeque::new(), board: Arc::clone(&board) };
-                splits.push(AnySplits { node, names, splits: Arc::new(found), board });
+                let boards = Boards::of(Arc::new(AlignmentBoard::new(workers)));
+                let (none, done) = (VecDeque::new(), Vec::new());
+                let none = OwnSplits { splits: none, done, boards: boards.clone() };
+                splits.push(AnySplits { node, names, splits: Arc::new(found), boards, group });
                 none
             }
             Mode::Worker(parts) => {
                 let next =
-                    parts.splits.pop_front().and_then(|AnySplits { splits, board, .. }| {
-                        Some((splits.downcast::<Vec<S::Split>>().ok()?, board))
+                    parts.splits.pop_front().and_then(|AnySplits { splits, boards, .. }| {
+                        Some((splits.downcast::<Vec<S::Split>>().ok()?, boards))
                     });
-                let (all, board) = next
+                let (all, boards) = next
                     .expect("a job's function must build the same topology each time it is called");
+                let place = (parts.worker, workers);
+                let dealt = deal((source, name), &all, self.restored.as_deref(), place, FOUND);
+                let Dealt { splits, done, left } = dealt.unwrap_or_else(|error| {
+                    let (operator, message) = (name.to_owned(), error_chain(&*error));
+                    self.errors.push(BuildError::Source { operator, message });
+                    Dealt { splits: VecDeque::new(), done: Vec::new(), left: 0 }
+                });
                 if let Some(speaks) = self.speaks.last_mut() {
                     // Where splits may appear, any worker may get one.
-                    let speakers = if discovers { workers } else { all.len() };
+                    let speakers = if discovers { workers } else { left };
                     speaks.iter_mut().take(speakers).for_each(|speaks| *speaks = true);
                 }
-                let own = all.iter().enumerate().skip(parts.worker).step_by(workers);
-                let splits = own.map(|(number, split)| (number, split.clone())).collect();
-                OwnSplits { splits, board }
+                OwnSplits { splits, done, boards }
             }
         }
     }
@@ -324,6 +349,8 @@ impl Build {
             files: Rc::clone(&self.files),
             streams: Arc::clone(&self.streams),
             clock,
+            checkpoints: self.config.checkpoints,
+            restored: Rc::default(),
         }
     }
 
@@ -339,19 +366,31 @@ impl Build {
         &self.config
     }
 
-    pub(crate) fn table(&mut self, operator: &str, state: &str) -> thalweg_storage::Table {
-        let (name, config) = self.state_name(operator, state);
-        self.store.table(name, config).expect("invariant: the name was just made unique")
+    /// State of an operator, with the content that a checkpoint has for this worker if the job goes on from one. `K` is the type of its keys.
+    pub(crate) fn state<K: Record, S: Stored>(&mut self, operator: &str, state: &str) -> S {
+        S::open(self.claim((operator, state), (K::schema().layout_hash, S::layout())))
     }
 
-    pub(crate) fn panes(&mut self, operator: &str, state: &str) -> thalweg_storage::Panes {
+    /// A table by its name, and by how keys and values lie in it.
+    fn claim<T: Bare>(
+        &mut self,
+        (operator, state): (&str, &str),
+        (key, layout): (u64, u64),
+    ) -> Claimed<T> {
         let (name, config) = self.state_name(operator, state);
-        self.store.panes(name, config).expect("invariant: the name was just made unique")
-    }
-
-    pub(crate) fn timed(&mut self, operator: &str, state: &str) -> thalweg_storage::TimedTable {
-        let (name, config) = self.state_name(operator, state);
-        self.store.timed(name, config).expect("invariant: the name was just made unique")
+        let written = crate::raw::claimed::layout("keyed", &[key, layout]);
+        let found = self.restored.as_ref().and_then(|restored| restored.layout(&name));
+        if found.is_some_and(|found| found != written) {
+            let (operator, state) = (operator.to_owned(), state.to_owned());
+            self.refuse(BuildError::StateChanged { operator, state });
+        }
+        self.layouts.insert(name.clone(), written);
+        // Equal with the keys', so it was written by a view of this layout.
+        let layout = found.filter(|found| *found == written).map(|_| layout);
+        let claimed = Claimed::of(&mut self.store, name, config, layout);
+        claimed.expect(
+            "invariant: the name was just made unique, and is of the kind that its layout says",
+        )
     }
 
     /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
@@ -376,8 +415,30 @@ impl Build {
         self.errors.push(error);
     }
 
+    /// Shows the boards of sources that are aligned with each other to each other.
+    fn align(&mut self) {
+        let Mode::Plan { splits, .. } = &mut self.mode else { return };
+        let all = splits.clone();
+        for (index, source) in splits.iter_mut().enumerate() {
+            let Some(group) = source.group else { continue };
+            let others = all
+                .iter()
+                .enumerate()
+                .filter(|(other, with)| *other != index && with.group == Some(group));
+            let aligned = others.map(|(_, with)| source.boards.align_with(&with.boards)).count();
+            if aligned == 0 {
+                let name = self.graph.nodes[source.node].name.clone();
+                let message = format!(
+                    "no other source of the job is aligned with \"{group}\"; say the same name there, or leave aligned_with() out"
+                );
+                self.errors.push(BuildError::Setting { name, message });
+            }
+        }
+    }
+
     /// Looks for what only the whole shows.
     fn check(&mut self) {
+        self.align();
         if self.graph.nodes.is_empty() {
             self.errors.push(BuildError::NoSource);
         }
@@ -386,6 +447,14 @@ impl Build {
                 let message = "keys are expected of an operator that the job does not have; use the name of one".into();
                 self.errors.push(BuildError::Setting { name: operator.clone(), message });
             }
+        }
+        if let (Mode::Plan { .. }, Some(restored)) = (&self.mode, &self.restored) {
+            let nodes = &self.graph.nodes;
+            let unclaimed = restored.unclaimed(
+                |name| self.layouts.contains_key(name),
+                |source| nodes.iter().any(|node| node.name == source),
+            );
+            self.errors.extend(unclaimed);
         }
         for output in self.outputs.iter().filter(|output| !output.used) {
             let node = &self.graph.nodes[output.node];
@@ -404,15 +473,37 @@ impl Build {
 pub(crate) struct OperatorTables<'a> {
     pub(crate) build: &'a mut Build,
     pub(crate) operator: &'a str,
+    /// How the operator's keys lie in its tables.
+    pub(crate) key: u64,
+    /// Every worker has all of it.
+    pub(crate) is_replicated: bool,
+}
+
+impl<'a> OperatorTables<'a> {
+    /// The tables of state by keys of type `K`.
+    pub(crate) fn of<K: Record>(build: &'a mut Build, operator: &'a str) -> Self {
+        Self { build, operator, key: K::schema().layout_hash, is_replicated: false }
+    }
+
+    fn claim<T: Bare>(&mut self, state: &str, layout: u64) -> Claimed<T> {
+        if self.is_replicated {
+            self.build.replicated.insert(TableName::new(self.operator, state));
+        }
+        self.build.claim((self.operator, state), (self.key, layout))
+    }
 }
 
 impl crate::state::Tables for OperatorTables<'_> {
-    fn table(&mut self, state: &str) -> thalweg_storage::Table {
-        self.build.table(self.operator, state)
+    fn table(&mut self, state: &str, layout: u64) -> Claimed<Table> {
+        self.claim(state, layout)
     }
 
-    fn timed(&mut self, state: &str) -> thalweg_storage::TimedTable {
-        self.build.timed(self.operator, state)
+    fn timed(&mut self, state: &str, layout: u64) -> Claimed<TimedTable> {
+        self.claim(state, layout)
+    }
+
+    fn operator(&self) -> &str {
+        self.operator
     }
 }
 
@@ -439,21 +530,32 @@ pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
 
 fn run(
     job: &JobFn,
-    mode: Mode,
+    mut mode: Mode,
     config: &JobConfig,
-    files: Rc<dyn Files>,
-    streams: Arc<dyn Streams>,
+    (files, streams): (Rc<dyn Files>, Arc<dyn Streams>),
+    restored: Option<Arc<Restored>>,
 ) -> Result<Build> {
-    let reserve = match &mode {
-        Mode::Plan { .. } => 0,
-        Mode::Worker(_) => config.state_reserve_bytes_a_worker(),
+    let store = match &mut mode {
+        Mode::Plan { .. } => Store::default(),
+        Mode::Worker(parts) => {
+            let reserve = config.state_reserve_bytes_a_worker();
+            let config = StoreConfig::default().reserve_bytes(reserve);
+            let mut store = Store::restore(config, std::mem::take(&mut parts.state));
+            for name in restored.iter().flat_map(|restored| restored.retired()) {
+                store.forget(name);
+            }
+            store
+        }
     };
     let build = Rc::new(RefCell::new(Build {
         mode,
         config: config.clone(),
         files,
         streams,
-        store: Store::new(thalweg_storage::StoreConfig::default().reserve_bytes(reserve)),
+        store,
+        restored,
+        layouts: BTreeMap::new(),
+        replicated: BTreeSet::new(),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),
@@ -476,13 +578,35 @@ fn run(
 pub(crate) mod build {
     use super::*;
 
+    /// A plan, and the tasks of a worker that never runs.
+    pub(crate) struct Planned {
+        pub(crate) plan: Plan,
+        tasks: Vec<Box<dyn Task>>,
+    }
+
+    impl Planned {
+        /// Before the job begins: sees to what the job before it has left outside.
+        ///
+        /// # Errors
+        ///
+        /// What an operator says of it.
+        pub(crate) fn recover(&mut self, from: &Restored) -> Result<()> {
+            for task in &mut self.tasks {
+                let name = task.name().to_string();
+                task.recover(from).map_err(|fault| JobError::of_task(name, fault))?;
+            }
+            Ok(())
+        }
+    }
+
     /// The plan, checked.
     pub(crate) fn plan(
         job: &JobFn,
         config: &JobConfig,
         files: Rc<dyn Files>,
         streams: Arc<dyn Streams>,
-    ) -> Result<Plan> {
+        restored: Option<Arc<Restored>>,
+    ) -> Result<Planned> {
         config.check().map_err(JobError::from)?;
         let mode = Mode::Plan {
             makers: Vec::new(),
@@ -491,13 +615,23 @@ pub(crate) mod build {
             inputs: Vec::new(),
             gone: Vec::new(),
         };
-        let build = run(job, mode, config, files, Arc::clone(&streams))?;
-        match build.mode {
-            Mode::Plan { makers, splits, ports, inputs, gone } => {
-                Ok(Plan { graph: build.graph, makers, splits, ports, inputs, streams, gone })
-            }
+        let build = run(job, mode, config, (files, Arc::clone(&streams)), restored)?;
+        let Build { graph, layouts, replicated, tasks, .. } = build;
+        let plan = match build.mode {
+            Mode::Plan { makers, splits, ports, inputs, gone } => Plan {
+                graph,
+                makers,
+                splits,
+                ports,
+                inputs,
+                streams,
+                gone,
+                layouts: Arc::new(layouts),
+                replicated: Arc::new(replicated),
+            },
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
-        }
+        };
+        Ok(Planned { plan, tasks })
     }
 
     /// One worker's tasks, senders before receivers, and the store that their state lies in.
@@ -508,7 +642,8 @@ pub(crate) mod build {
         parts: WorkerParts,
     ) -> Result<(Vec<Box<dyn Task>>, Store)> {
         let streams = Arc::clone(&parts.streams);
-        let Build { tasks, store, .. } = run(job, Mode::Worker(parts), config, files, streams)?;
-        Ok((tasks, store))
+        let restored = parts.restored.clone();
+        let build = run(job, Mode::Worker(parts), config, (files, streams), restored)?;
+        Ok((build.tasks, build.store))
     }
 }

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use thalweg_storage::Table;
-
 use super::evicting_stream::EvictingStream;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
@@ -17,7 +15,7 @@ use crate::exchange::{KeySelector, Pattern};
 use crate::operator::chain::Chain;
 use crate::operator::output::Output;
 use crate::operator::task::{OnePort, OperatorTask};
-use crate::record::Record;
+use crate::record::{Key, Record};
 use crate::state::{SlicePanes, TimedLists, ValueTable};
 use crate::window::aligned::{AlignedState, AlignedWindows};
 use crate::window::buffer::Buffered;
@@ -121,12 +119,7 @@ where
     if !G::PLAIN {
         text += &format!(", {}", trigger.describe());
     }
-    if !lateness.allowed.is_zero() {
-        text += &format!(", {:?} late", lateness.allowed);
-    }
-    if !lateness.accumulating {
-        text += ", discarding";
-    }
+    text += &lateness.describe();
     format!("{text} into {into}")
 }
 
@@ -179,7 +172,7 @@ where
         kept => format!("a list, {kept}"),
     };
     windowed(stream, &kept, |build, parts| {
-        let lists = TimedLists::new(build.table(&parts.name, "records"));
+        let lists = build.state::<S::Key, TimedLists<_>>(&parts.name, "records");
         general(build, parts, Buffered::new(lists, evictor, function));
     })
 }
@@ -199,13 +192,13 @@ fn aligned<T, S, W, G, A, F>(
 {
     let Parts { selector, inbox, lateness, on_time, late, name, .. } = parts;
     let above = 1..=levels_above(slices.most());
-    let mut levels = vec![SlicePanes::new(build.panes(&name, "slices"))];
+    let mut levels = vec![build.state::<S::Key, SlicePanes<_>>(&name, "slices")];
     levels.extend(
-        above.map(|level| SlicePanes::new(build.panes(&name, &format!("slices, level {level}")))),
+        above.map(|level| build.state::<S::Key, _>(&name, &format!("slices, level {level}"))),
     );
     let state = AlignedState {
         tree: PaneTree::new(levels),
-        late_firings: SlicePanes::new(build.panes(&name, "late firings")),
+        late_firings: build.state::<S::Key, SlicePanes<_>>(&name, "late firings"),
     };
     let operator = AlignedWindows::new(
         (slices, lateness),
@@ -218,10 +211,13 @@ fn aligned<T, S, W, G, A, F>(
 }
 
 /// The tables of windows that are kept one by one: panes, and timers of event time and of the clock.
-pub(super) fn pane_tables(build: &mut Build, name: &str) -> (Table, Timers, Timers) {
-    let table = build.table(name, "panes");
-    let timers = Timers::new(build.timed(name, "timers"));
-    (table, timers, Timers::new(build.timed(name, "timers by the clock")))
+pub(super) fn pane_tables<K: Key, V: Record>(
+    build: &mut Build,
+    name: &str,
+) -> (ValueTable<V>, Timers, Timers) {
+    let table = build.state::<K, _>(name, "panes");
+    let timers = Timers::new(build.state::<K, _>(name, "timers"));
+    (table, timers, Timers::new(build.state::<K, _>(name, "timers by the clock")))
 }
 
 /// The operator for all other windows.
@@ -236,13 +232,13 @@ where
     let Parts { selector, inbox, window, trigger, lateness, on_time, late, name } = parts;
     let firing = Firing::new(trigger, body, lateness, on_time);
     if W::MERGES {
-        let (table, timers, clock) = pane_tables(build, &name);
-        let panes = Merging::new(ValueTable::new(table), timers, clock);
+        let (table, timers, clock) = pane_tables::<S::Key, _>(build, &name);
+        let panes = Merging::new(table, timers, clock);
         let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
         build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
     } else {
-        let (table, timers, clock) = pane_tables(build, &name);
-        let panes = Separate::new(ValueTable::new(table), timers, clock);
+        let (table, timers, clock) = pane_tables::<S::Key, _>(build, &name);
+        let panes = Separate::new(table, timers, clock);
         let operator = WindowOperator::new(selector, Windows::new(window, panes, firing), late);
         build.task(OperatorTask::new(name.as_str().into(), operator, OnePort(inbox)));
     }

@@ -12,7 +12,6 @@ use crate::exchange::KeySelector;
 use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
-use crate::state::{SlicePanes, ValueTable};
 use crate::window::{
     AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult, Plain,
     Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext, WindowResult,
@@ -208,8 +207,8 @@ where
         }
         let mut build = self.keyed.stream.build.borrow_mut();
         WindowStates {
-            windows: SlicePanes::new(build.panes(&self.name, "window function, windows")),
-            keys: ValueTable::new(build.table(&self.name, "window function, keys")),
+            windows: build.state::<S::Key, _>(&self.name, "window function, windows"),
+            keys: build.state::<S::Key, _>(&self.name, "window function, keys"),
             address: KeyScratch::default(),
         }
     }

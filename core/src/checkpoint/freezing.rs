@@ -5,6 +5,7 @@ use thalweg_storage::checkpoint::Blob;
 use thalweg_storage::{Panes, Table, TimedTable};
 
 use super::contribution::Pending;
+use crate::raw::claimed::Freezes;
 
 /// Takes an operator's state at a barrier: every table that it has, and what it notes besides.
 pub struct Freezing<'a> {
@@ -32,6 +33,13 @@ impl<'a> Freezing<'a> {
     /// The number of the checkpoint.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Freezes state as it is now. Cost: independent of its size.
+    pub(crate) fn state(&mut self, state: &mut impl Freezes) {
+        if let Some(pending) = &mut self.pending {
+            state.freeze(&mut pending.freezer);
+        }
     }
 
     /// Freezes a table as it is now. Cost: independent of its size.

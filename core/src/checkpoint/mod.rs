@@ -15,8 +15,13 @@
 mod contribution;
 mod freezing;
 mod restored;
+mod coordinator;
+mod keeper;
 
-pub(crate) use contribution::{Contribution, FrozenPart};
+pub(crate) use contribution::{Contribution, FrozenPart, Stall};
+pub(crate) use coordinator::{Abort, Action, Coordinator, Event, Pace};
 pub use freezing::Freezing;
+pub use keeper::OpenError;
+pub(crate) use keeper::{Found, Keeper, StateShape, find, open_parts, retained};
 pub(crate) use restored::Restored;
 pub use restored::Resuming;

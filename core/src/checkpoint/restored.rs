@@ -1,17 +1,28 @@
 //! A checkpoint that a job goes on from, as operators and sources see it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use thalweg_storage::checkpoint::{Blob, Manifest, Position};
+use thalweg_storage::TableName;
+use thalweg_storage::checkpoint::{Blob, Manifest, Position, TableRecord};
 
-use crate::error::OperatorFault;
+use crate::error::{BuildError, OperatorFault};
 use crate::time::EventTime;
 
 /// A checkpoint that a job goes on from.
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     manifest: Manifest,
+    /// State that is to go.
+    retired: BTreeSet<TableName>,
+}
+
+/// What is retired of a source that is gone.
+const POSITIONS: &str = "positions";
+
+fn is_named(table: &TableRecord, name: &TableName) -> bool {
+    (&table.operator, &table.state) == (&name.operator, &name.state)
 }
 
 /// A note that cannot be read: another version of the operator has written it.
@@ -25,13 +36,45 @@ struct NoteError {
 }
 
 impl Restored {
-    pub(crate) fn new(manifest: Manifest) -> Self {
-        Self { manifest }
+    /// `retired`: state in it that the job does not want any more.
+    pub(crate) fn new(manifest: Manifest, retired: BTreeSet<TableName>) -> Self {
+        Self { manifest, retired }
     }
 
-    /// The checkpoint itself.
-    pub(crate) fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// State in it that is to go.
+    pub(crate) fn retired(&self) -> impl Iterator<Item = &TableName> {
+        self.retired.iter()
+    }
+
+    /// How keys and values lie in the table, if the checkpoint has it.
+    pub(crate) fn layout(&self, name: &TableName) -> Option<u64> {
+        let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
+        let mut found = tables.filter(|table| is_named(table, name));
+        found.next().filter(|_| !self.retired.contains(name)).map(|table| table.layout)
+    }
+
+    /// What the checkpoint has and the job does not: state without a table, positions without a source.
+    pub(crate) fn unclaimed(
+        &self,
+        has_state: impl Fn(&TableName) -> bool,
+        has_source: impl Fn(&str) -> bool,
+    ) -> Vec<BuildError> {
+        let parts = || self.manifest.parts.iter();
+        let tables = parts().flat_map(|part| &part.tables);
+        let mut names: BTreeSet<TableName> = tables
+            .filter(|table| table.entries > 0)
+            .map(|table| TableName::new(&table.operator, &table.state))
+            .filter(|name| !has_state(name))
+            .collect();
+        let positions = parts().flat_map(|part| &part.positions);
+        names.extend(
+            positions
+                .filter(|position| !has_source(&position.source))
+                .map(|position| TableName::new(&position.source, POSITIONS)),
+        );
+        let left = names.into_iter().filter(|name| !self.retired.contains(name));
+        left.map(|TableName { operator, state }| BuildError::Unclaimed { operator, state })
+            .collect()
     }
 
     fn blobs(&self, operator: &str, name: &str) -> impl Iterator<Item = &Blob> {

@@ -2,22 +2,26 @@
 //!
 //! # Invariants
 //!
-//! 1. An engine has the threads of its cores and no other; they are started with the first job and joined when the engine
-//!    stops. It installs no signal handler, writes nothing to the standard streams and keeps nothing in globals.
+//! 1. An engine has the threads of its cores, and one for each job that takes checkpoints or is started again when it fails. The former are started with the first job
+//!    and joined when the engine stops; the latter end with their jobs. It installs no signal handler, writes nothing to the standard streams and keeps nothing in globals.
 //! 2. Names of jobs that run differ; a name is free again when the job has ended.
 
-use std::any::Any;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::InlineEngine;
+use thalweg_storage::TableName;
+
+use super::deploy::deploy;
 use super::job::JobHandle;
 use super::registry::Registry;
+use super::{Checkpoints, InlineEngine, Restart};
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
-use crate::error::{JobError, Result};
+use crate::error::{BuildError, JobError, Result};
 use crate::metrics::JobReport;
 use crate::plan::Plan;
-use crate::rt::driver::{IdlePolicy, JobParts, Shared, SharedJob, system_files, system_streams};
+use crate::rt::driver::{IdlePolicy, SharedJob, system_files, system_streams};
 use crate::rt::{CoreSettings, Cores, Driver};
 
 /// Settings of an engine; made by [`Engine::builder`].
@@ -28,6 +32,10 @@ pub struct EngineBuilder {
     driver: Driver,
     pub(super) idle: IdlePolicy,
     pub(super) record: bool,
+    pub(super) checkpoints: Option<Checkpoints>,
+    pub(super) restart: Restart,
+    pub(super) restore_from: Option<PathBuf>,
+    pub(super) retired: BTreeSet<TableName>,
 }
 
 impl EngineBuilder {
@@ -112,6 +120,49 @@ impl EngineBuilder {
     pub fn record_decisions(mut self) -> Self {
         self.record = true;
         self
+    }
+
+    /// Jobs take checkpoints, and go on from their newest one when they are started. Default: they do not, and their state is lost with them.
+    ///
+    /// A job with checkpoints has a thread more, which is not pinned, writes them, and sleeps in between.
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// What becomes of a job that fails. Default: [`Restart::none`].
+    ///
+    /// Handles of inputs and outputs belong to one run: after a restart there are new ones ([`JobHandle::input`]), and what was sent and not yet part of a
+    /// checkpoint is gone.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// A job that has no checkpoint of its own yet goes on from the newest one in this folder, such as a copy of another job's. It needs [`Self::checkpoints`].
+    pub fn restore_from(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.restore_from = Some(folder.into());
+        self
+    }
+
+    /// State `state` of operator `operator` in the checkpoint is to go; for a source that is gone, `"positions"`. A job is refused whose checkpoint has state that it
+    /// does not ask for, unless that is said here.
+    pub fn retire(mut self, operator: &str, state: &str) -> Self {
+        self.retired.insert(TableName::new(operator, state));
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(checkpoints) = &self.checkpoints {
+            return Ok(checkpoints.check()?);
+        }
+        match &self.restore_from {
+            None => Ok(()),
+            Some(_) => {
+                let message = "say where the job's own checkpoints go, with checkpoints()".into();
+                Err(BuildError::Setting { name: "restore_from".into(), message }.into())
+            }
+        }
     }
 
     /// The engine. Its threads are started with its first job.
@@ -200,6 +251,10 @@ impl Engine {
             driver: Driver::default(),
             idle: IdlePolicy::default(),
             record: false,
+            checkpoints: None,
+            restart: Restart::none(),
+            restore_from: None,
+            retired: BTreeSet::new(),
         }
     }
 
@@ -209,7 +264,8 @@ impl Engine {
     ///
     /// [`JobError::Build`] with everything that is wrong.
     pub fn plan(&self, job: impl Fn(&mut Topology) -> Result<()> + 'static) -> Result<Plan> {
-        build::plan(&job, &self.inner.settings.config, system_files(), system_streams())
+        let config = &self.inner.settings.config;
+        Ok(build::plan(&job, config, system_files(), system_streams(), None)?.plan)
     }
 
     /// Runs a job to its end.
@@ -245,7 +301,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`JobError::Build`] if it cannot be built, [`JobError::NameInUse`] if a job of that name runs, [`JobError::Worker`] if the engine's threads
+    /// [`JobError::Build`] if it cannot be built, [`JobError::Lock`] if another process has its state, [`JobError::Restore`] if there is state that cannot be read,
+    /// [`JobError::NameInUse`] if a job of that name runs, [`JobError::Worker`] if the engine's threads
     /// cannot be started, [`JobError::EngineStopped`] after [`Self::shutdown`].
     pub fn deploy(
         &self,
@@ -254,18 +311,13 @@ impl Engine {
     ) -> Result<JobHandle> {
         let Inner { settings, jobs, cores } = &*self.inner;
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &settings.config, system_files(), system_streams())?;
+        settings.check()?;
         // Held until the seats are on their way: a shutdown comes before or after, not in between.
         let mut cores = cores.lock().unwrap_or_else(PoisonError::into_inner);
         let cores = cores.running(settings)?;
-        let claim = jobs.claim(name)?;
-        let parts =
-            JobParts { plan, config: settings.config.clone(), job, record: settings.record };
-        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
-        let (shared, seats, ports) = Shared::new(parts, Arc::clone(cores.ringers()), &any);
-        claim.register(&shared);
-        cores.seat(seats);
-        Ok(JobHandle::new(name, shared, ports, cores.driver()))
+        let to = (Arc::clone(cores.ringers()), cores.seating());
+        let life = deploy(name, job, settings, jobs, to)?;
+        Ok(JobHandle::new(name, life, cores.driver()))
     }
 
     /// The names of the jobs that run.

@@ -4,23 +4,23 @@
 //!
 //! No second worker: what runs on one thread has one.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::EngineBuilder;
+use super::deploy::deploy;
 use super::job::JobHandle;
 use super::registry::Registry;
-use crate::api::{Topology, build};
+use crate::api::Topology;
 use crate::error::{BuildError, Result};
 use crate::metrics::JobReport;
 use crate::raw::doorbell::Doorbell;
 use crate::raw::doorbell::Ringer;
 use crate::rt::ThreadMark;
 use crate::rt::core_loop::{CoreLoop, Round};
-use crate::rt::driver::{JobParts, Shared, SharedJob, system_files, system_streams};
+use crate::rt::driver::{Seat, SharedJob};
 use crate::rt::mailbox::Mailbox;
 use crate::rt::parker::CondvarPark;
 
@@ -87,24 +87,20 @@ impl InlineEngine {
         name: &str,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<JobHandle> {
-        let config = self.settings.config.clone();
         let job: SharedJob = Arc::new(job);
-        let plan = build::plan(&*job, &config, system_files(), system_streams())?;
-        let claim = self.jobs.claim(name)?;
-        let parts = JobParts { plan, config, job, record: self.settings.record };
-        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&claim) as _;
-        let (shared, seats, ports) = Shared::new(parts, Arc::clone(&self.ringers), &any);
-        claim.register(&shared);
-        seats.into_iter().for_each(|seat| self.mailbox.seat(seat));
+        let mailbox = Arc::clone(&self.mailbox);
+        let seating = move |seats: Vec<Seat>| seats.into_iter().for_each(|seat| mailbox.seat(seat));
+        let to = (Arc::clone(&self.ringers), seating);
+        let life = deploy(name, job, &self.settings, &self.jobs, to)?;
         let turned_by = Some(ThreadMark::here());
-        Ok(JobHandle { turned_by, ..JobHandle::new(name, shared, ports, "inline") })
+        Ok(JobHandle { turned_by, ..JobHandle::new(name, life, "inline") })
     }
 
     /// One turn for each job: some pages of each of its tasks, a poll or a slice. False if there was nothing to do.
     ///
     /// Never blocks. The job's own code runs in it, also what panics or fails: that ends the job, and not the caller.
     pub fn turn(&mut self) -> bool {
-        self.core.round() == Round::Busy
+        self.core.round_of_host() == Round::Busy
     }
 
     /// After a turn in vain: spins for the first microseconds, later sleeps until something comes for a job, or for `at_most`.

@@ -1,14 +1,14 @@
 //! The handle to a job that runs: its counters, its plan, its end.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::error::{HandleError, JobError, Result};
-use crate::exchange::host::{Direction, HostPorts, RecordType};
+use super::life::Life;
+use crate::error::{HandleError, Result};
+use crate::exchange::host::{Direction, RecordType};
 use crate::metrics::{JobReport, Snapshot};
 use crate::plan::Plan;
 use crate::record::Record;
-use crate::rt::driver::Shared;
 use crate::rt::{ThreadMark, now_ns};
 use crate::runtime::Journal;
 use crate::sink::OutputHandle;
@@ -18,9 +18,8 @@ use crate::source::InputHandle;
 #[must_use = "join the job to learn how it ended"]
 pub struct JobHandle {
     pub(crate) name: String,
-    pub(crate) shared: Shared,
-    /// Handles of inputs and outputs that were not taken yet.
-    pub(crate) ports: Mutex<HostPorts>,
+    pub(crate) life: Arc<Life>,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) driver: &'static str,
     pub(crate) started_ns: u64,
     /// The thread that turns the job, if it is not the engine's: it cannot wait for the job without turning it.
@@ -34,10 +33,9 @@ impl std::fmt::Debug for JobHandle {
 }
 
 impl JobHandle {
-    pub(crate) fn new(name: &str, shared: Shared, ports: HostPorts, driver: &'static str) -> Self {
-        let name = name.to_owned();
-        let ports = Mutex::new(ports);
-        Self { name, shared, ports, driver, started_ns: now_ns(), turned_by: None }
+    pub(crate) fn new(name: &str, life: Arc<Life>, driver: &'static str) -> Self {
+        let (name, plan) = (name.to_owned(), life.shared().plan);
+        Self { name, life, plan, driver, started_ns: now_ns(), turned_by: None }
     }
 
     /// The name under which it was deployed.
@@ -45,13 +43,13 @@ impl JobHandle {
         &self.name
     }
 
-    /// The next handle of the input of that name.
+    /// The next handle of the input of that name. A job that was started again after a failure has new ones.
     ///
     /// # Errors
     ///
     /// [`HandleError`] if there is no such input, it takes other records, or all its handles were taken.
     pub fn input<T: Record>(&self, name: &str) -> Result<InputHandle<T>, HandleError> {
-        self.ports().take(Direction::Input, name, RecordType::of::<T>())
+        self.life.with_ports(|ports| ports.take(Direction::Input, name, RecordType::of::<T>()))
     }
 
     /// The handle of the output of that name; the next one, if there is one for each worker.
@@ -60,21 +58,17 @@ impl JobHandle {
     ///
     /// [`HandleError`] if there is no such output, it gives other records, or its handle was taken.
     pub fn output<T: Record>(&self, name: &str) -> Result<OutputHandle<T>, HandleError> {
-        self.ports().take(Direction::Output, name, RecordType::of::<T>())
+        self.life.with_ports(|ports| ports.take(Direction::Output, name, RecordType::of::<T>()))
     }
 
-    fn ports(&self) -> MutexGuard<'_, HostPorts> {
-        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The counters as they were a moment ago; takes no lock and disturbs nobody.
+    /// The counters as they were a moment ago; disturbs no worker. They are those of the run that is under way: a job that was started again counts anew.
     pub fn snapshot(&self) -> Snapshot {
-        self.shared.metrics.snapshot()
+        self.life.shared().metrics.snapshot()
     }
 
     /// The plan.
     pub fn plan(&self) -> &Plan {
-        &self.shared.plan
+        &self.plan
     }
 
     /// Time since the start.
@@ -82,14 +76,20 @@ impl JobHandle {
         Duration::from_nanos(now_ns() - self.started_ns)
     }
 
-    /// True if every worker has ended, well or not.
+    /// True if every worker has ended, well or not, and the job is not started again.
     pub fn is_ended(&self) -> bool {
-        self.shared.ends.is_over()
+        self.life.is_over()
+    }
+
+    /// Asks for a checkpoint now, beside those that come by themselves; does nothing for a job without checkpoints. Returns at once:
+    /// [`Snapshot::checkpoints`] tells when it is complete.
+    pub fn checkpoint(&self) {
+        self.life.wish();
     }
 
     /// Stops the workers at the end of their turn; [`Self::join`] then says [`JobError::Cancelled`].
     pub fn cancel(&self) {
-        self.shared.fail(JobError::Cancelled);
+        self.life.cancel();
     }
 
     /// Waits for the end. That may never come while the host has a handle of an input that is neither closed nor dropped, or does not
@@ -116,14 +116,13 @@ impl JobHandle {
     ///
     /// As [`Self::join`].
     pub fn join_recorded(self) -> Result<(JobReport, Journal)> {
-        let Self { name, shared, ports, driver, started_ns, turned_by } = self;
+        let Self { name, life, driver, started_ns, turned_by, .. } = self;
         assert!(
-            shared.ends.is_over() || turned_by != Some(ThreadMark::here()),
+            life.is_over() || turned_by != Some(ThreadMark::here()),
             "job {name:?} has not ended, and this thread turns it: turn its engine until it has"
         );
         // Nobody can take a handle any more: inputs end, and what outputs send is discarded.
-        drop(ports);
-        shared.ends.wait();
+        let shared = life.wait();
         let ends = shared.ends.take();
         if let Some(error) = shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);

@@ -1,5 +1,11 @@
 //! Everything that is not per record: the [`Engine`] that runs jobs, and the handle to a job that runs.
 
+mod checkpoints;
+mod restart;
+mod starter;
+mod life;
+mod supervisor;
+mod deploy;
 mod registry;
 mod engine;
 mod inline;
@@ -7,6 +13,8 @@ mod job;
 mod stop;
 mod watermarks;
 
+pub use checkpoints::Checkpoints;
 pub use engine::{Engine, EngineBuilder};
 pub use inline::InlineEngine;
 pub use job::JobHandle;
+pub use restart::Restart;

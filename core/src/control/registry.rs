@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::life::Life;
 use crate::error::{BuildError, JobError, Result};
-use crate::rt::driver::Shared;
 
 /// Names in use, each with its job once that is made.
 #[derive(Default)]
 pub(crate) struct Registry {
-    jobs: Mutex<BTreeMap<String, Option<Shared>>>,
+    jobs: Mutex<BTreeMap<String, Option<Arc<Life>>>>,
 }
 
 /// A name in use, until this is dropped.
@@ -39,20 +39,20 @@ impl Registry {
     /// Stops all jobs.
     pub(crate) fn cancel_all(&self) {
         // Not under the lock: a job that ends takes it.
-        let jobs: Vec<Shared> = self.lock().values().flatten().cloned().collect();
-        jobs.iter().for_each(|job| job.fail(JobError::Cancelled));
+        let jobs: Vec<Arc<Life>> = self.lock().values().flatten().cloned().collect();
+        jobs.iter().for_each(|job| job.cancel());
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<Arc<Life>>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Claim {
     /// Says which job has the name.
-    pub(crate) fn register(&self, job: &Shared) {
+    pub(crate) fn register(&self, job: &Arc<Life>) {
         if let Some(place) = self.registry.lock().get_mut(&self.name) {
-            *place = Some(job.clone());
+            *place = Some(Arc::clone(job));
         }
     }
 }

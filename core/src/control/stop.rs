@@ -16,16 +16,17 @@ impl JobHandle {
     /// Ends the job as if its input had ended here: every record that was read is processed, event time goes to its end, so that every
     /// window and timer fires, and the sinks are closed.
     ///
-    /// Results of windows that were open are those of a part of their records: to go on later from where the job was, use [`Self::stop`].
+    /// Results of windows that were open are those of a part of their records: to go on later from where the job was, use [`Self::stop`]. A job with checkpoints that
+    /// was drained has nothing left to do when it is started again.
     pub fn drain(&self) {
-        self.shared.ask_to_end(Ending::Drained);
+        self.life.ask_to_end(Ending::Drained);
     }
 
     /// Ends the job where it is: every record that was read is processed and its results are written, but event time stays where it is, so
     /// windows that are open do not fire, nor do timers that are not due.
     ///
-    /// Nothing keeps their state yet: it is lost. Until savepoints are there, this is for jobs that are to end without half results.
+    /// A job with checkpoints takes its last one then, and goes on from there when it is started again; without, the state is lost.
     pub fn stop(&self) {
-        self.shared.ask_to_end(Ending::Stopped);
+        self.life.ask_to_end(Ending::Stopped);
     }
 }

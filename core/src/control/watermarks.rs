@@ -14,6 +14,6 @@ impl JobHandle {
     ///
     /// Read from the workers' cells without a lock, and about a millisecond old.
     pub fn explain_watermark(&self) -> Vec<WatermarkHold> {
-        self.shared.metrics.explain_watermark(now_ns())
+        self.life.shared().metrics.explain_watermark(now_ns())
     }
 }

@@ -77,6 +77,9 @@ impl<'a, T: Record> Records<'a, T> {
 
 /// What a port does with what arrives.
 pub(crate) trait Arrivals<T: Record> {
+    /// Records that a run has at most.
+    const MOST: usize = usize::MAX;
+
     /// Takes a run of records; false to stop reading this page for now.
     fn records(&mut self, run: Records<'_, T>) -> bool;
     /// Takes a control element of lane `lane`; false to stop reading this page for now.
@@ -149,11 +152,11 @@ impl<T: Record> Inbox<T> {
     /// Reads up to `limit` elements of the front page of `lane`; the rest stays for the next step.
     ///
     /// Returns how many elements were read.
-    pub(crate) fn read(
+    pub(crate) fn read<A: Arrivals<T>>(
         &mut self,
         lane: usize,
         limit: usize,
-        arrivals: &mut impl Arrivals<T>,
+        arrivals: &mut A,
     ) -> usize {
         let InLane { rx, cursor, .. } = &mut self.lanes[lane];
         let Some(page) = rx.pages.front() else { return 0 };
@@ -161,7 +164,7 @@ impl<T: Record> Inbox<T> {
         let end = page.len().min(first + limit);
         let mut go_on = true;
         while *cursor < end && go_on {
-            let to = page.run_end(*cursor).min(end);
+            let to = page.run_end(*cursor).min(end).min(cursor.saturating_add(A::MOST));
             if to > *cursor {
                 go_on = arrivals.records(Records { page, from: *cursor, to });
                 *cursor = to;

@@ -269,6 +269,13 @@ impl<T: Record> Lane<T> {
         !self.tx.is_empty() && self.tx.is_drained()
     }
 
+    /// True if the receiver has read all that was sent. Asked when there is nothing else to do, so that the answer is known when there is:
+    /// it lies in a line that the receiver writes.
+    #[inline]
+    pub(crate) fn is_drained(&mut self) -> bool {
+        self.tx.is_drained()
+    }
+
     /// True if the open page holds elements.
     #[inline]
     pub(crate) fn has_open(&self) -> bool {

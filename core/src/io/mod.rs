@@ -73,6 +73,33 @@ pub trait WriteFile {
     fn poll_flush(&mut self) -> io::Result<bool> {
         Ok(true)
     }
+
+    /// Makes durable what was written before it was first asked; true when it is, false to be asked again. Its name is durable when its folder is, too
+    /// ([`Files::sync_folder`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`]. What was not durable before may be lost, whatever a second attempt says: the file is not to be written on.
+    fn poll_sync(&mut self) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Something that others are at, and that is done some time.
+pub trait Pending {
+    /// True when it is done, false to be asked again. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// What the system said; it is not to be asked again after that.
+    fn poll(&mut self) -> io::Result<bool>;
+
+    /// Waits until it is done; for the time before a job, not for workers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::poll`].
+    fn wait(&mut self) -> io::Result<()>;
 }
 
 /// Files, as a driver provides them.
@@ -119,4 +146,64 @@ pub trait Files {
     ///
     /// What the system said.
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>>;
+
+    /// Opens a file that is there, to write on at its end.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Cuts off what a file has behind its first `bytes` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let _ = (path, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives a file another name in its folder; a file that had that name is gone. At once for who looks, and durable when the folder is.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The names of the files in a folder, sorted; none if there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let _ = folder;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes durable which names a folder has: what was created, renamed and removed in it before.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    fn sync_folder(&self, folder: &Path) -> io::Result<Box<dyn Pending>> {
+        let _ = folder;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

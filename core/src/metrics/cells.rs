@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cell::Cell;
+use super::checkpoints::CheckpointCell;
 use super::counters::{SplitCounters, TaskCounters, WORDS, WorkerTime};
 use super::histogram::{Latency, LatencyCells, LatencyHistogram};
 use super::shape::Shape;
@@ -78,6 +79,7 @@ impl WorkerCells {
 pub(crate) struct Metrics {
     pub(super) shape: Arc<Shape>,
     pub(super) workers: Vec<Arc<WorkerCells>>,
+    pub(super) checkpoints: CheckpointCell,
 }
 
 impl Metrics {
@@ -103,7 +105,13 @@ impl Metrics {
             time: Cell::new(WorkerTime::default().words()),
         };
         let workers = (0..workers).map(|index| Arc::new(worker(index))).collect();
-        Self { shape: Arc::new(shape), workers }
+        Self { shape: Arc::new(shape), workers, checkpoints: CheckpointCell::default() }
+    }
+
+    /// The same cells; what becomes of checkpoints stands in `checkpoints`.
+    pub(crate) fn with_checkpoints(mut self, checkpoints: CheckpointCell) -> Self {
+        self.checkpoints = checkpoints;
+        self
     }
 
     pub(crate) fn worker(&self, index: usize) -> Arc<WorkerCells> {

@@ -7,7 +7,7 @@ pub(crate) struct TaskCounters {
     pub records_in: u64,
     /// Records emitted, over all outputs.
     pub records_out: u64,
-    /// Bytes of the pages read.
+    /// Bytes of the pages read; of a source those that it read from outside, if it reads bytes.
     pub bytes_in: u64,
     /// Bytes of the pages emitted.
     pub bytes_out: u64,

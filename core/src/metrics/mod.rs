@@ -14,8 +14,11 @@ mod snapshot;
 mod holds;
 mod prometheus;
 mod report;
+mod checkpoints;
 
 pub(crate) use cells::{Metrics, WorkerCells};
+pub(crate) use checkpoints::CheckpointCell;
+pub use checkpoints::{CheckpointSnapshot, CheckpointStats, OperatorStall};
 pub use counters::SplitState;
 pub(crate) use counters::{SplitCounters, TaskCounters, WorkerTime};
 pub use histogram::Latency;

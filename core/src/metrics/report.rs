@@ -6,6 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::cells::Metrics;
+use super::checkpoints::CheckpointSnapshot;
 use super::holds::WatermarkHold;
 use super::snapshot::{OperatorSnapshot, Snapshot};
 
@@ -33,6 +34,8 @@ pub struct JobReport {
     pub ending: Ending,
     /// In the order in which they were written.
     pub operators: Vec<OperatorReport>,
+    /// Its checkpoints.
+    pub checkpoints: CheckpointSnapshot,
     watermarks: Vec<WatermarkHold>,
 }
 
@@ -57,7 +60,7 @@ impl JobReport {
         metrics: &Metrics,
         now_ns: u64,
     ) -> Self {
-        let Snapshot { operators, edges: _, workers } = metrics.snapshot();
+        let Snapshot { operators, edges: _, workers, checkpoints } = metrics.snapshot();
         let operators = operators.into_iter().map(|totals| {
             let latency_ns = totals.latency.to_hdr();
             OperatorReport { totals, latency_ns }
@@ -69,6 +72,7 @@ impl JobReport {
             elapsed,
             ending: Ending::Finished,
             operators: operators.collect(),
+            checkpoints,
             watermarks: metrics.explain_watermark(now_ns),
         }
     }
@@ -144,6 +148,17 @@ impl fmt::Display for JobReport {
                     "  errors: {skipped} skipped, {dead_lettered} dead letters, {retried} retries"
                 )?;
             }
+        }
+        let CheckpointSnapshot { completed, aborted, last, restarts, .. } = &self.checkpoints;
+        if let Some(last) = last {
+            writeln!(
+                f,
+                "checkpoints: {completed} complete, {aborted} given up; the last one {} bytes in {:?}",
+                last.bytes, last.duration
+            )?;
+        }
+        if *restarts > 0 {
+            writeln!(f, "started again {restarts} time(s)")?;
         }
         Ok(())
     }

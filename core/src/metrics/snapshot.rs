@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cells::Metrics;
+use super::checkpoints::CheckpointSnapshot;
 use super::counters::{SplitCounters, SplitState, TaskCounters, WorkerTime};
 use super::histogram::Latency;
 use crate::time::EventTime;
@@ -14,7 +15,7 @@ pub struct TaskSnapshot {
     pub records_in: u64,
     /// Records emitted, over all outputs.
     pub records_out: u64,
-    /// Bytes of the pages read; of a source nothing, for what it reads are not pages.
+    /// Bytes of the pages read; of a source those that it read from outside, if it reads bytes.
     pub bytes_in: u64,
     /// Bytes of the pages emitted, before the operators that are fused to the output.
     pub bytes_out: u64,
@@ -53,7 +54,7 @@ pub struct OperatorSnapshot {
     pub records_in: u64,
     /// Records emitted, over all outputs.
     pub records_out: u64,
-    /// Bytes of the pages read; of a source nothing, for what it reads are not pages.
+    /// Bytes of the pages read; of a source those that it read from outside, if it reads bytes.
     pub bytes_in: u64,
     /// Bytes of the pages emitted, before the operators that are fused to the output.
     pub bytes_out: u64,
@@ -131,6 +132,8 @@ pub struct Snapshot {
     pub edges: Vec<EdgeSnapshot>,
     /// One for each worker.
     pub workers: Vec<WorkerSnapshot>,
+    /// Its checkpoints.
+    pub checkpoints: CheckpointSnapshot,
 }
 
 fn watermark(nanos: i64) -> Option<EventTime> {
@@ -232,7 +235,12 @@ impl Snapshot {
             busy: Duration::from_nanos(time.busy_ns),
             idle: Duration::from_nanos(time.idle_ns),
         });
-        Self { operators: operators.collect(), edges: edges.collect(), workers: workers.collect() }
+        Self {
+            operators: operators.collect(),
+            edges: edges.collect(),
+            workers: workers.collect(),
+            checkpoints: metrics.checkpoints.read(),
+        }
     }
 
     /// The operator of that name.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::output::{AnyOutput, Output};
 use super::{Input, Operator, Progress};
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -106,6 +107,16 @@ impl<T: Record, S: KeySelector<T>> Operator for Deduplicate<T, S> {
             panes.drop_below(forgotten.as_nanos() + 1);
         }
         Ok(Progress::Done)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.passed.panes);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.watermark = from.watermark();
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

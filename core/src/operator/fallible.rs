@@ -258,7 +258,7 @@ impl<T: Record, A: Fallible<T>> Input<T, 0> for Guarded<T, A> {
 }
 
 /// An output as the end of a chain.
-struct IntoOutput<'a, T: Record>(&'a mut Output<T>);
+pub(super) struct IntoOutput<'a, T: Record>(pub(super) &'a mut Output<T>);
 
 impl<T: Record> Emit<T> for IntoOutput<'_, T> {
     #[inline]

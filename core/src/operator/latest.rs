@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::output::{AnyOutput, Output};
-use super::{Input, Operator};
+use super::{Input, Operator, Progress};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -31,6 +32,11 @@ impl<T: Record, S> Latest<T, S> {
 }
 
 impl<T: Record, S: KeySelector<T>> Operator for Latest<T, S> {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.latest);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

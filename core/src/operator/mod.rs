@@ -13,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
+pub(crate) mod retry_later;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
@@ -134,6 +135,13 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// Once before the job begins, before any worker does anything, and not on one: what a checkpoint says was begun outside is finished, and what it does not know
+    /// is taken back. Only for jobs with checkpoints; `from` is empty if there is none yet.
+    fn recover(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let _ = from;
+        Ok(())
+    }
+
     /// The checkpoint of `epoch` is complete, and so is what belongs to earlier ones: what was prepared up to it may become visible.
     fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
         let _ = epoch;
@@ -153,6 +161,13 @@ pub(crate) trait Operator: 'static {
         policy::Fates::default()
     }
 
+    /// Whether the records of the last run asked for more than could be done at once: [`Self::slice`] is called until it is done, and nothing is read
+    /// before. Asked after each run.
+    #[inline]
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true
@@ -161,6 +176,9 @@ pub(crate) trait Operator: 'static {
 
 /// One input port of an operator.
 pub(crate) trait Input<T: Record, const PORT: usize>: Operator {
+    /// Records that a run has at most: 1 if each may ask for more than can be done at once, see [`Operator::has_more`].
+    const MOST: usize = usize::MAX;
+
     /// Handles a run of records.
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault>;
 }

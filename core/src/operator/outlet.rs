@@ -27,6 +27,10 @@ pub(crate) trait Outlet<T: Record> {
     fn is_hungry(&mut self) -> bool;
     /// True if a page is open with elements.
     fn has_open(&self) -> bool;
+    /// True if the receivers have read all that was sent.
+    fn is_drained(&mut self) -> bool {
+        true
+    }
 }
 
 /// A chain, a route and the lanes of one edge.
@@ -143,5 +147,9 @@ impl<C: Chain, R: Route<C::Out>> Outlet<C::In> for ChainOutlet<C, R> {
 
     fn has_open(&self) -> bool {
         self.lanes.iter().any(Lane::has_open)
+    }
+
+    fn is_drained(&mut self) -> bool {
+        self.lanes.iter_mut().fold(true, |all, lane| lane.is_drained() & all)
     }
 }

@@ -163,6 +163,10 @@ pub(crate) trait AnyOutput {
     fn is_hungry(&self) -> bool;
     /// True if a page with elements is open.
     fn has_open(&self) -> bool;
+    /// True if the receivers have read all that was sent.
+    fn is_drained(&self) -> bool {
+        true
+    }
     /// True if it is not a receiver that it waits for but the world, which rings no doorbell.
     fn waits_outside(&self) -> bool {
         false
@@ -202,6 +206,10 @@ impl<T: Record> AnyOutput for Output<T> {
 
     fn has_open(&self) -> bool {
         self.outlets.borrow().iter().any(|outlet| outlet.has_open())
+    }
+
+    fn is_drained(&self) -> bool {
+        self.outlets.borrow_mut().iter_mut().fold(true, |all, outlet| outlet.is_drained() & all)
     }
 
     fn emit_control(&mut self, control: Control) {

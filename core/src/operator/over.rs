@@ -16,7 +16,8 @@ use std::rc::Rc;
 use super::aggregate::Aggregator;
 use super::change::{Change, changes};
 use super::output::{AnyOutput, Output};
-use super::{Input, Operator};
+use super::{Input, Operator, Progress};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -101,6 +102,11 @@ where
     F: 'static,
     A: Aggregator<T>,
 {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.rows);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

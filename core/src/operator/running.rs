@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use super::aggregate::Aggregator;
 use super::output::{AnyOutput, Output};
-use super::{Input, Operator};
+use super::{Input, Operator, Progress};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -46,6 +47,11 @@ impl<T: Record, S: KeySelector<T>, A: Aggregator<T>> RunningAggregate<T, S, A> {
 }
 
 impl<T: Record, S: KeySelector<T>, A: Aggregator<T>> Operator for RunningAggregate<T, S, A> {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.accumulators);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }
@@ -96,6 +102,11 @@ where
     S: KeySelector<T>,
     F: FnMut(T, &Rec<T>) -> T + 'static,
 {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.accumulators);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

@@ -10,12 +10,15 @@ mod shape;
 pub use graph::{Edge, Graph, Node};
 
 use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use thalweg_storage::TableName;
 
 use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
 use crate::io::Streams;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 
 /// The splits of one source.
 #[derive(Clone)]
@@ -25,8 +28,10 @@ pub(crate) struct AnySplits {
     pub(crate) names: Vec<String>,
     /// A `Vec` of a type that only the source's task knows.
     pub(crate) splits: Arc<dyn Any + Send + Sync>,
-    /// Where its workers say how far they are.
-    pub(crate) board: Arc<AlignmentBoard>,
+    /// Where its workers say how far they are, and where those of the sources do that it is aligned with.
+    pub(crate) boards: Boards,
+    /// Which sources those are: all that say the same.
+    pub(crate) group: Option<&'static str>,
 }
 
 /// A checked job.
@@ -42,6 +47,10 @@ pub struct Plan {
     pub(crate) streams: Arc<dyn Streams>,
     /// The sources whose records a replay would not find again.
     pub(crate) gone: Vec<String>,
+    /// How keys and values lie in each table.
+    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+    /// State that every worker has, all of it.
+    pub(crate) replicated: Arc<BTreeSet<TableName>>,
 }
 
 impl std::fmt::Debug for Plan {

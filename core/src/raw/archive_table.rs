@@ -6,13 +6,14 @@
 //! # Invariants
 //!
 //! 1. Every value of the table inside an [`ArchiveTable<V>`] is one whole archive of `V`, whenever no call is under way: the table is
-//!    private, and all writes here write archives.
+//!    private, all writes here write archives, and what a checkpoint had in it was written here too (see [`super::claimed`]).
 //! 2. A value starts at an address aligned to 8, as the tables promise, and `V::ALIGN` divides 8.
 
-use thalweg_storage::Table;
+use thalweg_storage::{Freezer, Table};
 
 pub(crate) use thalweg_storage::{Cursor, Hint, Prefetch};
 
+use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
@@ -96,10 +97,9 @@ pub(crate) struct ArchiveTable<V: Record> {
 }
 
 impl<V: Record> ArchiveTable<V> {
-    /// A typed view of a table that is empty.
-    pub(crate) fn new(table: Table) -> Self {
-        assert!(table.is_empty(), "invariant 1: nothing but archives is in the table");
-        Self { table, scratch: Scratch::default() }
+    /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
+    pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
+        Self { table: table.into().open(Self::layout()), scratch: Scratch::default() }
     }
 
     /// Changes the value of `key`, which is `default()` if there is none.
@@ -146,6 +146,24 @@ impl<V: Record> ArchiveTable<V> {
     /// Forgets `key`; true if it was there.
     pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> bool {
         self.table.remove(hash.0, key)
+    }
+}
+
+impl<V: Record> Stored for ArchiveTable<V> {
+    type Table = Table;
+
+    fn layout() -> u64 {
+        layout("archives", &[layout_of::<V>()])
+    }
+
+    fn open(claimed: Claimed<Table>) -> Self {
+        Self::new(claimed)
+    }
+}
+
+impl<V: Record> Freezes for ArchiveTable<V> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.table(&mut self.table);
     }
 }
 

@@ -9,6 +9,7 @@
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
+//! * `claimed`: tables as the store gives them, empty or restored.
 //! * `archive_table`: archives as the values of keyed state.
 //! * `state_cells`: the same for declared state, whose values may expire.
 //! * `window_panes`: archives in the slices of windows; `timed_lists`: records kept with their event times.
@@ -26,6 +27,8 @@ pub mod view;
 pub mod page;
 #[cfg(not(loom))]
 pub(crate) mod scratch;
+#[cfg(not(loom))]
+pub(crate) mod claimed;
 #[cfg(not(loom))]
 pub(crate) mod archive_table;
 #[cfg(not(loom))]

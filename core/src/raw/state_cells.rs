@@ -9,9 +9,10 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Hint, Popped, Table, Taken, TimedTable};
+use thalweg_storage::{Cursor, Freezer, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
+use super::claimed::{Claimed, Freezes, layout, layout_of};
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
@@ -30,6 +31,29 @@ pub(crate) enum Backing {
     Timed(TimedTable),
 }
 
+/// A [`Backing`] that nobody has looked into yet.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is made and taken apart again at once")]
+pub(crate) enum ClaimedBacking {
+    Plain(Claimed<Table>),
+    Timed(Claimed<TimedTable>),
+}
+
+impl<V: Record, const PREFIX: usize> Freezes for Cells<V, PREFIX> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        match &mut self.backing {
+            Backing::Plain(table) => into.table(table),
+            Backing::Timed(table) => into.timed(table),
+        }
+    }
+}
+
+impl<V: Record> Freezes for ListCells<V> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.table(&mut self.table);
+    }
+}
+
 /// When a value is looked at, and until when it lives if it is used now; of no account in a table without deadlines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
@@ -46,15 +70,19 @@ pub(crate) struct Cells<V: Record, const PREFIX: usize> {
 }
 
 impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
-    /// A typed view of a table that is empty.
-    pub(crate) fn new(backing: Backing) -> Self {
+    /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
+    pub(crate) fn new(backing: ClaimedBacking) -> Self {
         const { assert!(PREFIX.is_multiple_of(8), "invariant 2: archives are aligned") };
-        let is_empty = match &backing {
-            Backing::Plain(table) => table.is_empty(),
-            Backing::Timed(table) => table.is_empty(),
+        let backing = match backing {
+            ClaimedBacking::Plain(table) => Backing::Plain(table.open(Self::layout())),
+            ClaimedBacking::Timed(table) => Backing::Timed(table.open(Self::layout())),
         };
-        assert!(is_empty, "invariant 1: nothing but archives is in the table");
         Self { backing, scratch: Scratch::default(), buffer: Vec::new() }
+    }
+
+    /// How its values lie in the table.
+    pub(crate) fn layout() -> u64 {
+        layout("cells", &[PREFIX as u64, layout_of::<V>()])
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -168,6 +196,24 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
         }
     }
 
+    /// Shows the next keys, alive or expired, `limit` of them at most or that many places of the table. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        match &self.backing {
+            Backing::Plain(table) => {
+                table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
+            }
+            Backing::Timed(table) => (0..limit).all(|_| {
+                let next = table.next(cursor);
+                next.inspect(|(hash, key, ..)| each(KeyHash(*hash), key)).is_some()
+            }),
+        }
+    }
+
     pub(crate) fn next_expiry(&self) -> Option<i64> {
         match &self.backing {
             Backing::Plain(_) => None,
@@ -221,10 +267,19 @@ pub(crate) struct ListCells<V: Record> {
 }
 
 impl<V: Record> ListCells<V> {
-    /// A typed view of a table that is empty.
-    pub(crate) fn new(table: Table) -> Self {
-        assert!(table.is_empty(), "invariant 1: nothing but archives is in the table");
-        Self { table, scratch: Scratch::default(), buffer: Vec::new(), marker: PhantomData }
+    /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
+    pub(crate) fn new(table: Claimed<Table>) -> Self {
+        Self {
+            table: table.open(Self::layout()),
+            scratch: Scratch::default(),
+            buffer: Vec::new(),
+            marker: PhantomData,
+        }
+    }
+
+    /// How its values lie in the table.
+    pub(crate) fn layout() -> u64 {
+        layout("lists of cells", &[layout_of::<V>()])
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -272,6 +327,16 @@ impl<V: Record> ListCells<V> {
                 each(unsafe { Rec::from_archive(&item[8..]) }, until);
             }
         });
+    }
+
+    /// Shows the keys of the next lists; `limit` places of the table at most. False if there are no more.
+    pub(crate) fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.table.scan(cursor, limit, |hash, key, _| each(KeyHash(hash), key))
     }
 
     /// Forgets the list; true if there was one.
@@ -324,7 +389,7 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     }
 
     pub(crate) fn each_key(&self, mut each: impl FnMut(KeyHash, &[u8])) {
-        let mut cursor = thalweg_storage::Cursor::default();
+        let mut cursor = Cursor::default();
         let Backing::Plain(table) = &self.backing else { return };
         while let Some((hash, key, _)) = table.next(&mut cursor) {
             each(KeyHash(hash), key);

@@ -7,8 +7,9 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Panes, Table};
+use thalweg_storage::{Freezer, Panes, Table};
 
+use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
 use super::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -55,9 +56,8 @@ pub(crate) struct TimedLists<T: Record> {
 
 impl<T: Record> TimedLists<T> {
     /// A typed view of a table that is empty.
-    pub(crate) fn new(table: Table) -> Self {
-        assert!(table.is_empty(), "invariant 1: nothing but records is in the table");
-        Self { table, scratch: Vec::new(), marker: PhantomData }
+    pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
+        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key`.
@@ -148,9 +148,8 @@ pub(crate) struct TimedListPanes<T: Record> {
 
 impl<T: Record> TimedListPanes<T> {
     /// A typed view of panes that are empty.
-    pub(crate) fn new(panes: Panes) -> Self {
-        assert!(panes.is_empty(), "invariant 1: nothing but records is in the panes");
-        Self { panes, scratch: Vec::new(), marker: PhantomData }
+    pub(crate) fn new(panes: impl Into<Claimed<Panes>>) -> Self {
+        Self { panes: panes.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key` in `pane`.
@@ -204,6 +203,42 @@ impl<T: Record> TimedListPanes<T> {
         while let Some(first) = self.panes.first_pane().filter(|first| *first < pane) {
             self.panes.drop_pane(first);
         }
+    }
+}
+
+impl<T: Record> Stored for TimedLists<T> {
+    type Table = Table;
+
+    fn layout() -> u64 {
+        layout("lists of records", &[layout_of::<T>()])
+    }
+
+    fn open(claimed: Claimed<Table>) -> Self {
+        Self::new(claimed)
+    }
+}
+
+impl<T: Record> Freezes for TimedLists<T> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.table(&mut self.table);
+    }
+}
+
+impl<T: Record> Stored for TimedListPanes<T> {
+    type Table = Panes;
+
+    fn layout() -> u64 {
+        layout("lists of records in panes", &[layout_of::<T>()])
+    }
+
+    fn open(claimed: Claimed<Panes>) -> Self {
+        Self::new(claimed)
+    }
+}
+
+impl<T: Record> Freezes for TimedListPanes<T> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.panes(&mut self.panes);
     }
 }
 

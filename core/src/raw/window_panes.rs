@@ -6,9 +6,10 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Panes, Table};
+use thalweg_storage::{Freezer, Panes, Table};
 
 use super::archive_table::{Cursor, Hint, Place, Prefetch, update};
+use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
 use super::scratch::Scratch;
 use super::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -62,9 +63,8 @@ pub(crate) struct SlicePanes<V: Record> {
 
 impl<V: Record> SlicePanes<V> {
     /// A typed view of panes that are empty.
-    pub(crate) fn new(panes: Panes) -> Self {
-        assert!(panes.is_empty(), "invariant: nothing but archives is in the panes");
-        Self { panes, scratch: Scratch::default() }
+    pub(crate) fn new(panes: impl Into<Claimed<Panes>>) -> Self {
+        Self { panes: panes.into().open(Self::layout()), scratch: Scratch::default() }
     }
 
     /// Changes the value of `key` in `pane`, which is `default()` if there is none.
@@ -101,6 +101,24 @@ impl<V: Record> SlicePanes<V> {
         while let Some(first) = self.panes.first_pane().filter(|first| *first < pane) {
             self.panes.drop_pane(first);
         }
+    }
+}
+
+impl<V: Record> Stored for SlicePanes<V> {
+    type Table = Panes;
+
+    fn layout() -> u64 {
+        layout("archives in panes", &[layout_of::<V>()])
+    }
+
+    fn open(claimed: Claimed<Panes>) -> Self {
+        Self::new(claimed)
+    }
+}
+
+impl<V: Record> Freezes for SlicePanes<V> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.panes(&mut self.panes);
     }
 }
 

@@ -37,18 +37,36 @@ pub(crate) struct CoreLoop {
     idle: IdlePolicy,
     seats: Vec<Seated>,
     rounds: u32,
+    /// Dry rounds one after the other.
+    dry_rounds: u32,
     dry_since_ns: Option<u64>,
+    /// It has slept since there was something to do.
+    has_slept: bool,
 }
 
-/// Rounds between two looks at the clock and two publications of the counters: some microseconds each, so some hundred together.
+/// Rounds between two looks at the clock and two publications of the counters: some microseconds each if there is much to do, so some hundred
+/// together.
 const ROUNDS_BETWEEN_CLOCKS: u32 = 64;
+/// Dry rounds between two looks at the clock, on the way to sleep: a reading takes a good part of the time that such a round takes.
+const DRY_ROUNDS_BETWEEN_CLOCKS: u32 = 16;
+/// Rounds in vain between two looks at the clock while an alarm is set.
+const ROUNDS_BETWEEN_ALARM_CLOCKS: u32 = 4;
 /// A sleeping core looks around this often even if nobody rings: pages of its own that wait for room are not rung for.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 impl CoreLoop {
     /// The loop of the core that `doorbell` wakes.
     pub(crate) fn new(mailbox: Arc<Mailbox>, doorbell: Doorbell, idle: IdlePolicy) -> Self {
-        Self { mailbox, doorbell, idle, seats: Vec::new(), rounds: 0, dry_since_ns: None }
+        Self {
+            mailbox,
+            doorbell,
+            idle,
+            seats: Vec::new(),
+            rounds: 0,
+            dry_rounds: 0,
+            dry_since_ns: None,
+            has_slept: false,
+        }
     }
 
     /// One turn for each job.
@@ -60,11 +78,14 @@ impl CoreLoop {
             let now_ns = now_ns();
             self.seats.iter_mut().for_each(|seat| seat.look_at_clock(now_ns));
         }
+        // A round in which something was done may have taken long.
+        let looks_for_alarms =
+            self.dry_rounds == 0 || self.rounds.is_multiple_of(ROUNDS_BETWEEN_ALARM_CLOCKS);
         self.rounds = (self.rounds + 1) % ROUNDS_BETWEEN_CLOCKS;
         let mut round = Round::Dry;
         let mut index = 0;
         while index < self.seats.len() {
-            match self.seats[index].turn() {
+            match self.seats[index].turn(looks_for_alarms) {
                 Turn::Busy => round = Round::Busy,
                 Turn::Dry => {}
                 Turn::Finished => {
@@ -76,16 +97,31 @@ impl CoreLoop {
             }
             index += 1;
         }
-        match round {
-            Round::Dry => self.rounds = 0,
-            _ => self.dry_since_ns = None,
+        if round == Round::Dry {
+            self.dry_rounds = self.dry_rounds.wrapping_add(1);
+            if self.dry_rounds.is_multiple_of(DRY_ROUNDS_BETWEEN_CLOCKS) {
+                self.rounds = 0;
+            }
+        } else {
+            (self.dry_rounds, self.dry_since_ns, self.has_slept) = (0, None, false);
         }
         round
     }
 
+    /// A round that a host's loop asks for, which may do other things for any time in between: so the clock is looked at in each.
+    pub(crate) fn round_of_host(&mut self) -> Round {
+        self.rounds = 0;
+        self.round()
+    }
+
     /// After a dry round: spins, and after a while sleeps until the doorbell rings, a source is due, or for `at_most`.
     pub(crate) fn rest(&mut self, at_most: Option<Duration>) {
+        // A worker that never sleeps has a core of its own: a pause, which takes as long as half a round, would only add to what is under way.
         if !self.doorbell.can_sleep() {
+            return;
+        }
+        let is_spinning = at_most.is_none() && !self.has_slept;
+        if is_spinning && !self.dry_rounds.is_multiple_of(DRY_ROUNDS_BETWEEN_CLOCKS) {
             std::hint::spin_loop();
             return;
         }
@@ -105,6 +141,8 @@ impl CoreLoop {
         let own = self.longest_sleep(now_ns);
         let timeout = at_most.map_or(own, |most| Some(own.map_or(most, |own| own.min(most))));
         self.doorbell.sleep(timeout);
+        // Time has passed: it is decided first.
+        (self.rounds, self.has_slept) = (0, true);
         let slept_ns = super::clock::now_ns() - now_ns;
         self.seats.iter_mut().for_each(|seat| seat.slept(slept_ns));
     }

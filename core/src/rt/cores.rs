@@ -106,11 +106,10 @@ impl Cores {
         &self.ringers
     }
 
-    /// Sends the seats of a job to their cores.
-    pub(crate) fn seat(&self, seats: Vec<Seat>) {
-        for seat in seats {
-            self.mailboxes[seat.worker].seat(seat);
-        }
+    /// Sends seats to these cores, from anywhere; to nobody when they have stopped.
+    pub(crate) fn seating(&self) -> impl Fn(Vec<Seat>) + Send + use<> {
+        let mailboxes = self.mailboxes.clone();
+        move |seats| seats.into_iter().for_each(|seat| mailboxes[seat.worker].seat(seat))
     }
 
     /// Ends the loops, and waits for their threads.

@@ -9,18 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use thalweg_storage::RestoredParts;
+
 use super::ends::{Ends, Leave};
 use super::files::SystemFiles;
+use super::reports::Reports;
 use super::streams::SystemStreams;
 use crate::api::{Topology, build};
+use crate::checkpoint::Restored;
 use crate::config::JobConfig;
 use crate::error::{JobError, Result, error_chain};
 use crate::exchange::host::{HostPorts, Outcome, PortConfig};
 use crate::exchange::mesh::{AnyEnds, MeshConfig};
 use crate::io::{Files, Streams};
-use crate::metrics::{Ending, Metrics};
+use crate::metrics::{CheckpointCell, Ending, Metrics};
 use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
+use crate::runtime::epochs::EpochWish;
 use crate::runtime::stop::StopRequest;
 use crate::runtime::worker::{Worker, panic_message};
 use crate::time::Clock;
@@ -55,6 +60,18 @@ pub(crate) struct JobParts {
     pub(crate) config: JobConfig,
     pub(crate) job: SharedJob,
     pub(crate) record: bool,
+    /// The checkpoint that it goes on from.
+    pub(crate) from: Option<From>,
+    /// Where workers say how far their checkpoints are.
+    pub(crate) reports: Reports,
+    /// Where it stands what became of checkpoints.
+    pub(crate) checkpoints: CheckpointCell,
+}
+
+/// A checkpoint that a job goes on from, and the state of each worker in it.
+pub(crate) struct From {
+    pub(crate) restored: Arc<Restored>,
+    pub(crate) states: Vec<RestoredParts>,
 }
 
 /// Everything that a job's workers and its handle share.
@@ -69,6 +86,11 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<AtomicBool>,
     /// Set when the job is asked to end in order; every worker looks at it once a turn.
     pub(crate) stop_request: StopRequest,
+    /// What is wished of checkpoints; every worker looks at it once a turn.
+    pub(crate) epoch_wish: Arc<EpochWish>,
+    pub(crate) reports: Reports,
+    pub(crate) checkpoints: CheckpointCell,
+    restored: Option<Arc<Restored>>,
     /// The first error.
     pub(crate) failure: Arc<Mutex<Option<JobError>>>,
     /// Which workers have ended, and with what.
@@ -83,6 +105,8 @@ pub(crate) struct Seat {
     pub(crate) worker: usize,
     pub(crate) ends: VecDeque<AnyEnds>,
     pub(crate) ports: VecDeque<AnyEnds>,
+    /// What a checkpoint gives its worker.
+    pub(crate) state: RestoredParts,
     pub(crate) shared: Shared,
     /// Says that the worker has ended, when it is dropped.
     pub(crate) leave: Leave,
@@ -97,7 +121,9 @@ impl Shared {
         ringers: Arc<[Ringer]>,
         claim: &Arc<dyn Any + Send + Sync>,
     ) -> (Self, Vec<Seat>, HostPorts) {
-        let JobParts { plan, config, job, record } = parts;
+        let JobParts { plan, config, job, record, from, reports, checkpoints } = parts;
+        let (restored, states) = from.map(|from| (from.restored, from.states)).unzip();
+        let mut states = states.unwrap_or_default().into_iter();
         let workers = config.workers;
         let patterns = plan.graph.edges.iter().map(|edge| edge.pattern);
         let input_ring = config.input_ring();
@@ -107,6 +133,7 @@ impl Shared {
         let outcome = Arc::<Outcome>::default();
         let (ports, host) = make_ports(&plan, &config, input_ring, &ringers, &outcome);
         let metrics = Metrics::of(plan.shape(workers), workers);
+        let metrics = metrics.with_checkpoints(checkpoints.clone());
         let shared = Self {
             plan: Arc::new(plan),
             config: Arc::new(config),
@@ -115,14 +142,19 @@ impl Shared {
             record,
             stop: Arc::default(),
             stop_request: StopRequest::default(),
+            epoch_wish: Arc::default(),
+            restored,
             failure: Arc::default(),
-            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome))),
+            ends: Arc::new(Ends::new(workers, Arc::clone(&outcome), reports.clone())),
+            reports,
+            checkpoints,
             outcome,
             ringers,
         };
         let seat = |(worker, (ends, ports))| {
             let leave = Leave::new(worker, Arc::clone(&shared.ends), Arc::clone(claim));
-            Seat { worker, ends, ports, shared: shared.clone(), leave }
+            let state = states.next().unwrap_or_default();
+            Seat { worker, ends, ports, state, shared: shared.clone(), leave }
         };
         let seats = ends.into_iter().zip(ports).enumerate().map(seat).collect();
         (shared, seats, host)
@@ -132,7 +164,7 @@ impl Shared {
     pub(crate) fn worker(
         &self,
         worker: usize,
-        (ends, ports): (VecDeque<AnyEnds>, VecDeque<AnyEnds>),
+        (ends, ports, state): (VecDeque<AnyEnds>, VecDeque<AnyEnds>, RestoredParts),
         clock: Rc<dyn Clock>,
         files: Rc<dyn Files>,
     ) -> Result<Worker> {
@@ -147,11 +179,20 @@ impl Shared {
             record,
             streams,
             clock: own_clock,
+            restored: self.restored.clone(),
+            state,
         };
         let (tasks, store) = build::tasks(&*self.job, &self.config, files, parts)?;
         let cells = self.metrics.worker(worker);
         let worker = Worker::new(worker, tasks, clock, &self.config, cells, self.record);
-        Ok(worker.with_store(store))
+        let mut worker = worker.with_store(store);
+        if self.config.checkpoints {
+            worker = worker.with_checkpoints();
+        }
+        if let Some(restored) = &self.restored {
+            worker.resume(restored)?;
+        }
+        Ok(worker)
     }
 
     /// Keeps the first error and stops all workers.
@@ -159,6 +200,22 @@ impl Shared {
         self.outcome.fail(error_chain(&error));
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
+    }
+
+    /// Looks at the first error.
+    pub(crate) fn with_failure<R>(&self, look: impl FnOnce(Option<&JobError>) -> R) -> R {
+        look(self.failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
+    }
+
+    /// Puts another error in the place of the first one: of an attempt to start the job again.
+    pub(crate) fn replace_failure(&self, error: JobError) {
+        self.outcome.fail(error_chain(&error));
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Wakes all workers.
+    pub(crate) fn ring(&self) {
+        self.ringers.iter().for_each(Ringer::ring);
     }
 
     /// Asks all workers to stop at the end of their turn.

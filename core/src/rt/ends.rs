@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::reports::{Report, Reports};
 use crate::exchange::host::Outcome;
 use crate::runtime::worker::WorkerEnd;
 
@@ -15,13 +16,20 @@ pub(crate) struct Ends {
     /// Workers that are still there.
     present: AtomicUsize,
     outcome: Arc<Outcome>,
+    reports: Reports,
 }
 
 impl Ends {
-    /// `outcome` is told when the last one has ended.
-    pub(crate) fn new(workers: usize, outcome: Arc<Outcome>) -> Self {
+    /// `outcome` is told when the last one has ended, and so is who listens to `reports`.
+    pub(crate) fn new(workers: usize, outcome: Arc<Outcome>, reports: Reports) -> Self {
         let left = Mutex::new((0..workers).map(|_| None).collect());
-        Self { left, all_left: Condvar::new(), present: AtomicUsize::new(workers), outcome }
+        Self {
+            left,
+            all_left: Condvar::new(),
+            present: AtomicUsize::new(workers),
+            outcome,
+            reports,
+        }
     }
 
     /// True if every worker has ended, well or not.
@@ -49,6 +57,7 @@ impl Ends {
         let is_last = self.present.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
             self.outcome.end();
+            self.reports.say(Report::Over);
         }
         self.all_left.notify_all();
     }
@@ -92,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_job_is_over_when_its_last_seat_is_dropped_and_its_claim_is_free_by_then() {
-        let ends = Arc::new(Ends::new(2, Arc::default()));
+        let ends = Arc::new(Ends::new(2, Arc::default(), Reports::default()));
         let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
         let watched = Arc::downgrade(&claim);
         let seats: Vec<_> =

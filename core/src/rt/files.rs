@@ -1,11 +1,16 @@
-//! Files through the standard library: calls that block, on data that the page cache usually has.
+//! Files through the standard library: calls that block, on data that the page cache usually has. What waits for the device is left to
+//! [helper threads](sync).
 
-use std::fs::{self, File};
+mod sync;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::io::{FileStatus, Files, ReadFile, ReadPoll, WriteFile};
+use sync::{Scope, Syncing};
+
+use crate::io::{FileStatus, Files, Pending, ReadFile, ReadPoll, WriteFile};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,9 +53,50 @@ impl Files for SystemFiles {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let file = File::create(path)?;
-        Ok(Box::new(SystemWrite { file, buffer: Vec::with_capacity(WRITE_BYTES) }))
+        Ok(Box::new(SystemWrite::new(File::create(path)?)))
     }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        Ok(Box::new(SystemWrite::new(OpenOptions::new().append(true).open(path)?)))
+    }
+
+    fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        OpenOptions::new().write(true).open(path)?.set_len(bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(folder_of(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is what others go through")]
+    fn sync_folder(&self, folder: &Path) -> io::Result<Box<dyn Pending>> {
+        Ok(Box::new(sync::sync(File::open(folder_of(folder))?, Scope::All)?))
+    }
+}
+
+/// The folder that an empty path, the parent of a bare name, means.
+fn folder_of(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
 fn status_of(found: &fs::Metadata) -> FileStatus {
@@ -86,9 +132,15 @@ impl ReadFile for SystemRead {
 struct SystemWrite {
     file: File,
     buffer: Vec<u8>,
+    /// What was asked for and is not known to be done.
+    syncing: Option<Syncing>,
 }
 
 impl SystemWrite {
+    fn new(file: File) -> Self {
+        Self { file, buffer: Vec::with_capacity(WRITE_BYTES), syncing: None }
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         let result = self.file.write_all(&self.buffer);
         self.buffer.clear();
@@ -112,6 +164,18 @@ impl WriteFile for SystemWrite {
     fn poll_flush(&mut self) -> io::Result<bool> {
         self.write_out()?;
         Ok(true)
+    }
+
+    fn poll_sync(&mut self) -> io::Result<bool> {
+        if self.syncing.is_none() {
+            self.write_out()?;
+            self.syncing = Some(sync::sync(self.file.try_clone()?, Scope::Data)?);
+        }
+        let done = self.syncing.as_mut().expect("invariant: asked for above").poll()?;
+        if done {
+            self.syncing = None;
+        }
+        Ok(done)
     }
 }
 
@@ -141,6 +205,29 @@ mod tests {
             while file.poll_read(&mut bytes, 65_536).unwrap() != ReadPoll::End {}
             assert_eq!(bytes[6..], contents[offset..]);
         }
+    }
+
+    #[test]
+    fn a_file_is_cut_written_on_synced_and_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("b.tmp"), folder.path().join("a"));
+        let mut file = SystemFiles.create(&from).unwrap();
+        file.write(b"one two").unwrap();
+        while !file.poll_sync().unwrap() {}
+        assert_eq!(SystemFiles.len(&from).unwrap(), 7);
+        drop(file);
+        SystemFiles.truncate(&from, 4).unwrap();
+        let mut file = SystemFiles.append(&from).unwrap();
+        file.write(b"three").unwrap();
+        SystemFiles.rename(&from, &to).unwrap();
+        SystemFiles.sync_folder(folder.path()).unwrap().wait().unwrap();
+        assert!(file.poll_close().unwrap());
+        assert_eq!(fs::read(&to).unwrap(), b"one three");
+        assert_eq!(SystemFiles.names(folder.path()).unwrap(), ["a"]);
+        SystemFiles.remove(&to).unwrap();
+        assert!(SystemFiles.names(folder.path()).unwrap().is_empty());
+        assert!(SystemFiles.names(&folder.path().join("none")).unwrap().is_empty());
+        assert!(SystemFiles.append(&to).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod streams;
 pub(crate) mod parker;
 mod mark;
 mod ends;
+pub(crate) mod reports;
 pub(crate) mod mailbox;
 pub(crate) mod driver;
 mod seated;
@@ -23,7 +24,7 @@ pub use clock::{Monotonic, now_ns};
 pub(crate) use cores::{CoreSettings, Cores};
 pub use files::SystemFiles;
 pub(crate) use mark::ThreadMark;
-pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimReport};
+pub use sim::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimDisk, SimReport};
 pub use streams::SystemStreams;
 
 /// What turns the workers.

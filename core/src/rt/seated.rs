@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::clock::{Monotonic, now_ns};
 use super::driver::{Seat, Shared, guarded, system_files};
 use super::ends::Leave;
+use super::reports::Report;
 use crate::error::JobError;
 use crate::runtime::Decision;
 use crate::runtime::worker::{Turn, Worker};
@@ -15,6 +16,10 @@ pub(crate) struct Seated {
     worker: Worker,
     shared: Shared,
     clock_ns: u64,
+    /// Somebody coordinates checkpoints of the job.
+    is_coordinated: bool,
+    /// It was said that all tasks have ended.
+    was_through: bool,
     leave: Leave,
 }
 
@@ -24,17 +29,20 @@ const CLOCK_STEP_NS: u64 = 1_000_000;
 impl Seated {
     /// Builds the worker of a seat; if it cannot be built the job fails, and nothing is left.
     pub(crate) fn new(seat: Seat) -> Option<Self> {
-        let Seat { worker: index, ends, ports, shared, leave } = seat;
+        let Seat { worker: index, ends, ports, state, shared, leave } = seat;
         let clock_ns = now_ns();
         let build = || {
             let mut worker =
-                shared.worker(index, (ends, ports), Rc::new(Monotonic), system_files())?;
+                shared.worker(index, (ends, ports, state), Rc::new(Monotonic), system_files())?;
             worker.step(Decision::ClockOrigin(Monotonic.origin_unix_ns()))?;
             worker.step(Decision::Clock(clock_ns))?;
             Ok(worker)
         };
         match guarded(index, build) {
-            Ok(worker) => Some(Self { worker, shared, clock_ns, leave }),
+            Ok(worker) => {
+                let (is_coordinated, was_through) = (shared.config.checkpoints, false);
+                Some(Self { worker, shared, clock_ns, is_coordinated, was_through, leave })
+            }
             Err(error) => {
                 shared.fail(error);
                 last_leave(shared, leave);
@@ -44,22 +52,47 @@ impl Seated {
     }
 
     /// One turn over all tasks; no error leaves this seat.
-    pub(crate) fn turn(&mut self) -> Turn {
+    ///
+    /// `looks_for_alarms`: whether the clock is looked at in case an alarm is due.
+    pub(crate) fn turn(&mut self, looks_for_alarms: bool) -> Turn {
         if self.shared.is_stopped() {
             return Turn::Finished;
         }
-        if let Some(due_ns) = self.worker.next_alarm_ns() {
+        if looks_for_alarms && let Some(due_ns) = self.worker.next_alarm_ns() {
             self.heed_alarm(due_ns);
         }
         let Self { worker, shared, leave, .. } = self;
         let turn = || {
             worker.heed(&shared.stop_request)?;
+            worker.follow(&shared.epoch_wish)?;
             worker.turn()
         };
-        guarded(leave.worker(), turn).unwrap_or_else(|error| {
+        let turn = guarded(leave.worker(), turn).unwrap_or_else(|error| {
             shared.fail(error);
             Turn::Finished
-        })
+        });
+        if self.is_coordinated {
+            self.report(turn);
+        }
+        turn
+    }
+
+    /// Says what the coordinator of checkpoints is to know.
+    fn report(&mut self, turn: Turn) {
+        let Self { worker, shared, leave, .. } = self;
+        // Also here an invariant of the state may be found broken.
+        match guarded(leave.worker(), || Ok(worker.take_frozen())) {
+            Ok(None) => {}
+            Ok(Some(part)) => {
+                let (worker, part) = (leave.worker(), Box::new(part));
+                shared.reports.say(Report::Frozen { worker, part });
+            }
+            Err(error) => shared.fail(error),
+        }
+        if turn == Turn::Dry && !self.was_through && worker.is_through() {
+            self.was_through = true;
+            shared.reports.say(Report::Through { worker: leave.worker() });
+        }
     }
 
     /// Decides what time it is, if enough of it has passed, and publishes the counters.
@@ -73,7 +106,7 @@ impl Seated {
 
     /// Decides the time if an alarm is due by it; so alarms need not wait for the next of the clock's steps.
     ///
-    /// Cost: a look at the clock each turn while an alarm is set, about 20 ns.
+    /// Cost: a look at the clock, about 20 ns.
     fn heed_alarm(&mut self, due_ns: u64) {
         let now_ns = now_ns();
         // An alarm that was due before and is not worked off yet needs no other time.
@@ -102,7 +135,10 @@ impl Seated {
     /// Whether there is something to do; asked after the core has said that it is about to sleep.
     pub(crate) fn is_ready(&mut self) -> bool {
         let Self { worker, shared, .. } = self;
-        shared.is_stopped() || worker.must_heed(&shared.stop_request) || worker.has_pages()
+        shared.is_stopped()
+            || worker.must_heed(&shared.stop_request)
+            || worker.must_follow(&shared.epoch_wish)
+            || worker.has_pages()
     }
 
     /// Whether the worker must be turned now and then though nobody rings.

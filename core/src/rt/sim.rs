@@ -6,30 +6,37 @@
 //!
 //! It also replays: decisions recorded on any driver are taken again, each worker's in its order, and give the same outputs bit for bit.
 
+mod checkpoints;
+mod disk;
 mod files;
 mod players;
 mod random;
 mod streams;
 
+pub use disk::SimDisk;
 pub use files::{FileEvent, MemoryFiles};
 pub use streams::{Attempt, MemoryStreams};
 
 use std::any::Any;
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use checkpoints::{Checkpoints, Start};
 use players::Players;
 use random::Random;
 
+use thalweg_storage::TableName;
+
 use super::driver::{JobParts, Shared, SharedJob};
+use super::reports::Reports;
 use crate::api::{Topology, build};
 use crate::config::JobConfig;
 use crate::error::{BuildError, JobError, Result};
 use crate::exchange::host::{AnyPlayer, Direction, HostPorts, RecordType};
 use crate::io::{Files, Streams};
-use crate::metrics::{Ending, JobReport};
+use crate::metrics::{CheckpointCell, Ending, JobReport};
 use crate::operator::task::Choice;
 use crate::raw::doorbell::Doorbell;
 use crate::record::Record;
@@ -48,6 +55,11 @@ pub struct Sim {
     streams: Arc<dyn Streams>,
     /// After so many steps the job is asked to end.
     stop_after: Option<(u64, Ending)>,
+    /// Where checkpoints are kept.
+    disk: Option<SimDisk>,
+    retired: BTreeSet<TableName>,
+    /// After so many steps everything is gone but the disk.
+    crash_after: Option<u64>,
 }
 
 /// Takes a handle and makes a player of it.
@@ -65,6 +77,10 @@ pub struct SimReport {
     pub report: JobReport,
     /// All decisions; replaying them gives the same run.
     pub journal: Journal,
+    /// The run was cut off by [`Sim::crash_after`].
+    pub crashed: bool,
+    /// Checkpoints that were completed.
+    pub checkpoints: u64,
     outputs: Vec<(String, Box<dyn Any>)>,
 }
 
@@ -122,7 +138,17 @@ impl Sim {
             ..JobConfig::default()
         };
         let (files, streams) = (Rc::new(MemoryFiles::default()), MemoryStreams::shared());
-        Self { random, config, files, streams, inputs: Vec::new(), stop_after: None }
+        Self {
+            random,
+            config,
+            files,
+            streams,
+            inputs: Vec::new(),
+            stop_after: None,
+            disk: None,
+            retired: BTreeSet::new(),
+            crash_after: None,
+        }
     }
 
     /// The same run with these sockets, standard input and output; without them nobody connects and the input is empty.
@@ -135,6 +161,25 @@ impl Sim {
     /// worker heeds it at a moment of its own.
     pub fn end_after(mut self, steps: u64, ending: Ending) -> Self {
         self.stop_after = Some((steps, ending));
+        self
+    }
+
+    /// The same run with checkpoints on `disk`, at moments that the seed draws; it goes on from the newest that is there.
+    pub fn checkpoints(mut self, disk: &SimDisk) -> Self {
+        self.disk = Some(disk.clone());
+        self.config.checkpoints = true;
+        self
+    }
+
+    /// The same run, which does not want that state of a checkpoint any more; see [`EngineBuilder::retire`](crate::control::EngineBuilder::retire).
+    pub fn retire(mut self, operator: &str, state: &str) -> Self {
+        self.retired.insert(TableName::new(operator, state));
+        self
+    }
+
+    /// The same run, cut off after `steps` steps of its workers: what is neither on the disk nor in the files and streams of the world is gone.
+    pub fn crash_after(mut self, steps: u64) -> Self {
+        self.crash_after = Some(steps);
         self
     }
 
@@ -168,11 +213,18 @@ impl Sim {
         self,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
-        let Self { mut random, config, files, streams, inputs, stop_after } = self;
+        let Self { mut random, config, files, streams, inputs, stop_after, .. } = self;
+        let crash_after = self.crash_after.unwrap_or(u64::MAX);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers, mut ports) =
-            make_workers(config, Arc::new(job), &files, streams, &clock)?;
+        let start = self.disk.map(|disk| Start::find(disk, self.retired)).transpose()?;
+        let ((shared, mut workers, mut ports), start) =
+            make_workers(config, Arc::new(job), &files, streams, &clock, start)?;
+        let coordinate = |start: Start| {
+            let (plan, wish) = (&shared.plan, &shared.epoch_wish);
+            start.coordinate(plan, workers.len(), wish, &mut random, clock.now_ns())
+        };
+        let mut checkpoints = start.map(coordinate).transpose()?;
         let players = inputs.iter().map(|input| input(&mut ports));
         let mut players = Players::new(players.collect::<Result<Vec<_>>>()?, ports, &[]);
         let mut choices: Vec<(usize, Choice)> = Vec::new();
@@ -180,7 +232,12 @@ impl Sim {
             worker.step(Decision::ClockOrigin(ORIGIN_UNIX_NS))?;
         }
         let (mut idle_rounds, mut steps) = (0, 0);
-        while workers.iter_mut().any(|worker| !worker.is_finished()) {
+        while workers.iter_mut().any(|worker| !worker.is_finished())
+            || checkpoints.as_ref().is_some_and(|checkpoints| !checkpoints.has_ended())
+        {
+            if steps >= crash_after {
+                return Ok(crash(workers, &shared, clock.now_ns(), players, checkpoints));
+            }
             let index = random.below(workers.len());
             let worker = &mut workers[index];
             clock.0.set(clock.0.get() + u64::from(random.small(2_000)));
@@ -195,8 +252,14 @@ impl Sim {
                 }
             }
             steps += 1;
+            let mut progress = match &mut checkpoints {
+                None => false,
+                Some(checkpoints) => {
+                    checkpoints.turn((index, worker), &mut random, clock.now_ns())?
+                }
+            };
             worker.choices(&mut choices);
-            let mut progress = !players.is_empty() && random.one_in(4) && players.play(&mut random);
+            progress |= !players.is_empty() && random.one_in(4) && players.play(&mut random);
             if choices.is_empty() || random.one_in(8) {
                 progress |= flush_one(worker, &mut random)?;
             } else {
@@ -220,7 +283,15 @@ impl Sim {
             assert!(idle_rounds < 1_000_000, "deadlock: no worker can go on");
         }
         let elapsed_ns = clock.now_ns();
-        Ok(finish(workers, &shared, elapsed_ns, players))
+        let completed = checkpoints.map_or(0, |checkpoints| checkpoints.completed);
+        for worker in &mut workers {
+            worker.follow(&shared.epoch_wish)?;
+            // A sink that the last commit closes may take its time.
+            while worker.waits_outside() {
+                worker.drain();
+            }
+        }
+        Ok(SimReport { checkpoints: completed, ..finish(workers, &shared, elapsed_ns, players) })
     }
 
     /// Takes recorded decisions again, each worker's in its order.
@@ -263,8 +334,8 @@ impl Sim {
         let files: Rc<dyn Files> = Rc::new(files);
         let clock = Rc::new(VirtualClock::default());
         clock.0.set(1);
-        let (shared, mut workers, ports) =
-            make_workers(config, Arc::new(job), &files, Arc::new(streams), &clock)?;
+        let ((shared, mut workers, ports), _) =
+            make_workers(config, Arc::new(job), &files, Arc::new(streams), &clock, None)?;
         if !shared.plan.gone.is_empty() {
             let refuse = |name: &String| BuildError::NotReplayable { operator: name.clone() };
             return Err(JobError::Build(shared.plan.gone.iter().map(refuse).collect()));
@@ -323,18 +394,28 @@ fn make_workers(
     files: &Rc<dyn Files>,
     streams: Arc<dyn Streams>,
     clock: &Rc<VirtualClock>,
-) -> Result<(Shared, Vec<Worker>, HostPorts)> {
-    let plan = build::plan(&*job, &config, Rc::clone(files), streams)?;
+    start: Option<Start>,
+) -> Result<((Shared, Vec<Worker>, HostPorts), Option<Start>)> {
+    let restored = start.as_ref().filter(|start| start.is_restored());
+    let restored = restored.map(|start| Arc::clone(&start.restored));
+    let mut planned = build::plan(&*job, &config, Rc::clone(files), streams, restored)?;
+    let from = start.as_ref().map(|start| start.from(&planned.plan, config.workers));
+    let from = from.transpose()?.flatten();
+    if let Some(start) = &start {
+        planned.recover(&start.restored)?;
+    }
+    let plan = planned.plan;
     let ringers = (0..config.workers).map(|_| Doorbell::spinning().ringer()).collect();
     let claim: Arc<dyn Any + Send + Sync> = Arc::new(());
-    let parts = JobParts { plan, config, job, record: true };
+    let (reports, checkpoints) = (Reports::default(), CheckpointCell::default());
+    let parts = JobParts { plan, config, job, record: true, from, reports, checkpoints };
     let (shared, seats, ports) = Shared::new(parts, ringers, &claim);
     let workers = seats.into_iter().map(|seat| {
-        let ends = (seat.ends, seat.ports);
+        let ends = (seat.ends, seat.ports, seat.state);
         shared.worker(seat.worker, ends, Rc::clone(clock) as Rc<dyn Clock>, Rc::clone(files))
     });
     let workers = workers.collect::<Result<Vec<_>>>()?;
-    Ok((shared, workers, ports))
+    Ok(((shared, workers, ports), start))
 }
 
 /// Flushes one task that has open pages; false if none has.
@@ -346,6 +427,26 @@ fn flush_one(worker: &mut Worker, random: &mut Random) -> Result<bool> {
     let task = open[random.below(open.len())];
     worker.step(Decision::Flush(task))?;
     Ok(true)
+}
+
+/// Nothing is finished: what the host has received is all there is to see.
+fn crash(
+    workers: Vec<Worker>,
+    shared: &Shared,
+    elapsed_ns: u64,
+    players: Players,
+    checkpoints: Option<Checkpoints>,
+) -> SimReport {
+    drop(workers);
+    let elapsed = std::time::Duration::from_nanos(elapsed_ns);
+    let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
+    SimReport {
+        report,
+        journal: Journal::default(),
+        crashed: true,
+        checkpoints: checkpoints.map_or(0, |checkpoints| checkpoints.completed),
+        outputs: players.received(),
+    }
 }
 
 fn finish(
@@ -373,5 +474,5 @@ fn finish(
     let elapsed = std::time::Duration::from_nanos(elapsed_ns);
     let report = JobReport::new("simulated".into(), "sim", elapsed, &shared.metrics, elapsed_ns);
     let report = report.ended(shared.stop_request.ending(was_cut));
-    SimReport { report, journal, outputs: players.received() }
+    SimReport { report, journal, crashed: false, checkpoints: 0, outputs: players.received() }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod decision;
 pub(crate) mod stop;
+pub(crate) mod epochs;
 mod state_use;
 mod time_use;
 pub(crate) mod worker;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use thalweg_storage::Store;
 
 use super::decision::Decision;
+use super::epochs::{EpochWish, Followed};
 use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
@@ -21,7 +22,7 @@ use crate::checkpoint::{Contribution, FrozenPart, Restored};
 use crate::error::{JobError, OperatorFault};
 use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
-use crate::operator::task::{Choice, Done, PollOutcome, StepContext, Task, Work};
+use crate::operator::task::{Appetite, Choice, Done, PollOutcome, StepContext, Task, Unrest, Work};
 use crate::raw::page::Control;
 use crate::time::{Clock, ProcessingTime};
 
@@ -53,8 +54,12 @@ pub(crate) struct Worker {
     was_cut: bool,
     /// Tasks that have not finished.
     live: Vec<bool>,
+    /// Tasks whose outputs have nothing to do before their next step: no page is open, nothing waits for room, nothing outside is to be asked again. A spinning
+    /// worker looks round some million times a second, so this need not be found out each time.
+    quiet: Vec<bool>,
     /// What it contributes to the checkpoint that is under way.
     contribution: RefCell<Contribution>,
+    followed: Followed,
 }
 
 /// What a turn over all tasks came to.
@@ -104,8 +109,10 @@ impl Worker {
             state_use: None,
             is_stopping: false,
             was_cut: false,
+            quiet: vec![false; live.len()],
             live,
             contribution,
+            followed: Followed::default(),
         }
     }
 
@@ -172,14 +179,17 @@ impl Worker {
                 return Ok(nothing);
             }
             Decision::Barrier { epoch } => {
+                self.quiet.fill(false);
                 self.barrier(epoch)?;
                 return Ok(nothing);
             }
             Decision::Commit { epoch } => {
+                self.quiet.fill(false);
                 self.commit(epoch)?;
                 return Ok(nothing);
             }
             Decision::Flush(task) => {
+                self.quiet[usize::from(task)] = false;
                 self.tasks[usize::from(task)].flush();
                 return Ok(nothing);
             }
@@ -203,7 +213,10 @@ impl Worker {
         let (now_ns, now, clock) = (self.now_ns, self.now(), &*self.clock);
         let context = StepContext { now_ns, now, clock, contribution: &self.contribution };
         let done = guarded(&mut *self.tasks[index], |task| task.step(work, context))?;
-        self.note_alarm(index);
+        if done.counts {
+            self.quiet[index] = false;
+            self.note_alarm(index);
+        }
         Ok(done)
     }
 
@@ -221,11 +234,47 @@ impl Worker {
     }
 
     fn commit(&mut self, epoch: u64) -> Result<(), JobError> {
-        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.commit(epoch)))
+        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
+            guarded(&mut **task, |task| task.commit(epoch))?;
+            // A sink may have been waiting for this to close.
+            *live |= !task.is_finished();
+        }
+        Ok(())
+    }
+
+    /// The same worker; it does not end before the last checkpoint is complete.
+    pub(crate) fn with_checkpoints(mut self) -> Self {
+        self.followed.wait_for_last();
+        self
+    }
+
+    /// Decides what is wished of checkpoints and was not decided yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    #[inline]
+    pub(crate) fn follow(&mut self, wish: &EpochWish) -> Result<(), JobError> {
+        if !self.followed.is_behind(wish) {
+            return Ok(());
+        }
+        while let Some(decision) = self.followed.next(wish) {
+            self.step(decision)?;
+        }
+        Ok(())
+    }
+
+    /// True if something is wished of checkpoints and was not decided yet.
+    pub(crate) fn must_follow(&self, wish: &EpochWish) -> bool {
+        self.followed.is_behind(wish)
+    }
+
+    /// True if all tasks have ended: what is left is the last checkpoint.
+    pub(crate) fn is_through(&self) -> bool {
+        self.live.iter().all(|live| !live)
     }
 
     /// This worker's part of the checkpoint, once all its tasks have frozen.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn take_frozen(&mut self) -> Option<FrozenPart> {
         self.contribution.get_mut().take()
     }
@@ -235,7 +284,6 @@ impl Worker {
     /// # Errors
     ///
     /// What an operator or a source says of it.
-    #[allow(dead_code, reason = "drivers do not ask for checkpoints yet")]
     pub(crate) fn resume(&mut self, from: &Restored) -> Result<(), JobError> {
         self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.resume(from)))
     }
@@ -243,6 +291,7 @@ impl Worker {
     /// Cuts the sources off.
     fn stop(&mut self, last: Control) -> Result<(), JobError> {
         self.is_stopping = true;
+        self.quiet.fill(false);
         for task in &mut self.tasks {
             self.was_cut |= guarded(&mut **task, |task| task.stop(last, self.now_ns))?;
         }
@@ -282,7 +331,11 @@ impl Worker {
         }
     }
 
+    #[inline]
     fn is_alarm_due(&self, task: usize) -> bool {
+        if self.next_alarm == ProcessingTime::MAX {
+            return false;
+        }
         // `MAX` is "never", whatever the clock says.
         self.alarms[task] <= self.now() && self.alarms[task] < ProcessingTime::MAX
     }
@@ -421,7 +474,7 @@ impl Worker {
             if !self.live[index] {
                 continue;
             }
-            let is_blocked = !self.tasks[index].drain();
+            let is_blocked = !self.is_free(index);
             let is_busy = self.task_turn(index)?;
             if is_busy {
                 turn = Turn::Busy;
@@ -440,31 +493,51 @@ impl Worker {
         time_use.slept(nanos, |task| !tasks[task].drain());
     }
 
+    /// Moves into the rings what waits for room; true if nothing waits.
+    #[inline]
+    fn is_free(&mut self, index: usize) -> bool {
+        self.quiet[index] || self.tasks[index].drain()
+    }
+
     /// True if the task did something.
     fn task_turn(&mut self, index: usize) -> Result<bool, JobError> {
         // Before the pages: what is due is late already. One slice of it a turn, so that it does not starve them either.
-        let mut busy = self.is_alarm_due(index) && self.tasks[index].drain();
+        let mut busy = self.is_alarm_due(index) && self.is_free(index);
         if busy {
             self.step(Decision::of(index, Choice::Alarm, self.slice))?;
         }
+        let (mut is_fed, mut is_free) = (!busy, self.is_free(index));
         for _ in 0..PAGES_IN_A_TURN {
-            let task = &mut self.tasks[index];
-            if !task.drain() {
+            if !is_free {
                 break;
             }
-            let Some(choice) = task.choose() else { break };
+            let Some(choice) = self.tasks[index].choose() else { break };
             let limit = if choice == Choice::Slice { self.slice } else { self.batch };
             let done = self.step(Decision::of(index, choice, limit))?;
             let is_poll = matches!(choice, Choice::Poll(_));
-            busy |= !is_poll || done.counts;
+            if !is_poll || done.counts {
+                (busy, is_fed) = (true, false);
+            }
             if is_poll || choice == Choice::Slice {
                 break;
             }
+            // Few records: there is little to do, and what they came to is not kept waiting for a look round.
+            is_fed = done.amount <= FEW_ELEMENTS;
+            is_free = if is_fed { self.feed(index)? } else { self.is_free(index) };
         }
-        if busy && self.tasks[index].is_hungry() {
-            self.step(Decision::Flush(u16::try_from(index).expect("invariant: few tasks")))?;
+        if !is_fed {
+            self.feed(index)?;
         }
         Ok(busy)
+    }
+
+    /// Sends on what the task has open if a receiver has nothing else to read; true if nothing waits for room.
+    fn feed(&mut self, index: usize) -> Result<bool, JobError> {
+        let Appetite { is_free, is_hungry } = self.tasks[index].appetite();
+        if is_hungry {
+            self.step(Decision::Flush(u16::try_from(index).expect("invariant: few tasks")))?;
+        }
+        Ok(is_free)
     }
 
     /// Sends on all that is open: there is nothing else to do.
@@ -474,16 +547,26 @@ impl Worker {
             if !self.live[index] {
                 continue;
             }
-            if self.tasks[index].has_open() {
+            if self.quiet[index] {
+                turn = if turn == Turn::Finished { Turn::Dry } else { turn };
+                continue;
+            }
+            let Unrest { is_open, waits } = self.tasks[index].unrest();
+            if is_open {
                 self.step(Decision::Flush(u16::try_from(index).expect("invariant: few tasks")))?;
                 return Ok(Turn::Busy);
             }
             if self.tasks[index].is_finished() {
+                guarded(&mut *self.tasks[index], |task| task.last_fault())?;
                 self.live[index] = false;
                 turn = Turn::Busy;
             } else if turn == Turn::Finished {
                 turn = Turn::Dry;
             }
+            self.quiet[index] = !waits;
+        }
+        if turn == Turn::Finished && !self.followed.may_end() {
+            turn = Turn::Dry;
         }
         Ok(turn)
     }
@@ -556,6 +639,10 @@ const PUBLISH_NS: u64 = 5_000_000;
 
 /// Pages of one task that are read before the next task has its turn.
 const PAGES_IN_A_TURN: usize = 8;
+
+/// After a page with no more elements than this, receivers are asked whether they are hungry. The question costs a line of the other core's, which
+/// is little beside its answer when there is little to do, and much beside pages that follow one another.
+const FEW_ELEMENTS: u32 = 8;
 
 /// What is left of a worker, beside its last metrics.
 #[derive(Debug)]

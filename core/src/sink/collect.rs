@@ -1,10 +1,12 @@
 //! Sinks within the program: collect, count and discard, or call a closure.
+//!
+//! [`Collected`] delivers exactly once while the process lives: after a restart its lists are cut off where the checkpoint was. Closures are called again.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Sink, SinkWriter, Writers};
+use super::{Delivery, Prepared, Sink, SinkWriter, Writers};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::view::Rec;
@@ -19,7 +21,37 @@ type Timed<T> = Vec<(EventTime, T)>;
 #[derive(Debug)]
 pub struct Collected<T> {
     /// One list for each worker. The lock is taken once a batch, by the worker and after the job by the reader.
-    values: Arc<Mutex<Vec<Timed<T>>>>,
+    values: Arc<Mutex<Vec<List<T>>>>,
+}
+
+/// What one worker has received.
+#[derive(Debug)]
+struct List<T> {
+    values: Timed<T>,
+    /// For epochs, how many it were.
+    sealed: Vec<(u64, usize)>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), sealed: Vec::new() }
+    }
+}
+
+impl<T> List<T> {
+    /// What is here belongs to this epoch. One that added nothing is found by the one before it.
+    fn seal(&mut self, epoch: u64) {
+        let count = self.values.len();
+        if self.sealed.last().is_none_or(|(_, last)| *last != count) {
+            self.sealed.push((epoch, count));
+        }
+    }
+
+    /// Cuts off what came behind an epoch.
+    fn go_back_to(&mut self, epoch: u64) {
+        self.sealed.retain(|(sealed, _)| *sealed <= epoch);
+        self.values.truncate(self.sealed.last().map_or(0, |(_, count)| *count));
+    }
 }
 
 impl<T> Clone for Collected<T> {
@@ -47,7 +79,15 @@ impl<T: Record> Collected<T> {
 
     /// Takes what was collected, worker by worker, each in its order.
     pub fn take_per_worker(&self) -> Vec<Vec<(EventTime, T)>> {
-        std::mem::take(&mut *self.values.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut lists = self.lists();
+        for (_, count) in lists.iter_mut().flat_map(|list| &mut list.sealed) {
+            *count = 0;
+        }
+        lists.iter_mut().map(|list| std::mem::take(&mut list.values)).collect()
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Vec<List<T>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the values of all workers, in no particular order of workers.
@@ -70,10 +110,23 @@ impl<T: Record + Send> Sink<T> for Collect<T> {
     }
 
     fn open(&self, context: &OpenContext) -> Result<CollectWriter<T>, OperatorFault> {
-        let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let workers = values.len().max(context.workers);
-        values.resize_with(workers, Vec::new);
+        let mut lists = self.into.lists();
+        let workers = lists.len().max(context.workers);
+        lists.resize_with(workers, List::default);
         Ok(CollectWriter { into: self.into.clone(), worker: context.worker })
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn recover(&self, prepared: &[Prepared], _: &OpenContext) -> Result<(), OperatorFault> {
+        let mut epoch = 0;
+        for prepared in prepared {
+            epoch = epoch.max(prepared.read()?);
+        }
+        self.into.lists().iter_mut().for_each(|list| list.go_back_to(epoch));
+        Ok(())
     }
 
     fn describe(&self) -> String {
@@ -90,9 +143,16 @@ pub struct CollectWriter<T> {
 
 impl<T: Record + Send> SinkWriter<T> for CollectWriter<T> {
     fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
-        let mut values = self.into.values.lock().unwrap_or_else(PoisonError::into_inner);
-        values[self.worker].extend(run.iter().map(|(record, at)| (at, record.to_value())));
+        let mut lists = self.into.lists();
+        let values = run.iter().map(|(record, at)| (at, record.to_value()));
+        lists[self.worker].values.extend(values);
         Ok(())
+    }
+
+    fn poll_prepare(&mut self, epoch: u64) -> Result<Option<Prepared>, OperatorFault> {
+        let list = &mut self.into.lists()[self.worker];
+        list.seal(epoch);
+        Ok(Some(Prepared::of(&epoch)))
     }
 }
 

@@ -25,6 +25,14 @@ impl<T: Serialize> AnyEncoder<T> {
         }
     }
 
+    /// The same, for a file that has its header already.
+    pub(super) fn appending(self) -> Self {
+        match self {
+            Self::Csv(encoder) => Self::Csv(encoder.without_header()),
+            other => other,
+        }
+    }
+
     pub(super) fn encode(&mut self, record: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
             Self::Csv(encoder) => encoder.encode(record, out),

@@ -3,24 +3,39 @@
 //! Records are taken out of their archives and encoded a run at a time, into a buffer that is kept. The file is created when the
 //! first record comes, or at the end if none does, and holds everything when the job has ended well.
 //!
+//! Exactly once in a job with checkpoints: [one file](one) is cut off where the checkpoint knows it; [parts](parts) get their names when they are committed.
+//!
 //! # Not here
 //!
-//! No rolling to a new file and no atomic rename: until the job has ended, a reader sees a file that grows.
+//! No atomic rename of one file: until the job has ended, a reader sees a file that grows. Parts are for readers who do not wait.
 
-use std::io::{self, Write as _};
+mod lines;
+mod mark;
+mod one;
+mod roll;
+mod part_files;
+mod part_name;
+mod parts;
+mod part_recovery;
+
+pub use mark::FileRecoveryError;
+pub(super) use one::{OneFile, name_of, recover};
+pub use part_files::PartFiles;
+pub use part_recovery::PartsExistError;
+pub use parts::PartsWriter;
+pub use roll::Roll;
+
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use flate2::Compression as Level;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use super::encoder::{AnyEncoder, has_header};
-use super::{Sink, SinkWriter, Writers};
-use crate::error::{FileError, OperatorFault};
+use super::{Delivery, Prepared, Sink, SinkWriter, Writers};
+use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::format::EncodeError;
-use crate::format::gzip::Compression;
-use crate::io::WriteFile;
+use crate::io::Files;
 use crate::record::Record;
 use crate::source::{FileRecords, OpenContext};
 
@@ -71,11 +86,21 @@ impl<T: Record + Serialize> Sink<T> for FileSink<T> {
     }
 
     fn open(&self, context: &OpenContext) -> Result<FileWriter<T>, OperatorFault> {
-        let path = match self.writers {
-            Writers::One => self.records.path.clone(),
-            Writers::PerWorker => numbered(&self.records.path, context.worker),
-        };
-        FileWriter::open(&path, &self.records, self.flushes, context)
+        FileWriter::open(&self.records, (self.writers, self.flushes), context)
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn recover(&self, prepared: &[Prepared], context: &OpenContext) -> Result<(), OperatorFault> {
+        let path = &self.records.path;
+        match self.writers {
+            Writers::One => recover_one(path, prepared, context),
+            Writers::PerWorker => {
+                recover(path, |name| number_of(path, name).is_some(), prepared, &*context.files)
+            }
+        }
     }
 
     fn describe(&self) -> String {
@@ -88,12 +113,38 @@ impl<T: Record + Serialize> Sink<T> for FileSink<T> {
 
 /// `out-0.csv` for `out.csv`: the number stands before all endings, which say what the file is.
 fn numbered(path: &Path, worker: usize) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, endings) = match name.char_indices().skip(1).find(|(_, c)| *c == '.') {
-        Some((dot, _)) => name.split_at(dot),
-        None => (&*name, ""),
-    };
+    let name = name_of(path);
+    let (stem, endings) = stem_and_endings(&name);
     path.with_file_name(format!("{stem}-{worker}{endings}"))
+}
+
+fn stem_and_endings(name: &str) -> (&str, &str) {
+    match name.char_indices().skip(1).find(|(_, c)| *c == '.') {
+        Some((dot, _)) => name.split_at(dot),
+        None => (name, ""),
+    }
+}
+
+/// Which worker's file has this name. A name that ends with a year, or with anything longer, is none of ours.
+fn number_of(path: &Path, name: &str) -> Option<usize> {
+    let own = name_of(path);
+    let (stem, endings) = stem_and_endings(&own);
+    let number = name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(endings)?;
+    let worker = number.parse().ok().filter(|worker| *worker < MOST_WORKERS)?;
+    (name_of(&numbered(path, worker)) == name).then_some(worker)
+}
+
+/// More workers than a machine has cores for.
+const MOST_WORKERS: usize = 1000;
+
+/// As [`recover`], of a sink with one file.
+pub(super) fn recover_one(
+    path: &Path,
+    prepared: &[Prepared],
+    context: &OpenContext,
+) -> Result<(), OperatorFault> {
+    let own = name_of(path);
+    recover(path, |name| name == own, prepared, &*context.files)
 }
 
 impl<T: Record + Serialize> Sink<T> for FileRecords<T> {
@@ -104,7 +155,15 @@ impl<T: Record + Serialize> Sink<T> for FileRecords<T> {
     }
 
     fn open(&self, context: &OpenContext) -> Result<FileWriter<T>, OperatorFault> {
-        FileWriter::open(&self.path, self, false, context)
+        FileWriter::open(self, (Writers::One, false), context)
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn recover(&self, prepared: &[Prepared], context: &OpenContext) -> Result<(), OperatorFault> {
+        recover_one(&self.path, prepared, context)
     }
 
     fn describe(&self) -> String {
@@ -122,85 +181,10 @@ pub struct FileSinkError {
     pub source: EncodeError,
 }
 
-/// Lines on their way into a file, compressed if its name says so.
-pub(super) struct LineFile {
-    path: PathBuf,
-    file: Box<dyn WriteFile>,
-    gzip: Option<GzEncoder<Vec<u8>>>,
-    /// Encoded and not yet handed to the file; empty between runs.
-    text: Vec<u8>,
-    is_closing: bool,
-}
-
-impl LineFile {
-    pub(super) fn create(path: &Path, context: &OpenContext) -> Result<Self, FileError> {
-        let file = context.files.create(path).map_err(|source| FileError {
-            action: "create",
-            path: path.to_owned(),
-            source,
-        })?;
-        let gzip = is_compressed(path).then(|| GzEncoder::new(Vec::new(), Level::default()));
-        Ok(Self { path: path.to_owned(), file, gzip, text: Vec::new(), is_closing: false })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where lines are appended; then call [`Self::put`].
-    pub(super) fn text(&mut self) -> &mut Vec<u8> {
-        &mut self.text
-    }
-
-    /// Hands the text to the file.
-    pub(super) fn put(&mut self) -> Result<(), FileError> {
-        self.hand_over(|_| Ok(()))
-    }
-
-    /// Hands the text to the file; `more` asks the compressor for what it still holds.
-    fn hand_over(
-        &mut self,
-        more: impl FnOnce(&mut GzEncoder<Vec<u8>>) -> io::Result<()>,
-    ) -> Result<(), FileError> {
-        let Self { file, gzip, text, .. } = self;
-        let written = match gzip {
-            None => file.write(text),
-            Some(gzip) => gzip.write_all(text).and_then(|()| more(gzip)).and_then(|()| {
-                let written = file.write(gzip.get_ref());
-                gzip.get_mut().clear();
-                written
-            }),
-        };
-        self.text.clear();
-        written.map_err(|source| self.failed(source))
-    }
-
-    pub(super) fn poll_flush(&mut self) -> Result<bool, FileError> {
-        self.hand_over(|gzip| gzip.flush())?;
-        self.file.poll_flush().map_err(|source| self.failed(source))
-    }
-
-    pub(super) fn poll_close(&mut self) -> Result<bool, FileError> {
-        if !self.is_closing {
-            self.is_closing = true;
-            self.hand_over(GzEncoder::try_finish)?;
-        }
-        self.file.poll_close().map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: io::Error) -> FileError {
-        FileError { action: "write", path: self.path.clone(), source }
-    }
-}
-
-fn is_compressed(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| Compression::of_name(&name.to_string_lossy()) == Compression::Gzip)
-}
-
 /// Writes one file.
 pub struct FileWriter<T> {
-    file: LineFile,
+    file: OneFile,
+    files: Rc<dyn Files>,
     encoder: AnyEncoder<T>,
     /// No record has come, and the format has a header.
     header_is_due: bool,
@@ -212,15 +196,24 @@ crate::operator::opaque_debug!(FileWriter<T>);
 
 impl<T: Record + Serialize> FileWriter<T> {
     fn open(
-        path: &Path,
         records: &FileRecords<T>,
-        flushes: bool,
+        (writers, flushes): (Writers, bool),
         context: &OpenContext,
     ) -> Result<Self, OperatorFault> {
+        let FileRecords { path, format, .. } = records;
+        let own = |worker| match writers {
+            Writers::One => path.clone(),
+            Writers::PerWorker => numbered(path, worker),
+        };
+        let is_own = |name: &str| (0..context.workers).any(|worker| name_of(&own(worker)) == name);
+        let file = OneFile::open(&own(context.worker), is_own, context)?;
+        let header_is_due = has_header(*format) && file.is_empty();
+        let encoder = AnyEncoder::new(*format);
         Ok(Self {
-            file: LineFile::create(path, context)?,
-            encoder: AnyEncoder::new(records.format),
-            header_is_due: has_header(records.format),
+            encoder: if file.is_empty() { encoder } else { encoder.appending() },
+            file,
+            files: Rc::clone(&context.files),
+            header_is_due,
             flushes,
             holds_back: false,
         })
@@ -230,20 +223,21 @@ impl<T: Record + Serialize> FileWriter<T> {
     fn write_header(&mut self) {
         let names: Vec<&str> = T::schema().fields.iter().map(|field| &*field.name).collect();
         if let AnyEncoder::Csv(encoder) = &mut self.encoder {
-            encoder.write_header(&names, self.file.text());
+            encoder.write_header(&names, self.file.lines.text());
         }
     }
 }
 
 impl<T: Record + Serialize> SinkWriter<T> for FileWriter<T> {
     fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        let lines = &mut self.file.lines;
         for (record, _) in run.iter() {
-            let encoded = self.encoder.encode(&record.to_value(), self.file.text());
-            encoded.map_err(|source| FileSinkError { path: self.file.path.clone(), source })?;
+            let encoded = self.encoder.encode(&record.to_value(), lines.text());
+            encoded.map_err(|source| FileSinkError { path: lines.path().to_owned(), source })?;
             self.header_is_due = false;
         }
         self.holds_back = self.flushes;
-        Ok(self.file.put()?)
+        Ok(lines.put()?)
     }
 
     fn holds_back(&self) -> bool {
@@ -251,16 +245,22 @@ impl<T: Record + Serialize> SinkWriter<T> for FileWriter<T> {
     }
 
     fn poll_flush(&mut self) -> Result<bool, OperatorFault> {
-        let flushed = self.file.poll_flush()?;
+        let flushed = self.file.lines.poll_flush()?;
         self.holds_back &= !flushed;
         Ok(flushed)
+    }
+
+    fn poll_prepare(&mut self, _: u64) -> Result<Option<Prepared>, OperatorFault> {
+        let prepared = self.file.poll_prepare(&*self.files)?;
+        self.holds_back &= prepared.is_none();
+        Ok(prepared)
     }
 
     fn poll_close(&mut self) -> Result<bool, OperatorFault> {
         if std::mem::take(&mut self.header_is_due) {
             self.write_header();
         }
-        Ok(self.file.poll_close()?)
+        Ok(self.file.lines.poll_close()?)
     }
 }
 
@@ -274,6 +274,18 @@ mod tests {
             [("a/out.csv.gz", "a/out-2.csv.gz"), ("out", "out-2"), (".hidden.csv", ".hidden-2.csv")]
         {
             assert_eq!(numbered(Path::new(path), 2), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn a_name_is_ours_if_a_worker_would_write_it() {
+        let path = Path::new("a/out.csv");
+        for (name, worker) in [("out-0.csv", Some(0)), ("out-12.csv", Some(12))] {
+            assert_eq!(number_of(path, name), worker);
+        }
+        for other in ["out.csv", "out-2024.csv", "out-01.csv", "out-1.csv.gz", "put-1.csv", "out-"]
+        {
+            assert_eq!(number_of(path, other), None, "{other}");
         }
     }
 }

@@ -1,11 +1,18 @@
 //! The operator at the end of a stream: hands runs to a writer, and closes it.
 //!
 //! Towards the task the writer behaves like an output ([`AnyOutput`]): one that takes no more is an output that waits for room, so the task reads
-//! nothing; one that holds something back is an open page, which is sent on when the worker runs dry.
+//! nothing; one that holds something back is an open page, which is sent on when the worker runs dry; one that prepares for a checkpoint, or closes,
+//! is an output that waits for room, too: the task goes on when it has done so.
+//!
+//! # Invariants
+//!
+//! 1. Between the first question whether it is prepared and the yes the writer is asked nothing else and is given nothing.
+//! 2. In a job with checkpoints a writer that delivers exactly once is closed when what it had written last was committed, and not before.
 
 use std::marker::PhantomData;
 
-use super::{Sink, SinkWriter};
+use super::{Delivery, Prepared, Sink, SinkWriter};
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::operator::output::AnyOutput;
@@ -20,6 +27,9 @@ pub(crate) struct SinkOperator<T: Record, S: Sink<T>> {
     context: OpenContext,
     /// No record will come to this worker, and no writer is opened here: the only one runs elsewhere.
     idle: bool,
+    /// It is closed by a commit, not by the end of its input.
+    closes_late: bool,
+    end: End,
     outside: Outside<T, S::Writer>,
 }
 
@@ -30,6 +40,8 @@ struct Outside<T, W> {
     /// It has said that it takes a run, and was not given one since. Tasks are asked for room more often than they use it: a writer that counts
     /// the questions, or has room only now and then, must not spend its yes on one that nobody acts on.
     is_ready: bool,
+    /// What was prepared, until it is asked for.
+    prepared: Option<Prepared>,
     /// An error that came when nobody could be told; the next call is.
     fault: Option<OperatorFault>,
     marker: PhantomData<fn(T)>,
@@ -42,9 +54,21 @@ enum State {
     Flushing,
     /// It takes no more for now.
     Full,
+    /// Asked to prepare for an epoch.
+    Preparing(u64),
     /// The input has ended.
     Closing,
     Closed,
+}
+
+/// How the input of a writer that closes late has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Not,
+    /// It has, and its last records belong to no epoch yet.
+    Ended,
+    /// They belong to this one.
+    In(u64),
 }
 
 impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
@@ -54,10 +78,27 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
             writer: None,
             state: State::Open,
             is_ready: false,
+            prepared: None,
             fault: None,
             marker: PhantomData,
         };
-        Self { sink, context, idle, outside }
+        let closes_late = context.checkpoints && sink.delivery() == Delivery::ExactlyOnce;
+        Self { sink, context, idle, closes_late, end: End::Not, outside }
+    }
+
+    /// What the writer prepares for an epoch; `None` to be asked again when the output is free.
+    fn prepare(&mut self, epoch: u64) -> Result<Option<Prepared>, OperatorFault> {
+        if self.idle {
+            return Ok(Some(Prepared::nothing()));
+        }
+        self.outside.fault.take().map_or(Ok(()), Err)?;
+        self.writer()?;
+        self.outside.prepare(epoch)?;
+        let prepared = self.outside.prepared.take();
+        if prepared.is_some() && self.end != End::Not {
+            self.end = End::In(epoch);
+        }
+        Ok(prepared)
     }
 
     fn writer(&mut self) -> Result<&mut S::Writer, OperatorFault> {
@@ -69,6 +110,29 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
 }
 
 impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
+    /// Asks the writer to prepare, if it was not asked.
+    fn prepare(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        match self.state {
+            State::Closed => self.prepared = Some(Prepared::nothing()),
+            _ if self.prepared.is_some() => {}
+            // What closes gives everything away, and has nothing to prepare then.
+            State::Closing => drop(self.go_on()?),
+            _ => {
+                self.state = State::Preparing(epoch);
+                self.go_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the writer to close, if it was not asked.
+    fn close(&mut self) -> Result<bool, OperatorFault> {
+        if self.state != State::Closed {
+            self.state = State::Closing;
+        }
+        self.go_on()
+    }
+
     /// Goes on with what was begun; true if the writer takes more, or has nothing left to do.
     fn go_on(&mut self) -> Result<bool, OperatorFault> {
         let Some(writer) = &mut self.writer else { return Ok(true) };
@@ -79,12 +143,23 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
                 self.state = if closed { State::Closed } else { State::Closing };
                 return Ok(closed);
             }
+            State::Preparing(epoch) => {
+                self.prepared = writer.poll_prepare(epoch)?;
+                if self.prepared.is_none() {
+                    return Ok(false);
+                }
+                self.state = State::Open;
+            }
             State::Flushing => {
                 if writer.poll_flush()? {
                     self.state = State::Open;
                 }
             }
             State::Open | State::Full => {}
+        }
+        if self.prepared.is_some() {
+            // It is fetched before anything is written.
+            return Ok(true);
         }
         let ready = self.is_ready || writer.poll_ready()?;
         self.is_ready = ready;
@@ -97,16 +172,50 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
     }
 }
 
+/// Under which name what was prepared is noted in a checkpoint.
+pub(crate) const PREPARED: &str = "prepared";
+
 impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        let Some(prepared) = self.prepare(into.epoch())? else { return Ok(Progress::More) };
+        if !prepared.is_nothing() {
+            into.note(PREPARED, &prepared);
+        }
+        Ok(Progress::Done)
+    }
+
+    fn recover(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        let prepared: Vec<Prepared> = from.notes(PREPARED)?;
+        self.sink.recover(&prepared, &self.context)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.context.restored = from.notes(PREPARED)?.into();
+        Ok(())
+    }
+
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let Some(writer) = &mut self.outside.writer else { return Ok(()) };
+        if self.outside.state == State::Closed {
+            return Ok(());
+        }
+        writer.commit(epoch)?;
+        if matches!(self.end, End::In(last) if last <= epoch) {
+            self.outside.close()?;
+        }
+        Ok(())
+    }
+
     fn end(&mut self) -> Result<Progress, OperatorFault> {
         if self.idle {
             return Ok(Progress::Done);
         }
         self.writer()?;
-        if self.outside.state != State::Closed {
-            self.outside.state = State::Closing;
+        if self.closes_late {
+            self.end = End::Ended;
+            return Ok(Progress::Done);
         }
-        self.slice(0)
+        self.outside.close().map(Progress::from)
     }
 
     /// Comes only when the writer is closed, or has failed: until then the output is not free.
@@ -160,7 +269,7 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
     }
 
     fn is_blocked(&self) -> bool {
-        matches!(self.state, State::Full | State::Closing)
+        matches!(self.state, State::Full | State::Preparing(_) | State::Closing)
     }
 
     fn is_hungry(&self) -> bool {
@@ -172,7 +281,7 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
     }
 
     fn waits_outside(&self) -> bool {
-        matches!(self.state, State::Full | State::Closing | State::Flushing)
+        !matches!(self.state, State::Open | State::Closed)
     }
 
     fn emit_control(&mut self, _: Control) {}
@@ -187,3 +296,6 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
 
     fn stamp_origin(&mut self, _: u64) {}
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! applied in their order if they come from one worker, as they do behind `key_by` of that key.
 //!
 //! Applying a change twice is the same as once, so such a sink gives each key its right value even if a job that was restarted sends
-//! some changes again.
+//! some changes again; but who looks meanwhile may see a value go back to an older one. A sink that takes part in checkpoints spares them that.
 
 mod collected;
 mod file;
@@ -14,7 +14,7 @@ pub use file::{UpsertFile, UpsertFiles};
 
 use std::marker::PhantomData;
 
-use super::{Sink, SinkWriter, Writers};
+use super::{Delivery, Prepared, Sink, SinkWriter, Writers};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::record::Record;
@@ -34,6 +34,21 @@ pub trait UpsertSink<K: Record, V: Record>: 'static {
     ///
     /// If it cannot be opened; the job ends with this error.
     fn open(&self, context: &OpenContext) -> Result<Self::Writer, OperatorFault>;
+
+    /// As [`Sink::delivery`].
+    fn delivery(&self) -> Delivery {
+        Delivery::AtLeastOnce
+    }
+
+    /// As [`Sink::recover`].
+    ///
+    /// # Errors
+    ///
+    /// If the outside is not what the checkpoint says.
+    fn recover(&self, prepared: &[Prepared], context: &OpenContext) -> Result<(), OperatorFault> {
+        let _ = (prepared, context);
+        Ok(())
+    }
 
     /// What it is, for plans.
     fn describe(&self) -> String {
@@ -89,6 +104,26 @@ pub trait UpsertWriter<K: Record, V: Record>: 'static {
         Ok(true)
     }
 
+    /// As [`SinkWriter::poll_prepare`].
+    ///
+    /// # Errors
+    ///
+    /// What ends the job.
+    fn poll_prepare(&mut self, epoch: u64) -> Result<Option<Prepared>, OperatorFault> {
+        let _ = epoch;
+        Ok(self.poll_flush()?.then(Prepared::nothing))
+    }
+
+    /// As [`SinkWriter::commit`].
+    ///
+    /// # Errors
+    ///
+    /// What ends the job.
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        let _ = epoch;
+        Ok(())
+    }
+
     /// As [`SinkWriter::poll_close`].
     ///
     /// # Errors
@@ -134,6 +169,14 @@ where
         Ok(Changes { writer: self.0.open(context)?, marker: PhantomData })
     }
 
+    fn delivery(&self) -> Delivery {
+        self.0.delivery()
+    }
+
+    fn recover(&self, prepared: &[Prepared], context: &OpenContext) -> Result<(), OperatorFault> {
+        self.0.recover(prepared, context)
+    }
+
     fn describe(&self) -> String {
         self.0.describe()
     }
@@ -174,6 +217,14 @@ where
 
     fn poll_flush(&mut self) -> Result<bool, OperatorFault> {
         self.writer.poll_flush()
+    }
+
+    fn poll_prepare(&mut self, epoch: u64) -> Result<Option<Prepared>, OperatorFault> {
+        self.writer.poll_prepare(epoch)
+    }
+
+    fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
+        self.writer.commit(epoch)
     }
 
     fn poll_close(&mut self) -> Result<bool, OperatorFault> {

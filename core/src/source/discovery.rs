@@ -25,6 +25,21 @@ impl<S: Serialize + DeserializeOwned> Discovery<S> {
         Self { enumerator, next_ns: 0, is_complete: false, count: 0, found, replayed }
     }
 
+    /// Before the first look: `known` splits were found before and are not done, and the enumerators of all workers stood at `positions`.
+    pub(super) fn resume(
+        &mut self,
+        known: usize,
+        positions: &[Position],
+    ) -> Result<(), OperatorFault> {
+        self.count = known;
+        positions.iter().try_for_each(|position| self.enumerator.resume(position))
+    }
+
+    /// What it has found so far.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.enumerator.position()
+    }
+
     /// True if no split will be found any more.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete

@@ -44,7 +44,8 @@ pub trait SplitEnumerator<S> {
         None
     }
 
-    /// Before the first look: goes on from where another one stood.
+    /// Before the first look: goes on from where another one stood. Called once for each worker that there was before, which may be more or fewer than there are
+    /// now: what they have found adds up.
     ///
     /// # Errors
     ///

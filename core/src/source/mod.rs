@@ -99,6 +99,7 @@ mod position;
 mod enumerator;
 mod discovery;
 mod task;
+mod kept;
 mod source_time;
 mod split;
 mod emitter;
@@ -122,6 +123,7 @@ pub use generator::{Generator, GeneratorReader};
 pub use handle::InputHandle;
 pub(crate) use handle::{GateTask, Values, input_port};
 pub use iter::Items;
+pub(crate) use kept::{Dealt, deal};
 pub(crate) use outputs::SourceOutputs;
 pub use position::{Position, PositionError};
 pub(crate) use socket::Attempts;
@@ -131,7 +133,7 @@ pub use socket::{
 };
 pub use standard::{Standard, StandardInput, StandardLines, StandardSink, StandardWriting};
 pub use tail::{Tail, TailReader};
-pub(crate) use task::{OwnSplits, SourceTask};
+pub(crate) use task::{FOUND, OwnSplits, SourceTask};
 pub use watch::WatchedFiles;
 
 use std::fmt::Debug;
@@ -161,6 +163,11 @@ pub struct OpenContext {
     pub streams: Arc<dyn io::Streams>,
     /// The worker's clock, for measuring; what a record becomes must not depend on it.
     pub clock: Rc<dyn Clock>,
+    /// The job takes checkpoints: a sink's writer is asked to [prepare](crate::sink::SinkWriter::poll_prepare), and told when to
+    /// [commit](crate::sink::SinkWriter::commit).
+    pub checkpoints: bool,
+    /// For a sink: what its writers, of all workers, have prepared for the checkpoint that the job goes on from. Empty at a fresh start.
+    pub restored: Rc<[crate::sink::Prepared]>,
 }
 
 impl Debug for OpenContext {
@@ -259,7 +266,7 @@ pub trait Source: 'static {
         usize::MAX
     }
 
-    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`.
+    /// What a split is called where it is said how far it is, as by `JobHandle::explain_watermark`; and in checkpoints, so each has a name of its own and keeps it.
     fn split_name(&self, split: &Self::Split) -> String {
         format!("{split:?}")
     }
@@ -288,6 +295,11 @@ pub trait SplitReader<T: Record>: 'static {
 
     /// Records that were read but could not be decoded, since the split was opened.
     fn rejected(&self) -> u64 {
+        0
+    }
+
+    /// Bytes that were read from outside since the split was opened, as they came: of a compressed file, compressed. 0 if the source reads none.
+    fn bytes(&self) -> u64 {
         0
     }
 

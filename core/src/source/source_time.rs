@@ -4,18 +4,17 @@
 //!
 //! 1. The source's watermark is the least of its open, busy splits, and never goes back. A split that waits for its turn
 //!    does not hold it back.
-//! 2. With alignment, a split that is more than the drift ahead of the slowest busy split of any worker is held: not polled. The slowest
+//! 2. With alignment, a split that is more than the drift ahead of the slowest busy split of any worker, and of any source aligned with this one, is held: not polled. The slowest
 //!    is not held itself, so there is always one that goes on; idle and ended splits hold nobody.
 //! 3. What is read from the board decides which split is polled, and nothing else (see [`crate::time::alignment`]).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::outputs::SourceOutputs;
 use crate::metrics::{SplitCounters, SplitState};
 use crate::raw::page::Control;
 use crate::record::Record;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 use crate::time::{AllIdle, EventTime, WatermarkOptions};
 
 /// How often event time follows the clock while all splits are idle.
@@ -55,7 +54,7 @@ impl Slot {
 struct Alignment {
     drift: Duration,
     worker: usize,
-    board: Arc<AlignmentBoard>,
+    boards: Boards,
     others: EventTime,
 }
 
@@ -76,14 +75,10 @@ pub(super) struct SourceTime {
 }
 
 impl SourceTime {
-    pub(super) fn new(
-        options: &WatermarkOptions,
-        worker: usize,
-        board: Arc<AlignmentBoard>,
-    ) -> Self {
+    pub(super) fn new(options: &WatermarkOptions, worker: usize, boards: Boards) -> Self {
         let others = EventTime::MIN;
         let alignment =
-            options.aligned_within.map(|drift| Alignment { drift, worker, board, others });
+            options.aligned_within.map(|drift| Alignment { drift, worker, boards, others });
         Self {
             slots: Vec::new(),
             watermark: EventTime::MIN,
@@ -110,9 +105,8 @@ impl SourceTime {
         self.all_idle
     }
 
-    /// Begins split number `split` in `slot`, which is the next one or one whose split has ended.
-    pub(super) fn open(&mut self, slot: usize, split: usize, now_ns: u64) {
-        let watermark = EventTime::MIN;
+    /// Begins split number `split` in `slot`, which is the next one or one whose split has ended; `watermark` is where it was before, if it goes on.
+    pub(super) fn open(&mut self, slot: usize, split: usize, watermark: EventTime, now_ns: u64) {
         let (is_idle, is_ended, was_held) = (false, false, false);
         let opened = Slot { split, watermark, moved_ns: now_ns, is_idle, is_ended, was_held };
         match self.slots.get_mut(slot) {
@@ -120,6 +114,11 @@ impl SourceTime {
             None => self.slots.push(opened),
         }
         self.weigh();
+    }
+
+    /// How far the split in `slot` is.
+    pub(super) fn watermark_of(&self, slot: usize) -> EventTime {
+        self.slots[slot].watermark
     }
 
     /// The split has come to `at`.
@@ -196,8 +195,8 @@ impl SourceTime {
             return;
         }
         self.least = least;
-        if let Some(Alignment { board, worker, .. }) = &self.alignment {
-            board.publish(*worker, least);
+        if let Some(Alignment { boards, worker, .. }) = &self.alignment {
+            boards.publish(*worker, least);
         }
     }
 
@@ -247,7 +246,7 @@ impl SourceTime {
         if !is_ahead(alignment.others) {
             return false;
         }
-        alignment.others = alignment.board.least_of_others(alignment.worker);
+        alignment.others = alignment.boards.least_of_others(alignment.worker);
         let is_held = is_ahead(alignment.others);
         slot.was_held |= is_held;
         is_held
@@ -256,7 +255,7 @@ impl SourceTime {
     /// The split is polled; true if it was held back since the last time.
     pub(super) fn release(&mut self, slot: usize) -> bool {
         if let Some(alignment) = &mut self.alignment {
-            alignment.others = alignment.board.least_of_others(alignment.worker);
+            alignment.others = alignment.boards.least_of_others(alignment.worker);
         }
         std::mem::take(&mut self.slots[slot].was_held)
     }

@@ -1,6 +1,7 @@
 //! One split that is being read: its reader, and what its records say of event time.
 
 use super::emitter::{Emitter, SplitClock};
+use super::kept::SplitTime;
 use super::outputs::SourceOutputs;
 use super::{Polled, SplitReader};
 use crate::error::OperatorFault;
@@ -40,6 +41,25 @@ impl<T: Record, R: SplitReader<T>> OpenSplit<T, R> {
             greatest: EventTime::MIN,
             since_watermark: 0,
             dry_since_ns: None,
+        }
+    }
+
+    /// The split goes on where it was.
+    pub(super) fn resume(&mut self, time: SplitTime) {
+        self.greatest = time.greatest();
+        self.since_watermark = time.since_watermark;
+        if let Some(guard) = &mut self.guard {
+            guard.resume(time.doubted);
+        }
+    }
+
+    /// What is to be kept of its event time.
+    pub(super) fn time(&self, watermark: EventTime) -> SplitTime {
+        SplitTime {
+            greatest: self.greatest.as_nanos(),
+            watermark: watermark.as_nanos(),
+            since_watermark: self.since_watermark,
+            doubted: self.guard.as_ref().map(FutureGuard::doubted).unwrap_or_default(),
         }
     }
 

@@ -151,8 +151,9 @@ pub struct TailReader<T> {
     /// Where reading goes on when a file is opened; afterwards where it stopped.
     last: Option<Place>,
     quiet: u32,
-    /// Lines rejected in files that are closed.
+    /// Lines rejected in files that are closed, and bytes read of them.
     rejected: u64,
+    bytes: u64,
     /// The marker was seen: what is there now is all.
     is_last: bool,
 }
@@ -174,6 +175,7 @@ impl<T: Record + DeserializeOwned> TailReader<T> {
             last: None,
             quiet: 0,
             rejected: 0,
+            bytes: 0,
             is_last: false,
         }
     }
@@ -255,7 +257,10 @@ impl<T: Record + DeserializeOwned> TailReader<T> {
 
     fn close(&mut self) {
         self.last = self.place();
-        self.rejected += self.file.take().map_or(0, |open| open.reader.rejected());
+        if let Some(open) = self.file.take() {
+            self.rejected += open.reader.rejected();
+            self.bytes += open.reader.bytes();
+        }
     }
 
     /// There is nothing to read; now and then asks why. True if it is worth to poll again.
@@ -325,6 +330,10 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for TailReader<T> {
 
     fn rejected(&self) -> u64 {
         self.rejected + self.file.as_ref().map_or(0, |open| open.reader.rejected())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes + self.file.as_ref().map_or(0, |open| open.reader.bytes())
     }
 }
 

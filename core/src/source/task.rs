@@ -12,27 +12,32 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
+use thalweg_storage::checkpoint;
+
 use super::discovery::Discovery;
+use super::kept::{self, ToRead};
 use super::outputs::SourceOutputs;
 use super::source_time::SourceTime;
 use super::split::OpenSplit;
 use super::{OpenContext, Polled, Position, Source, SplitReader};
+use crate::checkpoint::Restored;
 use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, SplitCounters, TaskCounters};
 use crate::operator::output::AnyOutput;
 use crate::operator::task::{Choice, Done, HopLatency, PollOutcome, StepContext, Task, Work};
 use crate::raw::page::Control;
-use crate::time::alignment::AlignmentBoard;
+use crate::time::alignment::Boards;
 use crate::time::{EventTime, WatermarkOptions, WatermarkStrategy};
 
-/// The splits that one worker reads, each with its number among all, and the source's board.
+/// The splits that one worker reads, each with its number among all, and the source's board and those it is aligned with.
 #[derive(Debug)]
 pub(crate) struct OwnSplits<S> {
-    pub(crate) splits: VecDeque<(usize, S)>,
-    pub(crate) board: Arc<AlignmentBoard>,
+    pub(crate) splits: VecDeque<ToRead<S>>,
+    /// Splits that were read to their end before a checkpoint.
+    pub(crate) done: Vec<S>,
+    pub(crate) boards: Boards,
 }
 
 /// Made by `Topology::source`.
@@ -42,7 +47,13 @@ pub(crate) struct SourceTask<S: Source, W> {
     strategy: W,
     options: WatermarkOptions,
     context: OpenContext,
-    waiting: VecDeque<(usize, S::Split)>,
+    waiting: VecDeque<ToRead<S::Split>>,
+    /// The split in each slot, and its number; the last one if it has ended.
+    reading: Vec<Option<(usize, S::Split)>>,
+    /// Splits that were read to their end, and those who found them find them again.
+    done: Vec<S::Split>,
+    /// Where splits were when the job was stopped.
+    stopped: Vec<checkpoint::Position>,
     side_by_side: usize,
     open: Vec<Open<S>>,
     time: SourceTime,
@@ -53,7 +64,8 @@ pub(crate) struct SourceTask<S: Source, W> {
     blocked_since_ns: Option<u64>,
     blocked_ns: u64,
     records_in: u64,
-    /// Records of splits that are closed.
+    /// Of splits that are closed: bytes, and records that could not be decoded or lay too far in the future.
+    bytes: u64,
     rejected: u64,
     far_future: u64,
     latency: HopLatency,
@@ -61,10 +73,12 @@ pub(crate) struct SourceTask<S: Source, W> {
     discovery: Option<Discovery<S::Split>>,
 }
 
+/// Under which name a source notes how far its enumerator is.
+const ENUMERATOR: &str = "splits found";
 /// The slot of a look for new splits; no split ever gets it.
 const DISCOVER: u16 = u16::MAX;
 /// Splits that are found while the job runs are numbered from here; those that were there before it are fewer.
-const FOUND: usize = 1 << 32;
+pub(crate) const FOUND: usize = 1 << 32;
 
 /// A slot: an open split, or what is left of one that has ended.
 type Open<S> = Option<OpenSplit<<S as Source>::Out, <S as Source>::Reader>>;
@@ -84,10 +98,13 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             side_by_side: source.side_by_side().max(1),
             source,
             strategy,
-            time: SourceTime::new(&options, context.worker, own.board),
+            time: SourceTime::new(&options, context.worker, own.boards),
             options,
             context,
             waiting: own.splits,
+            reading: Vec::new(),
+            done: own.done,
+            stopped: Vec::new(),
             open: Vec::new(),
             next: 0,
             out,
@@ -95,6 +112,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
             blocked_since_ns: None,
             blocked_ns: 0,
             records_in: 0,
+            bytes: 0,
             rejected: 0,
             far_future: 0,
             latency: HopLatency::default(),
@@ -114,7 +132,8 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         let found = discovery.look(now_ns, ended)?;
         let is_last = discovery.is_complete();
         let amount = u32::try_from(found.len()).expect("invariant: fewer than 2^32 splits");
-        self.waiting.extend((first..).zip(found));
+        let to_read = |(number, split)| ToRead { number, split, from: None };
+        self.waiting.extend((first..).zip(found).map(to_read));
         for slot in (0..self.open.len()).filter(|_| amount > 0) {
             if self.open[slot].is_none() {
                 self.open_next(slot, now_ns)?;
@@ -156,6 +175,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
     fn open_slots(&mut self, now_ns: u64) -> Result<(), OperatorFault> {
         while self.open.len() < self.slots() {
             self.open.push(None);
+            self.reading.push(None);
             self.open_next(self.open.len() - 1, now_ns)?;
         }
         Ok(())
@@ -163,11 +183,21 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
 
     /// Opens the next split, if there is one, in an empty slot.
     fn open_next(&mut self, slot: usize, now_ns: u64) -> Result<(), OperatorFault> {
-        let Some((number, split)) = self.waiting.pop_front() else { return Ok(()) };
-        let reader = self.source.open(&split, &self.context)?;
-        let opened = OpenSplit::new(reader, self.strategy.generator(), &self.options);
+        let Some(ToRead { number, split, from }) = self.waiting.pop_front() else { return Ok(()) };
+        let position = from.as_ref().and_then(|from| from.position.as_ref());
+        let reader = match position {
+            None => self.source.open(&split, &self.context)?,
+            Some(position) => self.source.resume(&split, position, &self.context)?,
+        };
+        let mut opened = OpenSplit::new(reader, self.strategy.generator(), &self.options);
+        let mut watermark = EventTime::MIN;
+        if let Some(from) = from {
+            opened.resume(from.time);
+            watermark = from.time.watermark();
+        }
         self.open[slot] = Some(opened);
-        self.time.open(slot, number, now_ns);
+        self.reading[slot] = Some((number, split));
+        self.time.open(slot, number, watermark, now_ns);
         Ok(())
     }
 
@@ -215,6 +245,17 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         }
     }
 
+    /// The instant of the poll; 0, that is unknown, where nobody would miss it. After a poll in vain the next is likely to be so too, and where a reader says itself
+    /// when its records came the look at the clock is a good part of all that it takes.
+    fn polled_ns(&mut self, slot: usize, context: StepContext<'_>) -> u64 {
+        let is_measured = self.latency.will_be_due();
+        let split = self.split(slot);
+        if !is_measured && split.dry_since_ns.is_some() && split.reader.origin_ns().is_some() {
+            return 0;
+        }
+        context.clock.now_ns()
+    }
+
     /// A poll found nothing.
     fn on_dry(&mut self, slot: usize, emitted: u32, work: Work, now_ns: u64) -> PollOutcome {
         let active_ns = now_ns.saturating_sub(self.blocked_ns);
@@ -241,6 +282,9 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
 
     fn on_end(&mut self, slot: usize, now_ns: u64) -> Result<(), OperatorFault> {
         self.close(slot);
+        // One that was found while the job ran will not be listed again, so nobody has to remember that it is done.
+        let listed = self.reading[slot].take().filter(|(number, _)| *number < FOUND);
+        self.done.extend(listed.map(|(_, split)| split));
         self.time.end(slot);
         self.open_next(slot, now_ns)?;
         if self.open.iter().all(Option::is_none) && !self.discovers() {
@@ -251,9 +295,31 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> SourceTask<S, W> {
         Ok(())
     }
 
+    /// Where all splits are: those that are done, that are read, and that wait and would not be listed again.
+    fn positions(&self) -> Result<Vec<checkpoint::Position>, OperatorFault> {
+        let source = (&self.source, &*self.name);
+        let mut positions = self.stopped.clone();
+        for split in &self.done {
+            positions.push(kept::done(source, split)?);
+        }
+        for (slot, (open, reading)) in self.open.iter().zip(&self.reading).enumerate() {
+            if let (Some(open), Some((_, split))) = (open, reading) {
+                let time = open.time(self.time.watermark_of(slot));
+                positions.push(kept::open(source, split, open.reader.position(), time)?);
+            }
+        }
+        for to_read in &self.waiting {
+            if to_read.from.is_some() || to_read.number >= FOUND {
+                positions.push(kept::waiting(source, to_read)?);
+            }
+        }
+        Ok(positions)
+    }
+
     /// Drops a split's reader and keeps its counts.
     fn close(&mut self, slot: usize) {
         if let Some(split) = self.open[slot].take() {
+            self.bytes += split.reader.bytes();
             self.rejected += split.reader.rejected();
             self.far_future += split.far_future();
         }
@@ -345,7 +411,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
         }
         // A poll that finds nothing makes a watermark of what came before it; a recording must mention it.
         let is_unsaid = self.split(slot).is_unsaid();
-        let polled_ns = context.clock.now_ns();
+        let polled_ns = self.polled_ns(slot, context);
         self.out.stamp(polled_ns);
         let (amount, polled) = self.poll(slot, work, context)?;
         self.records_in += u64::from(amount);
@@ -366,7 +432,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             },
         };
         self.end_step(now_ns)?;
-        if amount > 0 && self.latency.is_due() {
+        if amount > 0 && self.latency.is_due() && polled_ns != 0 {
             self.latency.note(polled_ns, context.clock.now_ns(), u64::from(amount));
         }
         let counts = match outcome {
@@ -382,13 +448,39 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             self.out.control(Control::Barrier(epoch));
             self.end_step(context.now_ns)?;
         }
-        context.contribution.borrow_mut().done(epoch, &self.name, 0);
+        let mut contribution = context.contribution.borrow_mut();
+        for position in self.positions()? {
+            contribution.position(epoch, position);
+        }
+        if let Some(position) = self.discovery.as_ref().and_then(Discovery::position) {
+            let mut freezing = contribution.freezing(epoch, &self.name);
+            freezing.note(ENUMERATOR, &position.into_text());
+        }
+        contribution.done(epoch, &self.name, 0);
         Ok(())
+    }
+
+    fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let Some(discovery) = &mut self.discovery else { return Ok(()) };
+        let positions: Vec<String> = from.notes(&self.name, ENUMERATOR)?;
+        let positions: Vec<_> = positions.into_iter().map(Position::from_text).collect();
+        let known = self.waiting.iter().filter(|to_read| to_read.number >= FOUND).count();
+        discovery.resume(known, &positions)
     }
 
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
         if self.is_finished {
             return Ok(false);
+        }
+        if last == Control::Halt {
+            // The job may go on from here.
+            self.stopped = self.positions()?;
+            self.done.clear();
+        } else {
+            // It is as if all input had ended here.
+            let reading = self.reading.drain(..).flatten().map(|(_, split)| split);
+            let waiting = self.waiting.drain(..).map(|to_read| to_read.split);
+            self.done.extend(reading.chain(waiting));
         }
         self.waiting.clear();
         (0..self.open.len()).for_each(|slot| self.close(slot));
@@ -419,6 +511,7 @@ impl<S: Source, W: WatermarkStrategy<S::Out>> Task for SourceTask<S, W> {
             records_in: self.records_in - self.out.dead_letters(),
             dead_lettered: self.out.dead_letters(),
             records_out: self.out.records(),
+            bytes_in: self.bytes + open().map(|split| split.reader.bytes()).sum::<u64>(),
             bytes_out: self.out.bytes(),
             rejected: self.rejected + open().map(|split| split.reader.rejected()).sum::<u64>(),
             far_future: self.far_future + open().map(OpenSplit::far_future).sum::<u64>(),

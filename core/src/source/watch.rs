@@ -126,6 +126,8 @@ impl<T: Record + DeserializeOwned> Source for WatchedFiles<T> {
             taken: BTreeSet::new(),
             lengths: BTreeMap::new(),
             numbers: 0,
+            resumed: 0,
+            most: 0,
         }))
     }
 
@@ -154,6 +156,9 @@ struct FolderLooks<T> {
     lengths: BTreeMap<PathBuf, u64>,
     /// Files taken so far, for the names of their side files.
     numbers: usize,
+    /// Positions it goes on from, and the most files that one of them had taken.
+    resumed: usize,
+    most: usize,
 }
 
 impl<T: Record + DeserializeOwned> SplitEnumerator<FileSplit> for FolderLooks<T> {
@@ -193,7 +198,12 @@ impl<T: Record + DeserializeOwned> SplitEnumerator<FileSplit> for FolderLooks<T>
     }
 
     fn resume(&mut self, position: &Position) -> Result<(), OperatorFault> {
-        (self.numbers, self.taken) = position.read()?;
+        let (numbers, taken): (usize, BTreeSet<PathBuf>) = position.read()?;
+        self.taken.extend(taken);
+        // Beyond all numbers that were given, by however many workers.
+        self.resumed += 1;
+        self.most = self.most.max(numbers);
+        self.numbers = self.resumed * (self.most + 1);
         Ok(())
     }
 }

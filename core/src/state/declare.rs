@@ -6,7 +6,9 @@ use thalweg_storage::{Popped, Table, Taken, TimedTable};
 
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl};
-use crate::raw::state_cells::Backing;
+use crate::checkpoint::Freezing;
+use crate::raw::claimed::{Claimed, Stored};
+use crate::raw::state_cells::ClaimedBacking;
 use crate::record::KeyHash;
 
 /// The state of a process function; derived for a struct whose fields are [`Value`](super::Value), [`List`](super::List),
@@ -39,6 +41,9 @@ pub trait State: Sized + 'static {
     fn expire(&mut self, sweep: &mut Sweep);
     #[doc(hidden)]
     fn next_expiry(&self, by: Expires) -> Option<i64>;
+    /// Shows every table.
+    #[doc(hidden)]
+    fn freeze(&mut self, into: &mut Freezing<'_>);
 }
 
 /// A kind of state; what the fields of a [`State`] are.
@@ -60,6 +65,9 @@ pub trait StateField: Sized + 'static {
     fn expire(&mut self, sweep: &mut Sweep);
     #[doc(hidden)]
     fn next_expiry(&self, by: Expires) -> Option<i64>;
+    /// Shows every table.
+    #[doc(hidden)]
+    fn freeze(&mut self, into: &mut Freezing<'_>);
 }
 
 /// No state.
@@ -80,14 +88,18 @@ impl State for NoState {
     fn next_expiry(&self, _: Expires) -> Option<i64> {
         None
     }
+
+    fn freeze(&mut self, _: &mut Freezing<'_>) {}
 }
 
 /// Where tables come from.
 pub(crate) trait Tables {
-    /// The table of a state of the operator.
-    fn table(&mut self, state: &str) -> Table;
+    /// The table of a state of the operator, whose values lie in it as `layout` says.
+    fn table(&mut self, state: &str, layout: u64) -> Claimed<Table>;
     /// As [`Self::table`], with deadlines.
-    fn timed(&mut self, state: &str) -> TimedTable;
+    fn timed(&mut self, state: &str, layout: u64) -> Claimed<TimedTable>;
+    /// The operator's name.
+    fn operator(&self) -> &str;
 }
 
 /// What a [`State`] is declared with.
@@ -107,23 +119,29 @@ impl<'a> StateBuilder<'a> {
         Self { tables, scope }
     }
 
+    /// A number that tells the state from all others of the job.
+    pub(crate) fn salt(&self, state: &str) -> u64 {
+        KeyHash::of_bytes(format!("{}\0{state}", self.tables.operator()).as_bytes()).0
+    }
+
     pub(crate) fn scope(&self) -> Rc<Scope> {
         Rc::clone(self.scope)
     }
 
-    pub(crate) fn table(&mut self, state: &str) -> Table {
-        self.tables.table(state)
+    pub(crate) fn table(&mut self, state: &str, layout: u64) -> Claimed<Table> {
+        self.tables.table(state, layout)
     }
 
-    pub(crate) fn timed(&mut self, state: &str) -> TimedTable {
-        self.tables.timed(state)
+    /// Deadlines without values.
+    pub(crate) fn deadlines(&mut self, state: &str) -> TimedTable {
+        self.tables.timed(state, TimedTable::layout()).into_bytes()
     }
 
     /// A table, with deadlines if what it holds expires.
-    pub(crate) fn backing(&mut self, state: &str, ttl: Option<Ttl>) -> Backing {
+    pub(crate) fn backing(&mut self, state: &str, ttl: Option<Ttl>, layout: u64) -> ClaimedBacking {
         match ttl {
-            None => Backing::Plain(self.tables.table(state)),
-            Some(_) => Backing::Timed(self.tables.timed(state)),
+            None => ClaimedBacking::Plain(self.tables.table(state, layout)),
+            Some(_) => ClaimedBacking::Timed(self.tables.timed(state, layout)),
         }
     }
 }

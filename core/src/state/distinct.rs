@@ -14,6 +14,7 @@ use super::declare::{StateBuilder, StateField, Sweep, expiry};
 use super::map::{Own, address, mixed, parts};
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, times};
+use crate::checkpoint::Freezing;
 use crate::raw::state_cells::{Cells, Times, word_of};
 use crate::record::{Key, KeyHash, KeyRef, KeyScratch};
 
@@ -120,8 +121,10 @@ fn change(
 
 impl<K: Key> StateField for Distinct<K> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let values = Cells::new(builder.backing(name, ttl));
-        let counts = Cells::new(builder.backing(&format!("{name}.counts"), None));
+        let values = Cells::new(builder.backing(name, ttl, Cells::<bool, 8>::layout()));
+        let counts_name = format!("{name}.counts");
+        let layout = Cells::<[u64; 8], 0>::layout();
+        let counts = Cells::new(builder.backing(&counts_name, None, layout));
         let (entry, value) = (KeyScratch::new(), KeyScratch::new());
         Self { values, counts, scope: builder.scope(), ttl, entry, value, marker: PhantomData }
     }
@@ -152,5 +155,10 @@ impl<K: Key> StateField for Distinct<K> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.values.next_expiry())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.values);
+        into.state(&mut self.counts);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use thalweg_storage::TimedTable;
+use thalweg_storage::{Cursor, TimedTable};
 
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, times};
+use crate::checkpoint::Freezing;
 use crate::raw::state_cells::ListCells;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -94,8 +96,8 @@ fn note_new(due: &mut Option<TimedTable>, hash: KeyHash, key: &[u8], until: i64)
 
 impl<T: Record> StateField for List<T> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let due = ttl.map(|_| builder.timed(&format!("{name}.due")));
-        let cells = ListCells::new(builder.table(name));
+        let due = ttl.map(|_| builder.deadlines(&format!("{name}.due")));
+        let cells = ListCells::new(builder.table(name, ListCells::<T>::layout()));
         Self { cells, due, scope: builder.scope(), ttl }
     }
 
@@ -125,5 +127,25 @@ impl<T: Record> StateField for List<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.due.as_ref().and_then(TimedTable::next_due))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.cells);
+        self.due.iter_mut().for_each(|due| into.state(due));
+    }
+}
+
+impl<T: Record> Keys for List<T> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.cells.next_keys(cursor, limit, each)
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
 }

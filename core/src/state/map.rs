@@ -15,11 +15,14 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use thalweg_storage::{Table, Taken};
+use thalweg_storage::{Cursor, Table, Taken};
 
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
+use crate::checkpoint::Freezing;
+use crate::raw::claimed::{layout, layout_of};
 use crate::raw::state_cells::{Cells, word_of};
 use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Record};
 
@@ -278,8 +281,10 @@ pub(super) fn parts(entry: &[u8]) -> (&[u8], &[u8]) {
 
 impl<K: Key, V: Record> StateField for Map<K, V> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let cells = Cells::new(builder.backing(name, ttl));
-        let table = builder.table(&format!("{name}.directory"));
+        let cells = Cells::new(builder.backing(name, ttl, Cells::<V, 8>::layout()));
+        // Whose keys these are stands with them.
+        let layout = layout("directory", &[layout_of::<K>()]);
+        let table = builder.table(&format!("{name}.directory"), layout).into_bytes();
         let scratch = KeyScratch::new;
         let directory = Directory { table, slot: scratch(), moved: scratch(), entry: scratch() };
         let (entry, map_key) = (scratch(), scratch());
@@ -308,6 +313,31 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.cells);
+        into.state(&mut self.directory.table);
+    }
+}
+
+impl<K: Key, V: Record> Keys for Map<K, V> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        // The count of a key stands under its hash, behind a 0; the rest of the directory are its entries.
+        self.directory.table.scan(cursor, limit, |hash, slot, _| {
+            if let Some((0, key)) = slot.split_first() {
+                each(KeyHash(hash), key);
+            }
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
 }
 

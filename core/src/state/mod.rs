@@ -13,6 +13,7 @@
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
 //! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
+//! | [`Random`] | how many random numbers it has drawn |
 //!
 //! [`Aggregating`](crate::process::Aggregating) keeps an aggregate of records. Any of them may have a time to live, see [`Ttl`].
 //!
@@ -21,8 +22,10 @@
 
 mod declare;
 mod distinct;
+mod keys;
 mod list;
 mod map;
+mod random;
 mod reducing;
 mod scope;
 #[cfg(test)]
@@ -32,16 +35,20 @@ mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
 pub use distinct::Distinct;
+pub use keys::Keys;
 pub use list::List;
 pub use map::Map;
+pub use random::Random;
 pub use reducing::Reducing;
 pub use thalweg_derive::State;
 pub use ttl::{Expires, Refresh, Ttl};
 pub use value::Value;
 
 pub(crate) use declare::Tables;
+pub(crate) use keys::keys_of;
 pub(crate) use scope::Scope;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
+pub(crate) use crate::raw::claimed::{Claimed, Stored};
 pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

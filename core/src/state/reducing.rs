@@ -1,8 +1,10 @@
 //! [`Reducing`]: one value for each key, into which others are reduced.
 
 use super::declare::{StateBuilder, StateField, Sweep};
+use super::keys::{Keys, keys_of};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
+use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 
@@ -74,4 +76,12 @@ impl<T: Record> StateField for Reducing<T> {
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.value.next_expiry(by)
     }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.value.freeze(into);
+    }
+}
+
+impl<T: Record> Keys for Reducing<T> {
+    keys_of!(value);
 }

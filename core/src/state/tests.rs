@@ -14,12 +14,16 @@ use crate::time::{EventTime, ProcessingTime};
 struct Tests(Store);
 
 impl Tables for Tests {
-    fn table(&mut self, state: &str) -> Table {
-        self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap()
+    fn table(&mut self, state: &str, _: u64) -> Claimed<Table> {
+        self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
-    fn timed(&mut self, state: &str) -> TimedTable {
-        self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap()
+    fn timed(&mut self, state: &str, _: u64) -> Claimed<TimedTable> {
+        self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap().into()
+    }
+
+    fn operator(&self) -> &str {
+        "tests"
     }
 }
 
@@ -49,6 +53,24 @@ impl<F: StateField> Rig<F> {
         self.scope.set_processing(ProcessingTime::from_nanos(now));
         self.now = now;
         &mut self.field
+    }
+
+    /// The keys that have something at `now`, met in pieces of `limit`, by their lengths.
+    fn keys(&mut self, now: i64, limit: usize) -> Vec<u8>
+    where
+        F: Keys,
+    {
+        let (mut cursor, mut met) = (Cursor::default(), Vec::new());
+        let mut each = |hash, key: &[u8]| met.push((hash, u8::try_from(key.len()).unwrap()));
+        while self.field.next_keys(&mut cursor, limit, &mut each) {}
+        let mut keys = Vec::new();
+        for (hash, key) in met {
+            let is_there = self.at(key, now).is_there();
+            assert_eq!(hash, self.scope.hash());
+            keys.extend(is_there.then_some(key));
+        }
+        keys.sort_unstable();
+        keys
     }
 
     /// Frees what has expired, in pieces of `budget`.
@@ -150,6 +172,7 @@ proptest! {
                     prop_assert_eq!(rig.at(key, now).take_look(), model.get(&key).map(|(v, _)| v.clone()));
                 }
             }
+            prop_assert_eq!(rig.keys(now, 3), model.keys().copied().collect::<Vec<_>>());
         }
         if ttl.is_some() {
             rig.at(0, i64::MAX - 1);
@@ -184,6 +207,8 @@ proptest! {
                 prop_assert_eq!(list.len(), expected.len());
                 prop_assert_eq!(list.to_vec(), expected);
             }
+            let there = model.iter().filter(|(_, list)| !list.is_empty()).map(|(key, _)| *key);
+            prop_assert_eq!(rig.keys(now, 3), there.collect::<Vec<_>>());
         }
     }
 
@@ -236,6 +261,8 @@ proptest! {
                 prop_assert_eq!(found.len(), expected.len(), "no entry twice");
                 prop_assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), expected);
             }
+            let there = model.iter().filter(|(_, map)| !map.is_empty()).map(|(key, _)| *key);
+            prop_assert_eq!(rig.keys(now, 3), there.collect::<Vec<_>>());
         }
         for key in 0..5 {
             rig.at(key, now).clear();
@@ -274,6 +301,31 @@ fn what_is_reduced_begins_with_the_first_value() {
     rig.at(2, 0).add(1);
     assert_eq!((rig.at(1, 0).get(), rig.at(2, 0).take()), (Some(3), Some(1)));
     assert_eq!(rig.at(2, 0).get(), None);
+}
+
+#[test]
+fn random_numbers_are_fair_those_of_a_key_and_the_same_when_it_begins_anew() {
+    let mut rig = Rig::<Random>::new(None);
+    let draw = |rig: &mut Rig<Random>, key, count| -> Vec<u64> {
+        (0..count).map(|_| rig.at(key, 0).next_u64()).collect()
+    };
+    let first = draw(&mut rig, 1, 20);
+    assert_ne!(first, draw(&mut rig, 2, 20));
+    let next = draw(&mut rig, 1, 20);
+    assert!(first.iter().all(|number| !next.contains(number)));
+    assert!(rig.at(1, 0).clear() && !rig.at(1, 0).clear());
+    assert_eq!(draw(&mut rig, 1, 20), first);
+    assert_eq!(draw(&mut Rig::new(None), 1, 20), first);
+    let mut counts = [0; 6];
+    for _ in 0..60_000 {
+        counts[usize::try_from(rig.at(3, 0).below(6)).unwrap()] += 1;
+    }
+    assert!(counts.iter().all(|count| (9_600..10_400).contains(count)), "{counts:?}");
+    let units: Vec<_> = (0..10_000).map(|_| rig.at(3, 0).unit()).collect();
+    assert!(units.iter().all(|unit| (0.0..1.0).contains(unit)));
+    assert!((0.49..0.51).contains(&(units.iter().sum::<f64>() / 10_000.0)));
+    assert!((0..100).all(|_| rig.at(3, 0).chance(1.0) && !rig.at(3, 0).chance(0.0)));
+    assert!((0..100).all(|_| rig.at(3, 0).below(1) == 0));
 }
 
 #[test]

@@ -3,9 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use thalweg_storage::Cursor;
+
 use super::declare::{StateBuilder, StateField, Sweep, expiry};
+use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
+use crate::checkpoint::Freezing;
 use crate::raw::state_cells::Cells;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -143,7 +147,7 @@ impl<T: Record + Default> Value<T> {
 
 impl<T: Record> StateField for Value<T> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
-        let cells = Cells::new(builder.backing(name, ttl));
+        let cells = Cells::new(builder.backing(name, ttl, Cells::<T, 0>::layout()));
         Self { cells, scope: builder.scope(), ttl, default: None }
     }
 
@@ -163,5 +167,25 @@ impl<T: Record> StateField for Value<T> {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         expiry(self.ttl, by, self.cells.next_expiry())
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.cells);
+    }
+}
+
+impl<T: Record> Keys for Value<T> {
+    fn next_keys(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+        each: &mut dyn FnMut(KeyHash, &[u8]),
+    ) -> bool {
+        self.cells.next_keys(cursor, limit, each)
+    }
+
+    fn is_there(&self) -> bool {
+        let now = times(self.ttl, &self.scope).now;
+        self.cells.get(self.scope.hash(), self.scope.key().as_bytes(), now).is_some()
     }
 }

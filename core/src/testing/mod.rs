@@ -20,6 +20,7 @@ mod world;
 mod source_suite;
 mod source_rig;
 mod sink_suite;
+mod sink_crashes;
 
 pub use sink_suite::SinkSuite;
 pub use source_suite::SourceSuite;

@@ -9,7 +9,7 @@ use crate::exchange::Records;
 use crate::raw::page::PageBuf;
 use crate::record::{KeyHash, Record};
 use crate::rt::{MemoryFiles, MemoryStreams};
-use crate::sink::{Sink, SinkWriter, Writers};
+use crate::sink::{Delivery, Sink, SinkWriter, Writers};
 use crate::time::EventTime;
 
 /// Writes records into a sink in every way in which a task may, and panics where it does not do what a sink must:
@@ -20,10 +20,17 @@ use crate::time::EventTime;
 /// 3. *Backpressure* ends: a writer that is full is ready again, a flush and a close come to an end, if they are asked again.
 /// 4. *Nothing is held back* after a flush that has ended.
 /// 5. A writer that gets no record closes, too.
+/// 6. *At least once*: what was written before a checkpoint is outside after it, though the writer is never closed.
+/// 7. *Exactly once*, if the sink says so ([`Sink::delivery`]): each record is outside once when the job has ended, whichever of its epochs were completed,
+///    between whichever two calls it was killed, how often it recovered, and on however many workers. Of files in memory what was not synced is lost.
+/// 8. *Commit*, if [it hides](Self::hides_uncommitted) what no complete checkpoint covers.
 pub struct SinkSuite<T, F> {
-    records: Vec<T>,
-    make: F,
-    world: Box<dyn Fn() -> World>,
+    pub(super) records: Vec<T>,
+    pub(super) make: F,
+    pub(super) world: Box<dyn Fn() -> World>,
+    pub(super) in_process: bool,
+    pub(super) goes_back: bool,
+    pub(super) hides: bool,
 }
 
 crate::operator::opaque_debug!(SinkSuite<T, F>);
@@ -40,7 +47,35 @@ where
     /// A suite that writes `records`, no two of which are equal. `make` gives the sink, and what tells afterwards what is outside.
     pub fn new(records: Vec<T>, make: F) -> Self {
         let world = || World::new(MemoryFiles::default(), MemoryStreams::default());
-        Self { records, make, world: Box::new(world) }
+        Self {
+            records,
+            make,
+            world: Box::new(world),
+            in_process: false,
+            goes_back: false,
+            hides: false,
+        }
+    }
+
+    /// What is outside is in the process: the sink is made once for all attempts of a job, not anew for each.
+    #[must_use]
+    pub fn in_process(mut self) -> Self {
+        self.in_process = true;
+        self
+    }
+
+    /// The sink can also go back to a checkpoint that is not the newest complete one, as a job does if that is damaged.
+    #[must_use]
+    pub fn goes_back(mut self) -> Self {
+        self.goes_back = true;
+        self
+    }
+
+    /// Nobody sees what no complete checkpoint covers.
+    #[must_use]
+    pub fn hides_uncommitted(mut self) -> Self {
+        self.hides = true;
+        self
     }
 
     /// What is outside, made anew for each writing. Default: no files, nobody who listens.
@@ -64,6 +99,30 @@ where
             }
             self.write_nothing(workers);
         }
+        match (self.make)(&(self.world)()).0.delivery() {
+            Delivery::AtLeastOnce => (1..=3).for_each(|workers| self.abandon(workers)),
+            Delivery::ExactlyOnce => self.crash_everywhere(),
+        }
+    }
+
+    /// After a checkpoint the writers are dropped as they are.
+    fn abandon(&self, workers: usize) {
+        let how = format!("{workers} worker(s), abandoned after a checkpoint");
+        let world = (self.world)();
+        let (sink, read) = (self.make)(&world);
+        let mut writers = self.open(&sink, &world, workers);
+        for (number, records) in self.records.chunks(7).enumerate() {
+            let index = number % writers.len();
+            write_run(&mut writers[index], records, &world, &how);
+        }
+        for writer in &mut writers {
+            let ask = || Ok(writer.poll_prepare(1)?.is_some());
+            wait(&world, &how, "a checkpoint does not end", ask);
+        }
+        drop(writers);
+        let outside = read();
+        let missing = self.records.iter().find(|record| !outside.contains(record));
+        assert!(missing.is_none(), "at least once: {how}: {missing:?} is not outside");
     }
 
     fn open(&self, sink: &S, world: &World, workers: usize) -> Vec<S::Writer> {
@@ -124,7 +183,12 @@ where
 }
 
 /// Writes records as a task does: in runs that lie in one page, each after the writer has said that it is ready.
-fn write_run<T: Record, W: SinkWriter<T>>(writer: &mut W, records: &[T], world: &World, how: &str) {
+pub(super) fn write_run<T: Record, W: SinkWriter<T>>(
+    writer: &mut W,
+    records: &[T],
+    world: &World,
+    how: &str,
+) {
     const PAGE_BYTES: usize = 4096;
     let mut rest = records;
     while let Some(first) = rest.first() {
@@ -149,7 +213,7 @@ fn close<T: Record, W: SinkWriter<T>>(writers: &mut [W], world: &World, how: &st
 }
 
 /// Asks until the answer is yes.
-fn wait(
+pub(super) fn wait(
     world: &World,
     how: &str,
     complaint: &str,
@@ -165,7 +229,7 @@ fn wait(
 }
 
 #[track_caller]
-fn ok<T>(what: &str, result: Result<T, OperatorFault>) -> T {
+pub(super) fn ok<T>(what: &str, result: Result<T, OperatorFault>) -> T {
     result.unwrap_or_else(|error| {
         let causes = std::iter::successors(Some(&*error as &dyn std::error::Error), |e| e.source());
         let causes: Vec<_> = causes.map(ToString::to_string).collect();

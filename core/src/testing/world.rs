@@ -56,6 +56,24 @@ impl World {
         Self { files, streams, memory: None, clock, patience }
     }
 
+    /// True if it is made of [`Self::new`].
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// The world when the power is back: its files are what was durable of them, and some of the rest; its streams, and its time, go on. See
+    /// [`MemoryFiles::after_power_cut`].
+    ///
+    /// # Panics
+    ///
+    /// If this is the real world.
+    #[must_use]
+    pub fn after_power_cut(&self, choose: &mut dyn FnMut(usize) -> usize) -> Self {
+        let files = self.memory_files().after_power_cut(choose);
+        let memory = Some((files.clone(), self.memory_streams().clone()));
+        Self { files: Rc::new(files), memory, ..self.clone() }
+    }
+
     /// Its files in memory.
     ///
     /// # Panics
@@ -104,6 +122,8 @@ impl World {
             files: Rc::clone(&self.files),
             streams: Arc::clone(&self.streams),
             clock: Rc::clone(&self.clock) as Rc<dyn Clock>,
+            checkpoints: false,
+            restored: Rc::default(),
         }
     }
 }

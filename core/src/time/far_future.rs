@@ -80,6 +80,17 @@ impl FutureGuard {
         false
     }
 
+    /// Records in a row that are doubted now, and the least of them, in nanoseconds.
+    pub(crate) fn doubted(&self) -> (u32, i64) {
+        (self.in_a_row, self.least.as_nanos())
+    }
+
+    /// Goes on from what [`Self::doubted`] said.
+    pub(crate) fn resume(&mut self, (in_a_row, least): (u32, i64)) {
+        self.in_a_row = in_a_row;
+        self.least = if in_a_row == 0 { EventTime::MAX } else { EventTime::from_nanos(least) };
+    }
+
     /// Records that were too far ahead, so far.
     pub(crate) fn far(&self) -> u64 {
         self.far

@@ -38,6 +38,8 @@ pub struct WatermarkOptions {
     pub all_idle: AllIdle,
     /// How far a split may be ahead of the slowest one of its source; `None` = as far as it likes.
     pub aligned_within: Option<Duration>,
+    /// The sources of the job that are aligned with this one are those that say the same; `None` = no other.
+    pub aligned_with: Option<&'static str>,
     /// How far a record may be ahead of all before it in its split; `None` = any distance.
     pub max_jump: Option<Duration>,
     /// How far a record may be ahead of the clock; `None` = any distance.
@@ -50,6 +52,7 @@ impl Default for WatermarkOptions {
             idle_after: Some(DEFAULT_IDLE_AFTER),
             all_idle: AllIdle::default(),
             aligned_within: None,
+            aligned_with: None,
             max_jump: None,
             max_ahead_of_clock: None,
         }
@@ -115,6 +118,16 @@ impl<S> WithOptions<S> {
     #[must_use]
     pub fn aligned_within(mut self, drift: Duration) -> Self {
         self.options.aligned_within = Some(drift);
+        self
+    }
+
+    /// The splits of this source are aligned with those of all other sources of the job that say the same `group`, as if they were splits of one: the
+    /// two sides of a join, of which one may be read much faster than the other. Each source keeps its own drift, which it says by [`Self::aligned_within`].
+    ///
+    /// A source that is idle or has ended holds none of the others back. One that is never idle and never has a record does.
+    #[must_use]
+    pub fn aligned_with(mut self, group: &'static str) -> Self {
+        self.options.aligned_with = Some(group);
         self
     }
 
@@ -193,6 +206,9 @@ mod tests {
         let (idle_after, all_idle) = (Some(3.secs()), AllIdle::Hold);
         assert_eq!(options, WatermarkOptions { idle_after, all_idle, ..default });
         let aligned = held.aligned_within(1.secs()).never_idle().max_jump(2.secs());
+        assert_eq!(WatermarkStrategy::<u64>::options(&aligned).aligned_with, None);
+        let grouped = aligned.aligned_with("orders");
+        assert_eq!(WatermarkStrategy::<u64>::options(&grouped).aligned_with, Some("orders"));
         let options = WatermarkStrategy::<u64>::options(&aligned);
         assert_eq!((options.idle_after, options.all_idle), (None, AllIdle::Hold));
         assert_eq!((options.aligned_within, options.max_jump), (Some(1.secs()), Some(2.secs())));

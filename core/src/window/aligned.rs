@@ -22,6 +22,7 @@ use super::lateness::Lateness;
 use super::result::{Finish, Fired, PaneInfo, Timing};
 use super::slices::Slices;
 use super::tree::PaneTree;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::aggregate::Aggregator;
@@ -239,6 +240,23 @@ where
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
         Ok(self.fire(limit.max(1)))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.state.tree.freeze(into);
+        into.state(&mut self.state.late_firings);
+        self.finish.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        // No firing was under way, so all windows that had ended have fired.
+        self.watermark = from.watermark();
+        self.closed = self.slices.closed(self.watermark);
+        self.next = self.closed.saturating_add(1);
+        let gone = self.lateness.before(self.watermark);
+        self.first_live = self.slices.first_live(self.slices.closed(gone));
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -6,6 +6,7 @@ use super::pane::{Add, Body, Site};
 use super::process::{Element, FinishList};
 use super::result::Fired;
 use super::separate::{address, address_hash};
+use crate::checkpoint::Freezing;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
@@ -92,6 +93,11 @@ where
     fn purge(&mut self, site: &Site<'_>) {
         let hash = address_hash(site.hash, site.home);
         self.lists.remove(hash, address(&mut self.address, site.home, site.key));
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.lists);
+        self.function.freeze(into);
     }
 
     fn forget_through(&mut self, end: EventTime) {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::TimeWindow;
 use super::pane::{Add, Body, Site};
 use super::result::{Finish, Fired};
+use crate::checkpoint::Freezing;
 use crate::operator::aggregate::Aggregator;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
@@ -55,6 +56,10 @@ impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> Body for Aggregated<T, A
         if let Some(accumulator) = value {
             self.finish.finish(fired, self.aggregator.result(accumulator), out);
         }
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.finish.freeze(into);
     }
 
     fn forget_through(&mut self, end: EventTime) {

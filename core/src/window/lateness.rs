@@ -15,6 +15,16 @@ pub(crate) struct Lateness {
 }
 
 impl Lateness {
+    /// For plans, behind the windows.
+    pub(crate) fn describe(self) -> String {
+        let late = if self.allowed.is_zero() {
+            String::new()
+        } else {
+            format!(", {:?} late", self.allowed)
+        };
+        late + if self.accumulating { "" } else { ", discarding" }
+    }
+
     /// Windows that end at or before this instant take no records at watermark `at`.
     pub(crate) fn before(self, at: EventTime) -> EventTime {
         if at == EventTime::MAX { at } else { at.saturating_sub(self.allowed) }

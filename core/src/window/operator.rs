@@ -15,6 +15,7 @@ use super::TimeWindow;
 use super::assigner::WindowAssigner;
 use super::pane::{Add, Body, Firing, PaneOf, Site};
 use super::trigger::Trigger;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -42,6 +43,9 @@ pub(crate) trait Panes<T: Record, G: Trigger<T>, B: Body>:
 
     /// Does what is due by the clock, about `limit` panes of it.
     fn fire_by_clock(&mut self, firing: &mut Firing<T, G, B>, limit: &mut usize);
+
+    /// Shows all tables.
+    fn freeze(&mut self, into: &mut Freezing<'_>);
 
     /// For when the earliest timers are set: of event time, and of the clock.
     fn timers(&self) -> (Option<EventTime>, Option<EventTime>);
@@ -107,6 +111,22 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
             },
         );
         fault.map_or(Ok(()), Err)
+    }
+
+    /// Shows all tables.
+    pub(crate) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.panes.freeze(into);
+        self.firing.body.freeze(into);
+    }
+
+    /// Event time was at `at` when the barrier came.
+    pub(crate) fn resume<R: Record>(&mut self, at: EventTime)
+    where
+        W: WindowAssigner<R>,
+    {
+        if !W::BY_CLOCK || at == EventTime::MAX {
+            self.firing.watermark = at;
+        }
     }
 
     /// The watermark has come to `at`.
@@ -215,6 +235,16 @@ where
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
         Ok(self.windows.fire(limit.max(1)))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.windows.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.windows.resume::<T>(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -16,6 +16,7 @@ use super::TimeWindow;
 use super::lateness::Lateness;
 use super::result::{Fired, PaneInfo, Timing};
 use super::trigger::{Trigger, TriggerContext, Verdict};
+use crate::checkpoint::Freezing;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
@@ -84,6 +85,10 @@ pub(crate) trait Body: 'static {
     /// The pane's contents are forgotten.
     fn purge(&mut self, site: &Site<'_>) {
         let _ = site;
+    }
+    /// Shows all tables that it has.
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        let _ = into;
     }
     /// All windows that end at or before `end` have closed for good.
     fn forget_through(&mut self, end: EventTime) {

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::TimeWindow;
 use super::result::{Finish, Fired, PaneInfo};
+use crate::checkpoint::Freezing;
 use crate::operator::aggregate::Aggregator;
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
@@ -79,6 +80,10 @@ pub(crate) trait FinishList<T: Record>: 'static {
         elements: &[Element<'_, T>],
         out: &mut Output<Self::Out>,
     );
+    /// Shows all tables that it has.
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        let _ = into;
+    }
     /// All windows that end at or before `end` have closed for good.
     fn forget_through(&mut self, end: EventTime) {
         let _ = end;
@@ -156,6 +161,11 @@ impl<W: Record + Default, G: Record + Default> WindowStates<W, G> {
         });
     }
 
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.windows);
+        into.state(&mut self.keys);
+    }
+
     fn forget_through(&mut self, end: EventTime) {
         self.windows.drop_below(end.as_nanos().saturating_add(1));
     }
@@ -191,6 +201,10 @@ where
             .with(fired, |state| function(&mut WindowContext::new(fired, out), state, value));
     }
 
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.states.freeze(into);
+    }
+
     fn forget_through(&mut self, end: EventTime) {
         self.states.forget_through(end);
     }
@@ -213,6 +227,10 @@ where
             .with(fired, |state| function(&mut WindowContext::new(fired, out), state, elements));
     }
 
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.states.freeze(into);
+    }
+
     fn forget_through(&mut self, end: EventTime) {
         self.states.forget_through(end);
     }
@@ -232,6 +250,14 @@ impl<A, F> FoldList<A, F> {
 
 impl<T: Record, A: Aggregator<T>, F: Finish<A::Result>> FinishList<T> for FoldList<A, F> {
     type Out = F::Out;
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.finish.freeze(into);
+    }
+
+    fn forget_through(&mut self, end: EventTime) {
+        self.finish.forget_through(end);
+    }
 
     fn finish(&mut self, fired: &Fired<'_>, elements: &[Element<'_, T>], out: &mut Output<F::Out>) {
         let mut accumulator = self.aggregator.create();

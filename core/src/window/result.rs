@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::TimeWindow;
 use super::aggregator::Spanned;
+use crate::checkpoint::Freezing;
 use crate::operator::output::Output;
 use crate::record::{Key, KeyHash, Record};
 use crate::time::EventTime;
@@ -89,6 +90,10 @@ pub(crate) trait Finish<V>: 'static {
     type Out: Record;
     /// Emits what follows from one firing.
     fn finish(&mut self, fired: &Fired<'_>, value: V, out: &mut Output<Self::Out>);
+    /// Shows all tables that it has.
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        let _ = into;
+    }
     /// All windows that end at or before `end` have closed for good.
     fn forget_through(&mut self, end: EventTime) {
         let _ = end;

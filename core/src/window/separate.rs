@@ -5,6 +5,7 @@ use super::operator::Panes;
 use super::pane::{After, Body, Firing, Pane, PaneOf, Site};
 use super::timers::{Timer, Timers};
 use super::trigger::Trigger;
+use crate::checkpoint::Freezing;
 use crate::operator::Progress;
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::{Hint, Prefetch, ValueTable};
@@ -191,6 +192,12 @@ where
                 self.timers.set(at, hash, &self.due);
             }
         }
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.table);
+        self.timers.freeze(into);
+        self.clock.freeze(into);
     }
 
     fn timers(&self) -> (Option<EventTime>, Option<EventTime>) {

@@ -7,6 +7,7 @@
 
 use thalweg_storage::{Popped, TimedTable};
 
+use crate::checkpoint::Freezing;
 use crate::record::KeyHash;
 use crate::state::Hint;
 use crate::time::EventTime;
@@ -25,7 +26,7 @@ pub(crate) struct Timer {
 }
 
 impl Timers {
-    /// Timers in an empty table.
+    /// Timers in a table of their own.
     pub(crate) fn new(table: TimedTable) -> Self {
         Self { table }
     }
@@ -55,6 +56,10 @@ impl Timers {
             Popped::Budget => Err(false),
             Popped::Nothing => Err(true),
         }
+    }
+
+    pub(crate) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.table);
     }
 
     /// No timer is set for an instant before this.

@@ -16,6 +16,7 @@
 //! Li et al., "No pane, no gain", SIGMOD Record 34(1), 2005; Tangwongsan et al., "General incremental sliding-window aggregation",
 //! PVLDB 8(7), 2015 (FlatFAT; here by key and in panes, and built on demand).
 
+use crate::checkpoint::Freezing;
 use crate::record::{KeyHash, Record};
 use crate::state::{Cursor, Entry, Prefetch, Slice, SlicePanes};
 
@@ -82,6 +83,11 @@ impl<A: Record> PaneTree<A> {
     pub(crate) fn new(levels: Vec<SlicePanes<A>>) -> Self {
         assert!(!levels.is_empty(), "invariant: there are slices");
         Self { levels, plan: Plan::default() }
+    }
+
+    /// Shows every level. No window is being put together.
+    pub(crate) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.levels.iter_mut().for_each(|level| into.state(level));
     }
 
     /// The slices.

@@ -1,18 +1,49 @@
-//! The archive of one worker: writes what was frozen, and knows which files hold it.
+//! The archive of one worker: writes what was frozen, and knows which files hold what of it.
 //!
 //! * Arrives from: [`crate::Freezer`], as [`Frozen`], on another thread than the worker's.
 //! * Leaves to: [`crate::segment`]; and as a [`Part`] to the manifest.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | [`state`] | which chunks are live, where each is, and what is dead in it |
+//! | [`output`] | the open segment, and files that are done with |
+//! | [`directory`] | what it writes about chunks, byte by byte |
+//! | [`garbage`] | segments of which little is live are made anew |
+//!
+//! # A checkpoint
+//!
+//! Chunks that are new since the last one that was durable are written: large ones as they lie in memory, small ones together. Then what died in older ones; then a directory of all
+//! chunks that are live, which is small: 56 bytes for 2 MiB. Then everything is synced, and the part names the segments in which something is live.
+//!
+//! # Invariants
+//!
+//! 1. A chunk's place on disk is believed only when what is there is durable. A checkpoint that fails leaves everything as it was before, and what it should have written is
+//!    written with the next one.
+//! 2. The directory is the last extent of the last segment of a part.
+//! 3. A file is written again, or removed, only when neither a retained manifest names it nor anything in it is live.
 
+mod directory;
+mod garbage;
+mod output;
+mod state;
+
+pub(crate) use directory::{
+    DIRECTORY, DeadUnits, Directory, DirectoryTable, decode_deaths, decode_directory, shape_of,
+};
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Manifest, Part, TableRecord, named};
-use crate::format::extent::{self, Tag};
-use crate::format::header::Header;
-use crate::format::{Generation, Identity, SegmentId};
-use crate::freeze::{Frozen, FrozenTable, Shape};
-use crate::io::{Answer, Buffer, Disk, DiskError, Operation, drive, run};
+use crate::format::SegmentId;
+use crate::format::code::Encoder;
+use crate::format::extent::Tag;
+use crate::freeze::{Content, Frozen, Place};
+use crate::io::{Answer, Disk, DiskError, Operation, run};
 use crate::restored::KeyGroups;
-use crate::segment::{Image, Life, Prepare, SegmentRef, SegmentWriter};
+use crate::segment::Recycler;
+use output::{Output, Pack, bytes_of};
+use state::State;
 
 /// How a worker's archive is set up.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +55,28 @@ pub struct ArchiveConfig {
     pub spare_segments: usize,
     /// The key groups of this worker, as the manifest will have them.
     pub key_groups: KeyGroups,
+    /// How many workers the job has, so that files of workers that are no more have an owner. Default 0: they are left alone.
+    pub workers: u32,
 }
 
 impl ArchiveConfig {
     /// For a worker with these key groups.
     #[must_use]
     pub fn new(key_groups: KeyGroups) -> Self {
-        Self { segment_bytes: 32 << 20, spare_segments: 8, key_groups }
+        Self { segment_bytes: 32 << 20, spare_segments: 8, key_groups, workers: 0 }
     }
 
     /// The same with [`ArchiveConfig::segment_bytes`].
     #[must_use]
     pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// The same with [`ArchiveConfig::workers`].
+    #[must_use]
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers;
         self
     }
 
@@ -80,22 +120,47 @@ pub struct Archive {
     directory: PathBuf,
     worker: u32,
     config: ArchiveConfig,
-    next: u64,
+    state: State,
+    output: Output,
+    /// How many were taken in.
+    serial: u64,
+    /// The last part that was written.
+    last: Option<Part>,
+    /// Bytes of live state that were moved since.
+    moved: u64,
+}
+
+/// What an archive has done and holds, for statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ArchiveUsage {
+    /// Bytes written to segments since it was opened.
+    pub written_bytes: u64,
+    /// Of those, bytes that were on disk before and moved out of files of which little was live.
+    pub moved_bytes: u64,
+    /// Bytes of segments that the last checkpoint names, up to where they are used.
+    pub file_bytes: u64,
+    /// Of those, bytes that are live: of chunks, with what is dead in them, deaths and the directory.
+    pub live_bytes: u64,
 }
 
 /// Numbers of segments go up by this, so that the archives of a job share a directory; no job has more workers.
 const STEP: u64 = 4096;
+
+/// How entries are laid out in chunks: the first way.
 const LAYOUT: u64 = 1;
-const MOST_EXTENT_BYTES: usize = 1 << 20;
+
+/// Batches of deaths, above which they are made one.
+const MOST_BATCHES: usize = 256;
 
 impl Archive {
     /// The archive of `worker` in `directory`, where `retained` are the manifests that are kept. Waits for the disk.
     ///
-    /// For a start: after [`crate::checkpoint::newest`], before anything is written, with the directory's [lock](crate::io::StateLock) held.
+    /// For a start: after [`crate::checkpoint::newest`], before any archive of the job writes, with the directory's [lock](crate::io::StateLock) held.
     ///
     /// # Errors
     ///
-    /// The directory cannot be listed.
+    /// The directory cannot be listed, or a file not removed.
     pub fn open(
         disk: &mut dyn Disk,
         directory: &Path,
@@ -103,74 +168,225 @@ impl Archive {
         config: ArchiveConfig,
         retained: &[Manifest],
     ) -> Result<Self, ArchiveError> {
+        let first = SegmentId(u64::from(worker));
+        let path = directory.to_path_buf();
+        let (bytes, spare) = (config.segment_bytes, config.spare_segments);
+        let recycler = Recycler::new(path, LAYOUT, bytes, spare, first, STEP);
         let mut archive = Self {
             directory: directory.to_path_buf(),
             worker,
             config,
-            next: u64::from(worker) + STEP,
+            state: State::default(),
+            output: Output::new(recycler, bytes),
+            serial: 0,
+            last: None,
+            moved: 0,
         };
-        archive.retire(disk, retained)?;
+        archive.adopt(disk, retained).map_err(|source| archive.error(0, source))?;
         Ok(archive)
+    }
+
+    /// Takes over the files that are there.
+    fn adopt(&mut self, disk: &mut dyn Disk, retained: &[Manifest]) -> Result<(), DiskError> {
+        let named = named(retained);
+        self.output.recycler().adopt(disk, &named)?;
+        let listing = run(disk, Operation::List { path: self.directory.clone() })?;
+        let Answer::Names(names) = listing else {
+            panic!("invariant: a listing is answered by names")
+        };
+        for id in names.iter().filter_map(|name| SegmentId::of_file_name(name)) {
+            let (owner, worker) = (id.0 % STEP, u64::from(self.worker));
+            let workers = u64::from(self.config.workers);
+            let is_orphan = workers > 0 && owner >= workers && owner % workers == worker;
+            if is_orphan || owner == worker && named.contains(&id) {
+                self.output.own(id);
+            }
+        }
+        self.output.retire(disk, &named)
     }
 
     /// Writes what was frozen, and returns when it is durable: the worker's part of the manifest, without positions and blobs.
     ///
     /// # Errors
     ///
-    /// See [`ArchiveError`].
+    /// See [`ArchiveError`]. What was frozen is written with the next checkpoint then.
     pub fn write(&mut self, disk: &mut dyn Disk, frozen: Frozen) -> Result<Part, ArchiveError> {
         let epoch = frozen.epoch;
-        let mut part = Part { worker: self.worker, ..Part::default() };
-        for table in &frozen.tables {
-            part.tables.push(self.record(table));
-            let segment = self.write_table(disk, table);
-            part.segments.push(segment.map_err(|source| self.error(epoch, source))?);
+        self.absorb(frozen);
+        if self.state.is_dirty || self.last.is_none() {
+            let written = self.write_changes(disk);
+            written.map_err(|source| {
+                self.output.give_up(disk);
+                self.error(epoch, source)
+            })?;
         }
+        let part = self.part();
+        self.last = Some(part.clone());
         Ok(part)
     }
 
     /// Takes what was frozen for a checkpoint that is given up: it is written with the next one.
+    ///
+    /// # Panics
+    ///
+    /// If something that was frozen before did not get here.
     pub fn absorb(&mut self, frozen: Frozen) {
-        let _ = frozen;
+        self.serial += 1;
+        assert_eq!(
+            frozen.serial, self.serial,
+            "invariant: everything that is frozen reaches its archive, in order"
+        );
+        frozen.tables.into_iter().for_each(|table| self.state.take_in(table));
     }
 
     /// Lets go of files that none of the `retained` manifests names. Manifests that are not retained any more are removed, durably, before this. Waits for the disk.
     ///
     /// # Errors
     ///
-    /// The directory cannot be listed, or a file not removed.
+    /// A file cannot be removed.
     pub fn retire(
         &mut self,
         disk: &mut dyn Disk,
         retained: &[Manifest],
     ) -> Result<(), ArchiveError> {
-        let named = named(retained);
-        let listing = run(disk, Operation::List { path: self.directory.clone() });
-        let Answer::Names(names) = listing.map_err(|source| self.error(0, source))? else {
-            panic!("invariant: a listing is answered by names")
-        };
-        for id in names.iter().filter_map(|name| SegmentId::of_file_name(name)) {
-            if id.0 % STEP != u64::from(self.worker) {
-                continue;
-            }
-            self.next = self.next.max(id.0 + STEP);
-            if !named.contains(&id) {
-                let path = self.directory.join(id.file_name());
-                run(disk, Operation::Remove { path }).map_err(|source| self.error(0, source))?;
-            }
+        let mut needed = named(retained);
+        needed.extend(self.state.segments.keys());
+        self.output.retire(disk, &needed).map_err(|source| self.error(0, source))
+    }
+
+    /// What it has done and holds.
+    #[must_use]
+    pub fn usage(&self) -> ArchiveUsage {
+        let held = self.state.segments.values();
+        ArchiveUsage {
+            written_bytes: self.output.written,
+            moved_bytes: self.moved,
+            file_bytes: held.clone().map(|held| held.reference.end).sum(),
+            live_bytes: held.map(|held| held.live).sum(),
         }
-        Ok(())
     }
 
     fn error(&self, epoch: u64, source: DiskError) -> ArchiveError {
         ArchiveError::Disk { worker: self.worker, epoch, source }
     }
 
-    fn record(&self, table: &FrozenTable) -> TableRecord {
+    fn write_changes(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        let rescue = self.choose_garbage(disk);
+        let placed = self.write_chunks(disk)?;
+        let everything = rescue || self.state.batches.len() >= MOST_BATCHES;
+        let batches = self.write_deaths(disk, everything)?;
+        let mut all = if everything { Vec::new() } else { self.state.batches.clone() };
+        all.extend_from_slice(&batches);
+        let content = directory::encode_directory(&self.state.directory(&placed, all));
+        let tag = Tag { table: DIRECTORY, chunk: 0, layout: 0 };
+        let directory = self.output.append(disk, &content, tag)?;
+        for reference in self.output.sync(disk)? {
+            self.state.hold(reference);
+            let held = self.state.segments.get_mut(&reference.identity.id);
+            held.expect("invariant: it is held").reference = reference;
+        }
+        // Invariant 1: from here on it is durable.
+        placed.into_iter().for_each(|(chunk, place)| self.state.settle(chunk, place));
+        if everything {
+            let old = std::mem::take(&mut self.state.batches);
+            old.into_iter().for_each(|place| self.state.release(place));
+        }
+        batches.iter().for_each(|place| self.state.claim(*place));
+        self.state.batches.extend(batches);
+        for chunk in self.state.tables.values_mut().flat_map(|table| table.chunks.values_mut()) {
+            chunk.told = chunk.dead.len();
+        }
+        self.state.claim(directory);
+        if let Some(old) = self.state.directory.replace(directory) {
+            self.state.release(old);
+        }
+        let open = self.output.open_segment();
+        self.state.segments.retain(|id, held| held.live > 0 || Some(*id) == open);
+        self.state.is_dirty = false;
+        Ok(())
+    }
+
+    /// Writes the chunks that are not on disk, and says where.
+    fn write_chunks(
+        &mut self,
+        disk: &mut dyn Disk,
+    ) -> Result<BTreeMap<(u32, u64), Place>, DiskError> {
+        let mut placed = BTreeMap::new();
+        let mut pack = Pack::new();
+        for key in self.state.unwritten() {
+            match &self.state.chunk(key).content {
+                Some(Content::Shared(region, used)) => {
+                    let tag = Tag { table: key.0, chunk: key.1, layout: 0 };
+                    let place = self.output.append_shared(disk, region, *used, tag)?;
+                    placed.insert(key, place);
+                }
+                Some(content) => {
+                    pack.add(key, bytes_of(content));
+                    if pack.is_full() {
+                        pack.write(disk, &mut self.output, |key, place| {
+                            placed.insert(key, place);
+                        })?;
+                    }
+                }
+                None => {}
+            }
+        }
+        pack.write(disk, &mut self.output, |key, place| {
+            placed.insert(key, place);
+        })?;
+        Ok(placed)
+    }
+
+    /// Writes what died in chunks since the last checkpoint, or `everything` that is dead in them.
+    fn write_deaths(
+        &mut self,
+        disk: &mut dyn Disk,
+        everything: bool,
+    ) -> Result<Vec<Place>, DiskError> {
+        let mut batches = Vec::new();
+        let mut pack = Pack::new();
+        for (number, table) in &self.state.tables {
+            for (sequence, chunk) in &table.chunks {
+                let told = if everything { 0 } else { chunk.told };
+                if told == chunk.dead.len() {
+                    continue;
+                }
+                let mut encoder = Encoder::default();
+                directory::encode_deaths(&mut encoder, *number, *sequence, &chunk.dead[told..]);
+                pack.add((), &encoder.into_bytes());
+                if pack.is_full() {
+                    pack.write_as_one(disk, &mut self.output, &mut batches)?;
+                }
+            }
+        }
+        pack.write_as_one(disk, &mut self.output, &mut batches)?;
+        Ok(batches)
+    }
+
+    fn part(&self) -> Part {
+        let mut held: Vec<_> = self.state.segments.values().collect();
+        let directory = self.state.directory.expect("invariant: it was written").segment;
+        // Invariant 2.
+        held.sort_by_key(|held| (held.reference.identity.id == directory, held.age));
+        let segments = held.iter().filter(|held| held.live > 0).map(|held| held.reference);
+        Part {
+            worker: self.worker,
+            segments: segments.collect(),
+            tables: self
+                .state
+                .tables
+                .iter()
+                .map(|(number, table)| self.record(*number, table))
+                .collect(),
+            ..Part::default()
+        }
+    }
+
+    fn record(&self, number: u32, table: &state::Tabled) -> TableRecord {
         TableRecord {
             operator: table.name.operator.clone(),
             state: table.name.state.clone(),
-            number: table.number,
+            number,
             layout: 0,
             first_key_group: self.config.key_groups.first,
             last_key_group: self.config.key_groups.last,
@@ -179,59 +395,9 @@ impl Archive {
             bytes: table.bytes,
         }
     }
-
-    fn write_table(
-        &mut self,
-        disk: &mut dyn Disk,
-        table: &FrozenTable,
-    ) -> Result<SegmentRef, DiskError> {
-        let mut content = number_of(table.shape).to_le_bytes().to_vec();
-        content.extend_from_slice(&table.content);
-        let extents = content.len().div_ceil(MOST_EXTENT_BYTES);
-        let capacity = (content.len() + (extents + 4) * 8192).next_multiple_of(4096) as u64;
-        let id = SegmentId(self.next);
-        self.next += STEP;
-        let identity = Identity { id, generation: Generation::FIRST };
-        let header = Header { identity, layout: LAYOUT, capacity };
-        let path = self.directory.join(id.file_name());
-        let mut writer = Prepare::now(disk, path, header, Life::New)?;
-        for (chunk, bytes) in content.chunks(MOST_EXTENT_BYTES).enumerate() {
-            append(disk, &mut writer, table.number, chunk as u64, bytes);
-        }
-        writer.seal(disk);
-        drive(disk, &mut writer);
-        let durable = writer.durable();
-        match writer.into_error() {
-            Some(error) => Err(error),
-            None => Ok(durable),
-        }
-    }
 }
 
-fn append(disk: &mut dyn Disk, writer: &mut SegmentWriter, table: u32, chunk: u64, bytes: &[u8]) {
-    let header = extent::header_bytes(bytes.len() + 4096);
-    let used = header + bytes.len();
-    let mut image = Buffer::zeroed(used);
-    image[header..used].copy_from_slice(bytes);
-    let header_bytes = u32::try_from(header).expect("invariant: a short header");
-    let tag = Tag { table, chunk, layout: 0 };
-    // After an error of the disk the segment is given up, which is seen at its end.
-    let _ = writer.append(disk, image, Image { tag, header_bytes, used });
-}
-
-fn number_of(shape: Shape) -> u32 {
-    match shape {
-        Shape::Table => 0,
-        Shape::Panes => 1,
-        Shape::Timed => 2,
-    }
-}
-
-pub(crate) fn shape_of(number: u32) -> Option<Shape> {
-    match number {
-        0 => Some(Shape::Table),
-        1 => Some(Shape::Panes),
-        2 => Some(Shape::Timed),
-        _ => None,
-    }
-}
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Archive>();
+};

@@ -113,15 +113,7 @@ pub fn seal(
     assert!(file_bytes <= image.len(), "invariant: the image is there up to a page's end");
     image[used..file_bytes].fill(0);
     image[..header].fill(0);
-    image[..4].copy_from_slice(MAGIC);
-    set_u32(image, 4, header_bytes);
-    set_u64(image, 8, identity.id.0);
-    set_u64(image, 16, identity.generation.0);
-    set_u64(image, 24, offset);
-    set_u64(image, 32, used as u64);
-    set_u64(image, 40, tag.layout);
-    set_u64(image, 48, tag.chunk);
-    set_u32(image, 56, tag.table);
+    describe(image, identity, offset, used, header_bytes, tag);
     for block in 0..used.div_ceil(BLOCK_BYTES) {
         let checksum = crc32c(&image[covered(block, header, file_bytes)]);
         set_u32(image, TABLE_AT + 4 * block, checksum);
@@ -129,6 +121,59 @@ pub fn seal(
     let checksum = header_checksum(&image[..header]);
     set_u32(image, CHECKSUM_AT, checksum);
     Extent { tag, offset, length: used as u64, header_bytes, checksum }
+}
+
+/// As [`seal`], where the header has memory of its own, whole pages, and the payload is not written to: its front is used, up to `used`, with zeros behind up to a page's end.
+///
+/// # Panics
+///
+/// If the payload does not reach up to a page's end, or the checksums have no room in the header.
+pub fn seal_apart(
+    header: &mut [u8],
+    payload: &[u8],
+    identity: Identity,
+    offset: u64,
+    used: usize,
+    tag: Tag,
+) -> Extent {
+    let length = header.len() + used;
+    let file_bytes = length.next_multiple_of(PAGE_BYTES);
+    assert!(
+        header.len().is_multiple_of(PAGE_BYTES)
+            && header.len() >= self::header_bytes(length)
+            && payload.len() >= file_bytes - header.len(),
+        "invariant: the header is whole pages with room for the checksums, and the payload reaches up to a page's end"
+    );
+    let header_bytes = u32::try_from(header.len()).expect("invariant: a header is short");
+    header.fill(0);
+    describe(header, identity, offset, length, header_bytes, tag);
+    for block in 0..length.div_ceil(BLOCK_BYTES) {
+        let covered = covered(block, header.len(), file_bytes);
+        let covered = covered.start - header.len()..covered.end - header.len();
+        set_u32(header, TABLE_AT + 4 * block, crc32c(&payload[covered]));
+    }
+    let checksum = header_checksum(header);
+    set_u32(header, CHECKSUM_AT, checksum);
+    Extent { tag, offset, length: length as u64, header_bytes, checksum }
+}
+
+fn describe(
+    header: &mut [u8],
+    identity: Identity,
+    offset: u64,
+    length: usize,
+    header_bytes: u32,
+    tag: Tag,
+) {
+    header[..4].copy_from_slice(MAGIC);
+    set_u32(header, 4, header_bytes);
+    set_u64(header, 8, identity.id.0);
+    set_u64(header, 16, identity.generation.0);
+    set_u64(header, 24, offset);
+    set_u64(header, 32, length as u64);
+    set_u64(header, 40, tag.layout);
+    set_u64(header, 48, tag.chunk);
+    set_u32(header, 56, tag.table);
 }
 
 /// How many bytes the header has of the extent that starts with `front`, at `offset` of a file in which `room` bytes follow from there.
@@ -247,6 +292,19 @@ mod tests {
             let covered: usize =
                 (0..extent.blocks()).map(|block| extent.covered(block).len()).sum();
             assert_eq!(covered + extent.header_bytes as usize, image.len());
+        }
+    }
+
+    #[test]
+    fn with_a_header_apart_it_is_the_same_extent() {
+        for used in [1, 4096, 61_440, 61_441, 300_000] {
+            let mut payload = vec![0x5a; used];
+            payload.resize(used.next_multiple_of(PAGE_BYTES), 0);
+            let mut header = vec![7; PAGE_BYTES];
+            let extent = seal_apart(&mut header, &payload, identity(1, 2), 8192, used, TAG);
+            let whole = [header, payload].concat();
+            assert_eq!(check(&whole, identity(1, 2), 8192), Ok(extent), "{used}");
+            assert_eq!(extent.payload(), PAGE_BYTES..PAGE_BYTES + used);
         }
     }
 

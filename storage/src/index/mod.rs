@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn index() -> Index {
-        Index::new(Rc::new(Memory::default()), 0)
+        Index::new(Memory::of_store(0), 0)
     }
 
     /// Hashes that share the bucket bits, the slot bits and the tag, alone or together.

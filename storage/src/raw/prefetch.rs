@@ -18,6 +18,20 @@ pub fn prefetch_at<T>(slice: &[T], at: usize) {
     prefetch_address(slice.as_ptr().wrapping_add(at).cast());
 }
 
+/// Asks for the cache line of `slice[at]`, to be written soon: another core that has it gives it up. Any index will do, as with [`prefetch_at`].
+#[inline(always)]
+pub fn prefetch_write_at<T>(slice: &[T], at: usize) {
+    let address: *const u8 = slice.as_ptr().wrapping_add(at).cast();
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: `prefetchw` is a hint that touches neither what the program can see of memory, nor flags, nor the stack, and cannot fault,
+    // whatever the address; a processor that does not know it takes it for a `nop`, as every x86-64 does.
+    unsafe {
+        std::arch::asm!("prefetchw [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(any(miri, not(target_arch = "x86_64")))]
+    prefetch_address(address);
+}
+
 /// The hint, for any address at all.
 #[inline(always)]
 fn prefetch_address(address: *const u8) {
@@ -48,5 +62,8 @@ mod tests {
         prefetch(&words[..0]);
         prefetch_at(&words, 2);
         prefetch_at(&words, 3);
+        prefetch_write_at(&words, 0);
+        prefetch_write_at(&words, 4);
+        assert_eq!(words, [1, 2, 3]);
     }
 }

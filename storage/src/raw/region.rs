@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! 1. All `bytes` bytes from `start` on are initialised (zero until written) and owned by the region.
-//! 2. `start` is aligned to [`ALIGNMENT`], and to [`HUGE_PAGE_BYTES`] if the region is mapped.
+//! 2. `start` is aligned to [`ALIGNMENT`], to a page if the region has one, and to [`HUGE_PAGE_BYTES`] if the region is mapped.
 //! 3. `mapped` says who frees: the kernel or the allocator. It never changes.
 //!
 //! # Not here
@@ -26,6 +26,9 @@ pub const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// Alignment of every region, bytes: a cache line.
 const ALIGNMENT: usize = 64;
+
+/// Alignment of one that has a page or more, bytes: it may be written to disk as it lies.
+const PAGE_BYTES: usize = 4096;
 
 /// Owned zeroed memory; see the file's header. Dereferences to its bytes.
 pub struct Region {
@@ -97,7 +100,8 @@ impl Region {
 struct Line;
 
 fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, ALIGNMENT)
+    let alignment = if bytes >= PAGE_BYTES { PAGE_BYTES } else { ALIGNMENT };
+    Layout::from_size_align(bytes, alignment)
         .expect("invariant: no region is larger than the address space")
 }
 

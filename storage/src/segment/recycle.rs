@@ -18,7 +18,7 @@ pub struct Retired {
 }
 
 impl Retired {
-    pub(super) fn of(header: Header) -> Self {
+    pub(crate) fn of(header: Header) -> Self {
         Self { header }
     }
 
@@ -126,6 +126,14 @@ impl Recycler {
         };
         let header = Header { identity, layout: self.layout, capacity: self.capacity };
         Prepare::start(disk, self.path(identity.id), header, life)
+    }
+
+    /// As [`Recycler::prepare`], of a new file with room for more than others have; it does not come back here.
+    pub fn prepare_large(&mut self, disk: &mut dyn Disk, capacity: u64) -> Prepare {
+        let identity = Identity { id: SegmentId(self.next), generation: Generation::FIRST };
+        self.next += self.step;
+        let header = Header { identity, layout: self.layout, capacity };
+        Prepare::start(disk, self.path(identity.id), header, Life::New)
     }
 
     /// Takes a file back. One that is not worth keeping is removed; whose completion the ticket, if there is one, announces.

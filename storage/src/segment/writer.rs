@@ -6,6 +6,7 @@
 //! [`seal`](SegmentWriter::seal) ends the segment.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::SegmentRef;
 use crate::format::extent::{self, Extent, Tag};
@@ -15,6 +16,7 @@ use crate::format::{Identity, PAGE_BYTES};
 use crate::io::{
     Answer, Buffer, Bytes, Completion, Disk, DiskError, FileId, Operation, Scope, Ticket, Work,
 };
+use crate::raw::Region;
 
 /// A write is at most this long, bytes: several at once are no slower than one, and each is a bounded piece of the device's time.
 const WRITE_BYTES: usize = 1 << 20;
@@ -144,6 +146,11 @@ impl SegmentWriter {
         self.header.identity
     }
 
+    /// What the file says of itself.
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+
     /// Bytes of an extent that would still fit.
     #[must_use]
     pub fn room(&self) -> u64 {
@@ -209,6 +216,57 @@ impl SegmentWriter {
         let bytes = what.used.next_multiple_of(PAGE_BYTES);
         self.write(disk, place, &Bytes::from(image).part(0..bytes));
         Ok(extent)
+    }
+
+    /// Writes memory that others read, as it lies: its front up to `used`, with zeros behind up to a page's end. The checksums go into pages of their own in front of it.
+    ///
+    /// Cost: a checksum over the memory; nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`SegmentWriter::place`].
+    ///
+    /// # Panics
+    ///
+    /// If the memory does not reach up to a page's end.
+    pub fn append_shared(
+        &mut self,
+        disk: &mut dyn Disk,
+        memory: &Arc<Region>,
+        used: usize,
+        tag: Tag,
+    ) -> Result<Extent, AppendError> {
+        assert!(!self.sealing && !self.abandoned, "invariant: nothing follows the footer");
+        if self.error.is_some() {
+            return Err(AppendError::GivenUp { path: self.path.clone() });
+        }
+        let bytes = Self::shared_bytes(used);
+        if bytes > self.room() {
+            return Err(AppendError::Full { path: self.path.clone(), bytes });
+        }
+        let mut header = Buffer::zeroed(shared_header_bytes(used));
+        let (identity, offset) = (self.identity(), self.end);
+        let extent = extent::seal_apart(&mut header, memory, identity, offset, used, tag);
+        self.end = extent.end();
+        self.digest = footer::digest(self.digest, extent.checksum);
+        self.entries.push(Entry::from(&extent));
+        let behind = offset + header.len() as u64;
+        self.submit(disk, offset, &Bytes::from(header));
+        let bytes = 0..used.next_multiple_of(PAGE_BYTES);
+        self.submit(disk, behind, &Bytes::of_region(Arc::clone(memory), bytes));
+        Ok(extent)
+    }
+
+    /// How many bytes of a file [`SegmentWriter::append_shared`] takes.
+    #[must_use]
+    pub fn shared_bytes(used: usize) -> u64 {
+        (shared_header_bytes(used) + used.next_multiple_of(PAGE_BYTES)) as u64
+    }
+
+    /// Writes that are in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.writes.len()
     }
 
     /// Makes everything that was written so far durable; [`SegmentWriter::durable`] tells when it is.
@@ -338,6 +396,12 @@ impl SegmentWriter {
         self.wanted = None;
         self.close_if_idle(disk);
     }
+}
+
+/// Whole pages, with room for the checksums of themselves too.
+fn shared_header_bytes(used: usize) -> usize {
+    let guess = extent::header_bytes(used).next_multiple_of(PAGE_BYTES);
+    extent::header_bytes(used + guess + PAGE_BYTES).next_multiple_of(PAGE_BYTES)
 }
 
 impl Work for SegmentWriter {

@@ -177,7 +177,7 @@ impl Chunks {
     fn make_block(&mut self) {
         let first = u32::try_from(self.blocks.len() * BLOCK_CHUNKS)
             .expect("invariant: fewer than 2^32 chunks, 2 TiB");
-        let nothing = Reference { at: 0, address: crate::log::Address::NONE };
+        let nothing = Reference { at: 0, key: 0 };
         let references = [nothing; CHUNK_REFERENCES];
         let chunk = |next| Chunk { next, list: FREE, len: 0, references };
         let last = first + u32::try_from(BLOCK_CHUNKS).expect("invariant: few") - 1;

@@ -7,28 +7,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::log::Address;
-
 /// An entry to look at; ordered as the file's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Due {
     pub(super) at: u64,
     pub(super) hash: u64,
-    /// The key's last byte, then the address.
-    place: u64,
-}
-
-const ADDRESS_BITS: u32 = 56;
-
-impl Due {
-    pub(super) fn new(at: u64, hash: u64, last_key_byte: u8, address: Address) -> Self {
-        debug_assert!(address.0 >> ADDRESS_BITS == 0, "invariant: an address has 56 bits");
-        Self { at, hash, place: u64::from(last_key_byte) << ADDRESS_BITS | address.0 }
-    }
-
-    pub(super) fn address(self) -> Address {
-        Address(self.place & ((1 << ADDRESS_BITS) - 1))
-    }
+    /// The key's last byte.
+    pub(super) last: u8,
 }
 
 /// The heap. Cost of both operations: O(log of what is due at once).

@@ -16,14 +16,32 @@ mod wheel;
 
 pub use table::{Popped, Taken, TimedTable};
 
-use crate::log::Address;
-
-/// "Look at the entry at `address` when `at` has come."
+/// "Look at the entry with this hash and this last byte of its key when `at` has come."
+///
+/// It says nothing of where the entry is, so entries may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reference {
     /// The time, with its sign bit turned: unsigned order is the order of time.
     at: u64,
-    address: Address,
+    /// The key's last byte, then 56 bits of its hash. The index uses fewer.
+    key: u64,
+}
+
+const HASH_BITS: u32 = 56;
+
+impl Reference {
+    fn new(at: i64, hash: u64, last: u8) -> Self {
+        Self { at: unsigned(at), key: Self::key(hash, last) }
+    }
+
+    /// The key's last byte.
+    fn last(self) -> u8 {
+        self.key.to_le_bytes()[7]
+    }
+
+    fn key(hash: u64, last: u8) -> u64 {
+        hash & ((1 << HASH_BITS) - 1) | u64::from(last) << HASH_BITS
+    }
 }
 
 /// Signed times in the order of unsigned numbers.

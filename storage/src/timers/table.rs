@@ -1,7 +1,7 @@
 //! A table whose entries have a deadline each.
 //!
 //! The truth about an entry is in the table: its deadline, its payload. To set a deadline again is one write in place, whatever the deadline: the
-//! [wheel](super::wheel) holds one reference to the entry at or before its deadline, and an entry that is found not yet due is filed again. So a timer
+//! [wheel](super::wheel) holds one reference to the entry, by its hash, at or before its deadline, and an entry that is found not yet due is filed again. So a timer
 //! that is put off with every record, and state that lives on with every use, cost no more than the table does. A cancelled
 //! deadline leaves its entry behind until the reference meets it; so setting and cancelling one deadline over and over leaves nothing.
 //!
@@ -11,9 +11,9 @@
 //!
 //! # Invariants
 //!
-//! 1. `filed` is the time of the one valid reference to the entry, and not behind its deadline. References with another time are stale
+//! 1. `filed` is the time of the one valid reference to the entry, and not behind its deadline. References that lead to no entry with their hash that is filed at their time are stale
 //!    and dropped when they are met; when they are more than half of all they are looked for, a chunk with each operation that makes another.
-//! 2. The wheel and the heap are derived: filing each entry at its deadline makes them anew.
+//! 2. The wheel and the heap are derived: a reference to each entry at the time it is filed at makes them anew.
 //! 3. Entries come out in the order of (deadline, hash, last byte of the key), whatever was done before to make them pending.
 //!
 //! # Memory
@@ -99,6 +99,11 @@ impl TimedTable {
     /// The truth.
     pub(crate) fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// As [`Self::table`], to be filled.
+    pub(crate) fn table_mut(&mut self) -> &mut Table {
+        &mut self.table
     }
 
     /// Number of entries with a deadline. Cost: O(1).
@@ -245,8 +250,7 @@ impl TimedTable {
         value[PREFIX_BYTES..].copy_from_slice(payload);
         if at < read(value, 8) {
             write(value, 8, at);
-            self.note_stale();
-            self.file(Reference { at: unsigned(at), address });
+            self.file_again(hash, key, at);
         }
     }
 
@@ -289,7 +293,7 @@ impl TimedTable {
     /// `budget` goes down by the work done: by one for each entry that comes out or is put off, by a few for each turn of the wheel.
     pub fn pop_due(&mut self, to: i64, budget: &mut usize, key: &mut Vec<u8>) -> Popped {
         match self.find_due(to, budget) {
-            Ok((due, address)) => self.take(due, address, key, None),
+            Ok(found) => self.take(found, key, None),
             Err(popped) => popped,
         }
     }
@@ -297,13 +301,13 @@ impl TimedTable {
     /// As [`Self::pop_due`]; copies the payload too.
     pub fn take_due(&mut self, to: i64, budget: &mut usize, taken: &mut Taken) -> Popped {
         match self.find_due(to, budget) {
-            Ok((due, address)) => self.take(due, address, &mut taken.key, Some(&mut taken.payload)),
+            Ok(found) => self.take(found, &mut taken.key, Some(&mut taken.payload)),
             Err(popped) => popped,
         }
     }
 
     /// The first entry whose deadline is `to` or before.
-    fn find_due(&mut self, to: i64, budget: &mut usize) -> Result<(Due, Address), Popped> {
+    fn find_due(&mut self, to: i64, budget: &mut usize) -> Result<Found, Popped> {
         let to = unsigned(to);
         loop {
             let first = self.due.first().filter(|due| due.at <= to);
@@ -314,9 +318,9 @@ impl TimedTable {
             if let Some(due) = first.filter(|_| !self.wheel.is_emptying()) {
                 *budget -= 1;
                 self.due.pop();
-                let reference = Reference { at: due.at, address: due.address() };
-                if let Some(address) = self.meet(reference) {
-                    return Ok((due, address));
+                let reference = Reference { at: due.at, key: Reference::key(due.hash, due.last) };
+                if let Some(found) = self.meet(reference) {
+                    return Ok(found);
                 }
             } else if self.wheel.turn(to, &mut self.near) {
                 *budget = budget.saturating_sub(TURN_COST);
@@ -338,9 +342,25 @@ impl TimedTable {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn freeze(&mut self) {
-        self.table.log.freeze();
+    /// Gives what was written since to the journal.
+    pub(crate) fn freeze(&mut self) {
+        self.table.log.freeze(0);
+    }
+
+    /// Makes the references of all entries of a table that was restored.
+    pub(crate) fn file_all(&mut self) {
+        let mut cursor = Cursor::default();
+        let mut references = Vec::new();
+        let mut again = true;
+        while again {
+            again = self.table.scan(&mut cursor, 4096, |hash, key, value| {
+                self.cancelled += usize::from(read(value, 0) == CANCELLED);
+                references.push((read(value, 8), hash, last_byte(key)));
+            });
+            for (at, hash, last) in references.drain(..) {
+                self.file(at, hash, last);
+            }
+        }
     }
 
     /// References that the wheel holds, valid or stale; for tests and benchmarks.
@@ -356,7 +376,7 @@ impl TimedTable {
         write(value, 0, at);
         write(value, 8, at);
         value[PREFIX_BYTES..].copy_from_slice(payload);
-        self.file(Reference { at: unsigned(at), address });
+        self.file(at, hash, last_byte(key));
     }
 
     /// Moves an entry whose payload has outgrown it.
@@ -372,22 +392,16 @@ impl TimedTable {
 
     /// A new reference to an entry that had one, which is stale now.
     fn file_again(&mut self, hash: u64, key: &[u8], at: i64) {
-        let (_, address) = self.table.find(hash, key).expect("invariant: the entry is there");
         self.note_stale();
-        self.file(Reference { at: unsigned(at), address });
+        self.file(at, hash, last_byte(key));
     }
 
-    fn file(&mut self, reference: Reference) {
+    /// Files a reference to an entry.
+    fn file(&mut self, at: i64, hash: u64, last: u8) {
+        let reference = Reference::new(at, hash, last);
         if !self.wheel.file(reference) {
-            self.push_due(reference);
+            self.due.push(Due { at: reference.at, hash, last });
         }
-    }
-
-    fn push_due(&mut self, Reference { at, address }: Reference) {
-        let bytes = self.table.log.at(address);
-        let header = Header::read(bytes);
-        let last = entry::key(bytes, header).last().copied().unwrap_or(0);
-        self.due.push(Due::new(at, entry::second_word(bytes), last, address));
     }
 
     /// One more reference is stale; if most are, some are looked for.
@@ -404,46 +418,50 @@ impl TimedTable {
     fn look_at_near(&mut self) {
         let mut near = std::mem::take(&mut self.near);
         for reference in &near {
-            self.table.log.prefetch(reference.address);
+            self.table.prefetch_bucket(reference.key);
+        }
+        for reference in &near {
+            let _ = self.table.prefetch_entry(reference.key);
         }
         for reference in near.drain(..) {
-            if let Some(address) = self.meet(reference) {
-                self.push_due(Reference { at: reference.at, address });
+            if let Some(found) = self.meet(reference) {
+                let last = reference.last();
+                self.due.push(Due { at: reference.at, hash: found.hash, last });
             }
         }
         self.near = near;
     }
 
-    /// Where the entry of a reference is, if its deadline is that of the reference. An entry with a later deadline is filed at that; one that
+    /// The entry of a reference, if its deadline is that of the reference. An entry with a later deadline is filed at that; one that
     /// was cancelled is gone.
-    fn meet(&mut self, reference: Reference) -> Option<Address> {
-        let Some(address) = resolve(&self.table, reference) else {
+    fn meet(&mut self, reference: Reference) -> Option<Found> {
+        let Some(found) = resolve(&self.table, reference) else {
             self.stale = self.stale.saturating_sub(1);
             return None;
         };
+        let Found { place, address, hash } = found;
         let bytes = self.table.log.at(address);
         let header = Header::read(bytes);
+        let last = last_byte(entry::key(bytes, header));
         let start = entry::value_offset(header.key_len(), self.table.value_align);
         let deadline = read(&bytes[start..], 0);
         if deadline == CANCELLED {
-            self.remove_at(address);
+            self.table.remove_at(place, hash, address);
             self.cancelled -= 1;
             return None;
         }
         if unsigned(deadline) == reference.at {
-            return Some(address);
+            return Some(found);
         }
-        let (place, _) = self.place_of(address);
         let address = self.table.writable(place, address);
         write(&mut self.table.log.at_mut(address)[start..], 8, deadline);
-        self.file(Reference { at: unsigned(deadline), address });
+        self.file(deadline, hash, last);
         None
     }
 
     fn take(
         &mut self,
-        due: Due,
-        address: Address,
+        Found { place, address, hash }: Found,
         key: &mut Vec<u8>,
         payload: Option<&mut Vec<u8>>,
     ) -> Popped {
@@ -456,38 +474,39 @@ impl TimedTable {
             payload.clear();
             payload.extend_from_slice(&bytes[start + PREFIX_BYTES..start + header.value_len()]);
         }
-        self.remove_at(address);
-        Popped::Due { hash: due.hash, at: signed(due.at) }
-    }
-
-    fn place_of(&self, address: Address) -> (Place, u64) {
-        let hash = entry::second_word(self.table.log.at(address));
-        let found = self.table.index.find(hash, |found| found == address);
-        (found.expect("invariant: a valid reference leads to a live entry").0, hash)
-    }
-
-    fn remove_at(&mut self, address: Address) {
-        let (place, hash) = self.place_of(address);
-        self.table.index.remove(place, hash);
-        self.table.log.release(address);
+        let start = entry::value_offset(header.key_len(), self.table.value_align);
+        let at = read(&bytes[start..], 0);
+        self.table.remove_at(place, hash, address);
+        Popped::Due { hash, at }
     }
 }
 
-/// Where the entry is whose valid reference this is; `None` if the reference is stale.
-fn resolve(table: &Table, Reference { at, address }: Reference) -> Option<Address> {
-    let bytes = table.log.at(address);
-    let header = Header::read(bytes);
-    if header.kind() != Kind::Single {
-        return None;
-    }
-    let address = if table.log.is_mutable(address) {
-        address
-    } else {
-        // It may have been copied to the tail since, or be dead, which a frozen entry does not show.
-        table.find(entry::second_word(bytes), entry::key(bytes, header))?.1
-    };
-    let start = entry::value_offset(header.key_len(), table.value_align);
-    (unsigned(read(&table.log.at(address)[start..], 8)) == at).then_some(address)
+/// An entry, and where the index has it.
+#[derive(Clone, Copy)]
+struct Found {
+    place: Place,
+    address: Address,
+    hash: u64,
+}
+
+fn last_byte(key: &[u8]) -> u8 {
+    key.last().copied().unwrap_or(0)
+}
+
+/// The entry whose valid reference this is; `None` if the reference is stale.
+///
+/// Two entries whose references are equal, which takes 56 equal bits of hash, are found one after the other, as each is taken out or filed elsewhere.
+fn resolve(table: &Table, Reference { at, key }: Reference) -> Option<Found> {
+    let mut hash = 0;
+    let found = table.index.find(key, |address| {
+        let bytes = table.log.at(address);
+        let header = Header::read(bytes);
+        let start = entry::value_offset(header.key_len(), table.value_align);
+        hash = entry::second_word(bytes);
+        let last = last_byte(entry::key(bytes, header));
+        Reference::key(hash, last) == key && unsigned(read(&bytes[start..], 8)) == at
+    });
+    found.map(|(place, address)| Found { place, address, hash })
 }
 
 fn read(value: &[u8], at: usize) -> i64 {

@@ -4,6 +4,8 @@
 #![expect(clippy::cast_possible_truncation, reason = "numbers of bits and seeds are small")]
 
 mod store;
+mod oracle;
+mod interrupted;
 mod support;
 mod alike;
 mod damage;

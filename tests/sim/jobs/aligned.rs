@@ -1,4 +1,4 @@
-//! Splits of very different rates that wait for each other; in half of the seeds they fall silent and come back as well.
+//! Splits of very different rates, of one source or of two, that wait for each other; in half of the seeds they fall silent and come back as well.
 //!
 //! A split must not be polled while it is ahead of the slowest by more than the drift, nothing may be late where no split becomes idle, and whatever
 //! is late otherwise, all other records are in their windows.
@@ -21,6 +21,8 @@ pub(crate) struct AlignedSplits {
     width: Duration,
     idle_after: Option<Duration>,
     all_idle: AllIdle,
+    /// One half of the splits is a source of its own.
+    halves: bool,
     source: Scripted,
     windows: Collected<Window>,
     late: Collected<u64>,
@@ -74,6 +76,7 @@ impl AlignedSplits {
             width: Duration::from_millis(dice.between(1, 500)),
             idle_after: becomes_idle.then(|| Duration::from_micros(dice.between(0, 200))),
             all_idle: if dice.below(2) == 0 { AllIdle::Hold } else { AllIdle::AdvanceWithClock },
+            halves: dice.below(2) == 0,
             source: Scripted::new(scripts, Duration::ZERO, checked),
             windows: Collected::new(),
             late: Collected::new(),
@@ -94,12 +97,20 @@ impl Job for AlignedSplits {
 
     fn build(&self, t: &mut Topology) -> Result<()> {
         let strategy = Monotonic.aligned_within(self.drift).when_all_idle(self.all_idle);
-        let windowed = t
-            .source("events", self.source.clone())
-            .watermarks(match self.idle_after {
-                Some(silence) => strategy.idle_after(silence),
-                None => strategy.never_idle(),
-            })
+        let strategy = match self.idle_after {
+            Some(silence) => strategy.idle_after(silence),
+            None => strategy.never_idle(),
+        };
+        let events = match self.halves {
+            false => t.source("events", self.source.clone()).watermarks(strategy),
+            true => {
+                let strategy = strategy.aligned_with("halves");
+                let [one, two] = self.source.halves();
+                let one = t.source("one", one).watermarks(strategy);
+                one.union(t.source("two", two).watermarks(strategy))
+            }
+        };
+        let windowed = events
             .key_by_value(|event| event.group())
             .window("windows", Tumbling::of(self.width))
             .aggregate(|totals: &mut Totals, event| totals.add(event.id(), event.value()));

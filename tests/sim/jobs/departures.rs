@@ -107,6 +107,22 @@ fn simulate(seed: u64, sample: &Sample) -> Result<(SimReport, MemoryFiles), Stri
     Ok((report, files))
 }
 
+/// Runs one seed that crashes some times on the way.
+pub(crate) fn run_crashing(seed: u64) -> Result<(), String> {
+    let sample = Sample::new(seed);
+    let files = sample.files();
+    crate::crashes::until_the_end(seed, |sim| {
+        let args = sample.args();
+        let report = sim.files(files.clone()).run(move |t| job::departures(t, &args));
+        report.map_err(|error| format!("the job failed: {error:?}"))
+    })?;
+    let text = |name: &str| {
+        let bytes = files.read(Path::new("results").join(name)).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    };
+    sample.check(&results(text))
+}
+
 /// Runs one seed; `twice` also runs it again and replays it.
 pub(crate) fn run(seed: u64, twice: bool) -> Result<(), String> {
     let sample = Sample::new(seed);

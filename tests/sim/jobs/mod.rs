@@ -7,7 +7,9 @@ mod handles;
 mod outside;
 mod operators;
 mod processes;
+mod retries;
 mod two_stages;
+mod visits;
 mod windows;
 
 /// A job by name.
@@ -15,6 +17,12 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     /// Makes the input of a seed, runs it and checks it.
     pub(crate) run: fn(u64, bool) -> Result<(), String>,
+}
+
+/// The job of two stages, for tests of the harness.
+#[cfg(test)]
+pub(crate) fn two_stages(seed: u64) -> impl crate::seed::Job {
+    two_stages::TwoStages::new(seed)
 }
 
 /// All of them.
@@ -26,6 +34,14 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "processes",
         run: |seed, twice| crate::seed::run(seed, processes::Processes::new(seed), twice),
+    },
+    Entry {
+        name: "visits",
+        run: |seed, twice| crate::seed::run(seed, visits::Visits::new(seed), twice),
+    },
+    Entry {
+        name: "retries",
+        run: |seed, twice| crate::seed::run(seed, retries::Retries::new(seed), twice),
     },
     Entry {
         name: "aligned",
@@ -46,6 +62,26 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "windows",
         run: |seed, twice| crate::seed::run(seed, windows::Windows::new(seed), twice),
+    },
+    Entry {
+        name: "two-stages-crashing",
+        run: |seed, _| crate::crashes::run(seed, two_stages::TwoStages::new(seed)),
+    },
+    Entry {
+        name: "windows-crashing",
+        run: |seed, _| crate::crashes::run(seed, windows::Windows::new(seed)),
+    },
+    Entry {
+        name: "processes-crashing",
+        run: |seed, _| crate::crashes::run(seed, processes::Processes::new(seed)),
+    },
+    Entry {
+        name: "operators-crashing",
+        run: |seed, _| crate::crashes::run(seed, operators::Operators::new(seed)),
+    },
+    Entry {
+        name: "departures-crashing",
+        run: |seed, _| crate::seed::guarded(|| departures::run_crashing(seed)),
     },
     Entry {
         name: "handles",

@@ -40,7 +40,12 @@ impl<T: Serialize> CsvEncoder<T> {
 
     /// An encoder that appends to a file which has its header already.
     pub fn appending(options: CsvOptions) -> Self {
-        Self { fresh: false, ..Self::new(options) }
+        Self::new(options).without_header()
+    }
+
+    /// The same encoder, in a file which has its header already.
+    pub(crate) fn without_header(self) -> Self {
+        Self { fresh: false, ..self }
     }
 
     /// Appends a header of these names now; the first record then brings none.

@@ -15,6 +15,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -256,6 +257,17 @@ where
         self.left.lists.drop_below(self.reach(true).first_needed());
         self.right.lists.drop_below(self.reach(false).first_needed());
         Ok(Progress::Done)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.left.lists);
+        into.state(&mut self.right.lists);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.watermark = from.watermark();
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

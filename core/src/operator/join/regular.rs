@@ -17,6 +17,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -86,6 +87,13 @@ impl<T: Record> Kept<T> {
                     }
                 })
             }
+        }
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        match self {
+            Self::Forever(lists) => into.state(lists),
+            Self::For(_, panes) => into.state(panes),
         }
     }
 
@@ -195,6 +203,17 @@ where
         self.left.forget(at);
         self.right.forget(at);
         Ok(Progress::Done)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.left.freeze(into);
+        self.right.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.watermark = from.watermark();
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

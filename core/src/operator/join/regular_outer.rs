@@ -7,11 +7,12 @@
 
 use std::rc::Rc;
 
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::change::Change;
 use crate::operator::output::{AnyOutput, Output};
-use crate::operator::{Input, Operator};
+use crate::operator::{Input, Operator, Progress};
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
 use crate::state::TimedLists;
@@ -46,6 +47,12 @@ where
     U: Record,
     F: FnMut(&Rec<A>, Option<&Rec<B>>) -> U + 'static,
 {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.left);
+        into.state(&mut self.right);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

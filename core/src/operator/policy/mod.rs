@@ -12,8 +12,8 @@
 //!
 //! # Not here
 //!
-//! Attempts follow each other at once, within the step: nothing waits between them, so an outage of minutes outlasts any number. A record that is
-//! to be tried later goes to a dead letter, and from there wherever the job says.
+//! Attempts follow each other at once, within the step: nothing waits between them, so an outage of minutes outlasts any number. Those of
+//! [`super::retry_later`] wait.
 
 mod dead_letter;
 
@@ -40,11 +40,11 @@ pub(crate) enum Then {
 }
 
 impl Then {
-    /// For plans.
-    pub(crate) fn describe(attempts: u32, then: &str) -> String {
+    /// For plans; `pause` is what lies between two attempts.
+    pub(crate) fn describe(attempts: u32, pause: &str, then: &str) -> String {
         match attempts {
             ONCE => then.to_owned(),
-            attempts => format!("{attempts} attempts, then {then}"),
+            attempts => format!("{attempts} attempts{pause}, then {then}"),
         }
     }
 }
@@ -58,6 +58,8 @@ pub(crate) struct Fates {
     pub(crate) dead_lettered: u64,
     /// Attempts after the first.
     pub(crate) retried: u64,
+    /// Records that claimed to lie too far in the future.
+    pub(crate) far_future: u64,
 }
 
 /// A policy at work: calls what may fail, and deals with what does.
@@ -112,12 +114,32 @@ impl Guard {
         call: &mut dyn FnMut() -> Result<G, OperatorFault>,
     ) -> Result<Option<G>, OperatorFault> {
         for _ in 1..self.attempts {
-            self.fates.retried += 1;
+            self.note_retry();
             match call() {
                 Ok(given) => return Ok(Some(given)),
                 Err(next) => fault = next,
             }
         }
+        self.give_up(fault, record, at)?;
+        Ok(None)
+    }
+
+    /// An attempt after the first is made.
+    pub(crate) fn note_retry(&mut self) {
+        self.fates.retried += 1;
+    }
+
+    /// Deals with a record for which the last attempt has failed.
+    ///
+    /// # Errors
+    ///
+    /// `fault`, if that is to end the job.
+    pub(crate) fn give_up<T: Record>(
+        &mut self,
+        fault: OperatorFault,
+        record: &Rec<T>,
+        at: EventTime,
+    ) -> Result<(), OperatorFault> {
         match &mut self.then {
             Then::Fail => return Err(fault),
             Then::Skip => self.fates.skipped += 1,
@@ -126,6 +148,6 @@ impl Guard {
                 out.value(&DeadLetter::of_record(operator, &*fault, record, at), at);
             }
         }
-        Ok(None)
+        Ok(())
     }
 }

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use crate::checkpoint::Freezing;
 use crate::operator::aggregate::Aggregator;
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
-use crate::state::{Expires, Scope, StateBuilder, StateField, Sweep, Ttl, Value};
+use crate::state::{Expires, Keys, Scope, StateBuilder, StateField, Sweep, Ttl, Value, keys_of};
 
 /// What records of type `T` come to, for each key, in the terms of an [`Aggregator`]: `#[state(aggregate = Count)] seen: Aggregating<Bid, Count>`.
 ///
@@ -74,4 +75,12 @@ impl<T: Record, A: Aggregator<T>> StateField for Aggregating<T, A> {
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.accumulator.next_expiry(by)
     }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.accumulator.freeze(into);
+    }
+}
+
+impl<T: Record, A: Aggregator<T>> Keys for Aggregating<T, A> {
+    keys_of!(accumulator);
 }

@@ -6,13 +6,15 @@ use super::FIRST_SLICE;
 use super::shared::Keyed;
 use super::side::show;
 use super::traits::KeyedBroadcastProcess;
+use super::visit::Visiting;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
 use crate::operator::output::AnyOutput;
 use crate::operator::{Input, Operator, Progress};
 use crate::record::{Key, KeyRef, KeyScratch, Record};
-use crate::state::{Map, Scope, StateBuilder, StateField, Tables};
+use crate::state::{Map, Prefetch, Scope, StateBuilder, StateField, Tables};
 use crate::time::{EventTime, ProcessingTime};
 
 /// Broadcast state: a map that each worker has, all of it.
@@ -101,6 +103,9 @@ impl<K: Key, V: Record> Rules<'_, K, V> {
     }
 }
 
+/// Keys that are looked up together, so that their cache misses overlap.
+const KEYS_AHEAD: usize = 16;
+
 /// The parts of a [`KeyedBroadcastProcess`].
 pub(crate) type KeyedOf<P> = Keyed<
     <P as KeyedBroadcastProcess>::Key,
@@ -117,6 +122,7 @@ pub(crate) struct BroadcastProcessor<P: KeyedBroadcastProcess, S> {
     keyed: KeyedOf<P>,
     rules: BroadcastMap<P::RuleKey, P::Rule>,
     key: KeyScratch,
+    visiting: Option<Visiting<P::Broadcast, P::State>>,
 }
 
 impl<P: KeyedBroadcastProcess, S> BroadcastProcessor<P, S> {
@@ -126,7 +132,37 @@ impl<P: KeyedBroadcastProcess, S> BroadcastProcessor<P, S> {
         keyed: KeyedOf<P>,
         rules: BroadcastMap<P::RuleKey, P::Rule>,
     ) -> Self {
-        Self { process, selector, keyed, rules, key: KeyScratch::new() }
+        Self { process, selector, keyed, rules, key: KeyScratch::new(), visiting: None }
+    }
+
+    /// Goes on with the visit that is under way, about `limit` keys of it.
+    fn visit(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
+        let Self { process, keyed, rules, visiting: Some(visiting), .. } = self else {
+            return Ok(Progress::Done);
+        };
+        if !visiting.copy(keyed.state(), limit) {
+            return Ok(Progress::More);
+        }
+        for _ in 0..limit.div_ceil(KEYS_AHEAD) {
+            let (_, keys) = visiting.parts();
+            keys.hashes(KEYS_AHEAD).for_each(|hash| keyed.bucket(hash));
+            keys.hashes(KEYS_AHEAD).for_each(|hash| {
+                keyed.entry(hash);
+            });
+            for _ in 0..KEYS_AHEAD {
+                let at = visiting.at;
+                let (_, keys) = visiting.parts();
+                if keys.next(|hash, key| keyed.go_to(hash, key, at)).is_none() {
+                    self.visiting = None;
+                    return Ok(Progress::Done);
+                }
+                if visiting.is_there(keyed.state()) {
+                    let (record, _) = visiting.parts();
+                    process.on_visit(&mut keyed.at_key(), &mut Rules(rules), record)?;
+                }
+            }
+        }
+        Ok(Progress::More)
     }
 
     fn fire(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
@@ -142,7 +178,12 @@ impl<P: KeyedBroadcastProcess, S: 'static> Operator for BroadcastProcessor<P, S>
     }
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
-        self.fire(limit)
+        // One of the two is under way, and nothing is read meanwhile.
+        if self.visiting.is_some() { self.visit(limit) } else { self.fire(limit) }
+    }
+
+    fn has_more(&self) -> bool {
+        self.visiting.is_some()
     }
 
     fn clock(&mut self, now: ProcessingTime) {
@@ -160,6 +201,17 @@ impl<P: KeyedBroadcastProcess, S: 'static> Operator for BroadcastProcessor<P, S>
         })
     }
 
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.keyed.freeze(into);
+        self.rules.map.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.keyed.resume(from.watermark());
+        Ok(())
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         show(&mut self.keyed.out, &mut self.keyed.side, each);
     }
@@ -171,7 +223,7 @@ where
     S: KeySelector<P::In>,
 {
     fn records(&mut self, run: Records<'_, P::In>) -> Result<(), OperatorFault> {
-        let Self { process, selector, keyed, rules, key } = self;
+        let Self { process, selector, keyed, rules, key, .. } = self;
         let mut result = Ok(());
         each_ahead(
             run,
@@ -190,8 +242,15 @@ where
 }
 
 impl<P: KeyedBroadcastProcess, S: 'static> Input<P::Broadcast, 1> for BroadcastProcessor<P, S> {
+    /// Each may have all keys visited before the next one is looked at.
+    const MOST: usize = 1;
+
     fn records(&mut self, run: Records<'_, P::Broadcast>) -> Result<(), OperatorFault> {
-        let mut records = run.iter();
-        records.try_for_each(|(record, _)| self.process.on_broadcast(&mut self.rules, record))
+        for (record, at) in run.iter() {
+            self.process.on_broadcast(&mut self.rules, record)?;
+            self.visiting = Visiting::new(&self.process.visits(record), record, at);
+            self.visit(FIRST_SLICE)?;
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use super::FIRST_SLICE;
 use super::shared::Keyed;
 use super::side::show;
 use super::traits::KeyedCoProcess;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -64,6 +65,16 @@ impl<P: KeyedCoProcess, L: 'static, R: 'static> Operator for CoProcessor<P, L, R
     fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
         let Self { process, keyed, .. } = self;
         keyed.fire_by_clock(limit, |cx, timer, at| process.on_processing_timer(cx, timer, at))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.keyed.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.keyed.resume(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

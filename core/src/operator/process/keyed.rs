@@ -6,6 +6,7 @@ use super::FIRST_SLICE;
 use super::shared::Keyed;
 use super::side::show;
 use super::traits::KeyedProcess;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -63,6 +64,16 @@ impl<P: KeyedProcess, S: 'static> Operator for KeyedProcessor<P, S> {
     fn on_alarm(&mut self, limit: usize) -> Result<(), OperatorFault> {
         let Self { process, keyed, .. } = self;
         keyed.fire_by_clock(limit, |cx, timer, at| process.on_processing_timer(cx, timer, at))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.keyed.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.keyed.resume(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

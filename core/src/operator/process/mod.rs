@@ -8,6 +8,7 @@
 //! | [`side`] | further outputs |
 //! | [`shared`] | what all process operators share: state, timers, outputs, and the order of firing |
 //! | [`aggregating`] | aggregates as state |
+//! | [`visit`] | visits of all keys |
 //! | [`keyed`], [`co`], [`broadcast`], [`plain`] | the operators |
 //!
 //! * Arrives from: [`crate::exchange`], on the worker that owns the key group.
@@ -31,6 +32,7 @@ pub(crate) mod plain;
 pub(crate) mod side;
 pub(crate) mod timers;
 pub(crate) mod traits;
+pub(crate) mod visit;
 
 /// Results of the first slice of a firing: a page or two.
 const FIRST_SLICE: usize = 256;

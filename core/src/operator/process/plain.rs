@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::context::{Collector, PlainContext};
 use super::side::show;
 use super::traits::Process;
+use crate::checkpoint::Resuming;
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::operator::output::{AnyOutput, Output};
@@ -35,6 +36,11 @@ impl<P: Process> Operator for PlainProcessor<P> {
 
     fn clock(&mut self, now: ProcessingTime) {
         self.scope.set_processing(now);
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.watermark = from.watermark();
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

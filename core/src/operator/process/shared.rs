@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::context::{Collector, Context};
 use super::side::Sides;
 use super::timers::{Fired, Next, TimerSet, TimerTables, Timers};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::operator::Progress;
 use crate::operator::output::Output;
@@ -70,6 +71,24 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
         self.context(at)
     }
 
+    /// State, to look at.
+    pub(super) fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The key at hand is this one, and the time that of what `at` belongs to; not before the watermark.
+    pub(super) fn go_to(&mut self, hash: KeyHash, key: &[u8], at: EventTime) {
+        let at = at.max(self.passed);
+        self.scope.set_key(hash, key);
+        self.scope.set_times(at, at);
+    }
+
+    /// The context of a key that was gone to.
+    pub(super) fn at_key(&mut self) -> Context<'_, K, S, N, O, D> {
+        let at = self.scope.emit_at();
+        self.context(at)
+    }
+
     fn context(&mut self, emit_at: EventTime) -> Context<'_, K, S, N, O, D> {
         let Self { scope, state, timers, out, side, watermark, .. } = self;
         Context {
@@ -87,6 +106,18 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
     /// The watermark is `at`; [`Self::fire`] is to follow until it is done.
     pub(super) fn advance(&mut self, at: EventTime) {
         self.watermark = at;
+    }
+
+    /// Shows all tables; how far event time is the task notes.
+    pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.state.freeze(into);
+        self.timers.event.freeze(into);
+        self.timers.processing.freeze(into);
+    }
+
+    /// Event time was at `at` when the barrier came, and everything that was due at it was done.
+    pub(super) fn resume(&mut self, at: EventTime) {
+        (self.watermark, self.passed) = (at, at);
     }
 
     /// Fires event-time timers that are due, then frees state that has expired; about `limit` of both.

@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 
 use thalweg_storage::{Popped, TimedTable};
 
+use crate::checkpoint::Freezing;
 use crate::record::{KeyHash, KeyScratch};
-use crate::state::{Hint, Scope, Tables};
+use crate::state::{Hint, Scope, Stored, Tables};
 use crate::time::{EventTime, ProcessingTime};
 
 /// The names of a key's timers; derived for an enum whose variants are the names.
@@ -148,7 +149,8 @@ pub(super) enum Next<N> {
 
 impl Domain {
     fn new<N: Timers>(tables: &mut dyn Tables, name: &str) -> Self {
-        let table = (!N::NAMES.is_empty()).then(|| tables.timed(name));
+        let table =
+            (!N::NAMES.is_empty()).then(|| tables.timed(name, TimedTable::layout()).into_bytes());
         Self { table, key: KeyScratch::new() }
     }
 
@@ -170,6 +172,10 @@ impl Domain {
             Popped::Budget => Next::Budget,
             Popped::Nothing => Next::Nothing,
         }
+    }
+
+    pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.table.iter_mut().for_each(|table| into.state(table));
     }
 
     pub(super) fn next_due(&self) -> Option<i64> {

@@ -4,6 +4,7 @@ use super::broadcast::{BroadcastMap, Rules};
 use super::context::{Context, PlainContext};
 use super::side::Sides;
 use super::timers::Timers;
+use super::visit::Visit;
 use crate::error::OperatorFault;
 use crate::raw::view::Rec;
 use crate::record::{Key, Record};
@@ -234,7 +235,8 @@ pub trait KeyedBroadcastProcess: 'static {
     where
         Self: Sized;
 
-    /// A record of the broadcast stream has come, here as on every worker. It has no key and no output: every worker would send the same.
+    /// A record of the broadcast stream has come, here as on every worker. It has no key and no output: every worker would send the same. What it
+    /// is to do with keys is done by [`Self::visits`] and [`Self::on_visit`].
     ///
     /// # Errors
     ///
@@ -246,6 +248,35 @@ pub trait KeyedBroadcastProcess: 'static {
     ) -> Result<(), OperatorFault>
     where
         Self: Sized;
+
+    /// Which keys are visited now that [`Self::on_broadcast`] has seen `record`: none, by default, or all that have some state,
+    /// `Visit::all_keys(|state| &state.field)`.
+    ///
+    /// Each worker visits its own keys, each of them once, before it reads anything else; in slices, so that other operators and jobs have their turns.
+    fn visits(&mut self, record: &Rec<Self::Broadcast>) -> Visit<Self::State> {
+        let _ = record;
+        Visit::none()
+    }
+
+    /// A key is visited because of `record`. The event time is that of the record; or the watermark, if that is later.
+    ///
+    /// In which order keys are visited is a function of what was done to the state, and the same in a replay.
+    ///
+    /// # Errors
+    ///
+    /// What ends the job.
+    fn on_visit(
+        &mut self,
+        cx: &mut BroadcastCx<'_, Self>,
+        rules: &mut Rules<'_, Self::RuleKey, Self::Rule>,
+        record: &Rec<Self::Broadcast>,
+    ) -> Result<(), OperatorFault>
+    where
+        Self: Sized,
+    {
+        let _ = (cx, rules, record);
+        Err("a broadcast record visits keys, but the process function has no `on_visit`".into())
+    }
 
     /// See [`KeyedProcess::on_timer`].
     ///

@@ -19,8 +19,15 @@ impl HopLatency {
 
     /// True if this step is measured.
     pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = self.will_be_due();
         self.steps = self.steps.wrapping_add(1);
-        !self.is_off && (self.steps <= Self::FIRST || self.steps.is_multiple_of(Self::INTERVAL))
+        is_due
+    }
+
+    /// What [`Self::is_due`] will say next.
+    pub(crate) fn will_be_due(&self) -> bool {
+        let step = self.steps.wrapping_add(1);
+        !self.is_off && (step <= Self::FIRST || step.is_multiple_of(Self::INTERVAL))
     }
 
     /// Notes `records` that took from `origin_ns` to `done_ns`.
@@ -35,5 +42,22 @@ impl HopLatency {
 
     pub(crate) fn histogram(&mut self) -> &mut LatencyHistogram {
         &mut self.histogram
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_a_step_is_measured_is_known_before_it() {
+        let mut latency = HopLatency::default();
+        let foretold = |latency: &mut HopLatency| (latency.will_be_due(), latency.is_due());
+        let steps: Vec<_> = (0..400).map(|_| foretold(&mut latency)).collect();
+        assert!(steps.iter().all(|(before, at)| before == at));
+        let measured = steps.iter().filter(|(_, at)| *at).count();
+        assert_eq!(measured, 256 + (400 - 256) / 8);
+        latency.turn_off();
+        assert_eq!(foretold(&mut latency), (false, false));
     }
 }

@@ -90,6 +90,24 @@ pub(crate) struct StepContext<'a> {
     pub(crate) contribution: &'a RefCell<Contribution>,
 }
 
+/// What the receivers of a task's outputs could take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appetite {
+    /// Nothing waits for room.
+    pub(crate) is_free: bool,
+    /// A receiver has nothing to read while a page of its is open.
+    pub(crate) is_hungry: bool,
+}
+
+/// What a task's outputs have still to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unrest {
+    /// A page with elements is open.
+    pub(crate) is_open: bool,
+    /// Something waits for room, or a receiver has still to read, or something outside has to be asked again.
+    pub(crate) waits: bool,
+}
+
 /// A task, whatever its types: dyn per batch.
 pub(crate) trait Task {
     /// The operator's name.
@@ -114,6 +132,11 @@ pub(crate) trait Task {
     /// The checkpoint of `epoch` is complete.
     fn commit(&mut self, epoch: u64) -> Result<(), OperatorFault> {
         let _ = epoch;
+        Ok(())
+    }
+    /// Before any worker begins, on a task that will not be stepped: sees to what is outside.
+    fn recover(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let _ = from;
         Ok(())
     }
     /// Before the first step: goes on from a checkpoint.
@@ -175,11 +198,36 @@ impl dyn Task + '_ {
         any
     }
 
-    /// True if a receiver has nothing to read while a page of its is open.
-    pub(crate) fn is_hungry(&mut self) -> bool {
-        let mut any = false;
-        self.outputs(&mut |output| any |= output.is_hungry());
-        any
+    /// Moves what waits into the rings, and says what the receivers could take.
+    pub(crate) fn appetite(&mut self) -> Appetite {
+        let mut appetite = Appetite { is_free: true, is_hungry: false };
+        self.outputs(&mut |output| {
+            appetite.is_free &= output.drain();
+            appetite.is_hungry |= output.is_hungry();
+        });
+        appetite
+    }
+
+    /// What the outputs have still to do; what waits is moved into the rings first, as by [`Self::drain`].
+    pub(crate) fn unrest(&mut self) -> Unrest {
+        let mut unrest = Unrest { is_open: false, waits: false };
+        self.outputs(&mut |output| {
+            unrest.waits |= !output.drain() || output.waits_outside() || !output.is_drained();
+            unrest.is_open |= output.has_open();
+        });
+        unrest
+    }
+
+    /// An error that came when the task had ended, as of a sink that is closed by a commit; asked once, before it is forgotten.
+    pub(crate) fn last_fault(&mut self) -> Result<(), OperatorFault> {
+        let mut result = Ok(());
+        self.outputs(&mut |output| {
+            let ended = output.end_step();
+            if result.is_ok() {
+                result = ended;
+            }
+        });
+        result
     }
 
     /// True if something outside has to be asked again.

@@ -118,6 +118,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         self.core.operator.commit(epoch)
     }
 
+    fn recover(&mut self, from: &Restored) -> Result<(), OperatorFault> {
+        let Self { name, core, .. } = self;
+        core.operator.recover(&Resuming::new(name, EventTime::MIN, from))
+    }
+
     fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
         let Self { name, core, .. } = self;
         let times: Vec<i64> = from.notes(name, WATERMARK)?;
@@ -189,9 +194,13 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     }
 
     fn is_finished(&mut self) -> bool {
+        // First what is seldom so: this is asked again and again.
+        if !self.core.is_finished || !self.core.todo.is_empty() {
+            return false;
+        }
         let mut waits = false;
         self.core.operator.outputs(&mut |output| waits |= output.is_blocked() || output.has_open());
-        self.core.is_finished && !waits && self.core.todo.is_empty()
+        !waits
     }
 
     fn counters(&mut self) -> TaskCounters {
@@ -206,6 +215,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             skipped: fates.skipped,
             dead_lettered: fates.dead_lettered,
             retried: fates.retried,
+            far_future: fates.far_future,
             records_in: self.core.records_in,
             records_out,
             bytes_in: self.ports.bytes(),

@@ -112,10 +112,13 @@ struct Port<'a, O, const PORT: usize> {
 }
 
 impl<T: Record, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O, PORT> {
+    const MOST: usize = <O as Input<T, PORT>>::MOST;
+
     fn records(&mut self, run: Records<'_, T>) -> bool {
         self.core.records_in += run.len() as u64;
         let result = self.core.operator.records(run);
-        self.core.note(result)
+        self.core.is_firing = self.core.operator.has_more();
+        self.core.note(result) && !self.core.is_firing
     }
 
     fn control(&mut self, lane: usize, control: Control) -> bool {

@@ -67,8 +67,10 @@ impl<O: Operator> Core<O> {
             return Ok(());
         }
         self.is_firing = false;
-        let control = *self.todo.front().expect("invariant: a firing has a cause");
-        self.pass_on(control);
+        // Else it was a record that had asked for the slices.
+        if let Some(&control) = self.todo.front() {
+            self.pass_on(control);
+        }
         self.settle()
     }
 

@@ -1,5 +1,7 @@
 //! The end of a ring that reads pages.
 
+#[cfg(not(loom))]
+use super::ends_of;
 use super::{SHRED, Shared};
 use crate::raw::atomic::{Arc, Ordering};
 use std::fmt;
@@ -131,6 +133,10 @@ impl Consumer {
         }
         self.shared.trace_read(self.slot);
         self.is_held = true;
+        #[cfg(not(loom))]
+        if let Some(page) = self.front_shared() {
+            ends_of(page).for_each(|at| thalweg_storage::raw::prefetch_at(page, at));
+        }
         true
     }
 

@@ -120,6 +120,14 @@ impl Side {
     }
 }
 
+/// Where the lines are that both ends of a ring touch of every page, however little is in it: of a format that begins with a header, and grows from both ends.
+///
+/// Asked for together they take as long as one. Else each is asked for when the one before has said where it is, and a line from another core takes 50 to 150 ns.
+#[cfg(not(loom))]
+fn ends_of(page: &[u8]) -> impl Iterator<Item = usize> {
+    [0, PAGE_ALIGN, page.len() - PAGE_ALIGN].into_iter()
+}
+
 impl Shared {
     /// The first byte of the page in `slot`.
     #[inline]

@@ -1,6 +1,8 @@
 //! The end of a ring that fills pages.
 
 use super::Shared;
+#[cfg(not(loom))]
+use super::ends_of;
 use crate::raw::atomic::{Arc, Ordering};
 use std::fmt;
 use std::ptr::NonNull;
@@ -160,6 +162,19 @@ impl Producer {
         self.slot = self.shared.next_slot(self.slot);
         self.page = self.shared.page(self.slot);
         self.shared.tail.count.store(self.tail, ordering);
+        #[cfg(not(loom))]
+        self.prepare();
+    }
+
+    /// Asks for the next page's lines, which the consumer has had since it read them, if the page is known to be free.
+    #[cfg(not(loom))]
+    #[inline]
+    fn prepare(&self) {
+        if self.tail.wrapping_sub(self.head) < self.shared.pages {
+            // SAFETY: the page is `page_bytes` of the region, and free, so it is ours (invariant 2); what is made here is not written through.
+            let page = unsafe { std::slice::from_raw_parts(self.page.as_ptr(), self.page_bytes) };
+            ends_of(page).for_each(|at| thalweg_storage::raw::prefetch_write_at(page, at));
+        }
     }
 }
 

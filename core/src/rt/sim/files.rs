@@ -2,6 +2,10 @@
 //!
 //! They can change by themselves: a list of events, one of which happens whenever readers have found nothing new a number of times. So a file
 //! grows, or is rotated, while it is read, and a replay finds the same.
+//!
+//! They also know what of them would survive a loss of power ([`MemoryFiles::after_power_cut`]).
+
+mod power;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -9,13 +13,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::io::{FileStatus, Files, ReadFile, ReadPoll, WriteFile};
+use power::Names;
+
+use crate::io::{FileStatus, Files, Pending, ReadFile, ReadPoll, WriteFile};
 
 /// A file, whatever its name.
 #[derive(Debug, Default)]
 struct Contents {
     number: u64,
     bytes: RefCell<Vec<u8>>,
+    /// What of it is on the medium.
+    durable: RefCell<Vec<u8>>,
 }
 
 /// What happens to a file while it is read.
@@ -33,6 +41,7 @@ pub enum FileEvent {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryFiles {
     files: Rc<RefCell<BTreeMap<PathBuf, Rc<Contents>>>>,
+    names: Rc<RefCell<Names>>,
     events: Rc<Events>,
 }
 
@@ -66,11 +75,20 @@ impl MemoryFiles {
         Some(self.files.borrow().get(path.as_ref())?.bytes.borrow().clone())
     }
 
-    fn insert(&self, path: PathBuf, bytes: Vec<u8>) -> Rc<Contents> {
+    /// A file that others have made: it is durable.
+    fn insert(&self, path: PathBuf, bytes: Vec<u8>) {
+        let contents = self.make(&path);
+        *contents.durable.borrow_mut() = bytes.clone();
+        *contents.bytes.borrow_mut() = bytes;
+        self.names.borrow_mut().sync(path.parent().unwrap_or(Path::new("")));
+    }
+
+    fn make(&self, path: &Path) -> Rc<Contents> {
         let number = self.events.made.get();
         self.events.made.set(number + 1);
-        let contents = Rc::new(Contents { number, bytes: RefCell::new(bytes) });
-        self.files.borrow_mut().insert(path, Rc::clone(&contents));
+        let contents = Rc::new(Contents { number, ..Contents::default() });
+        self.files.borrow_mut().insert(path.to_owned(), Rc::clone(&contents));
+        self.names.borrow_mut().link(path, &contents);
         contents
     }
 
@@ -92,7 +110,7 @@ impl MemoryFiles {
             None => {}
             Some(FileEvent::Append(path, bytes)) => match self.find(&path) {
                 Ok(contents) => contents.bytes.borrow_mut().extend_from_slice(&bytes),
-                Err(_) => drop(self.insert(path, bytes)),
+                Err(_) => self.insert(path, bytes),
             },
             Some(FileEvent::Rename(from, to)) => {
                 let mut files = self.files.borrow_mut();
@@ -141,7 +159,43 @@ impl Files for MemoryFiles {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
-        Ok(Box::new(MemoryWrite { contents: self.insert(path.to_owned(), Vec::new()) }))
+        Ok(Box::new(MemoryWrite::new(self.make(path))))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        Ok(Box::new(MemoryWrite::new(self.find(path)?)))
+    }
+
+    fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        self.find(path)?.bytes.borrow_mut().resize(bytes, 0);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let contents = self.find(from)?;
+        let mut files = self.files.borrow_mut();
+        files.remove(from);
+        files.insert(to.to_owned(), contents);
+        self.names.borrow_mut().rename(from, to);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.find(path)?;
+        self.files.borrow_mut().remove(path);
+        self.names.borrow_mut().remove(path);
+        Ok(())
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let files = self.files.borrow();
+        let here = files.keys().filter(|path| path.parent() == Some(folder));
+        Ok(here.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<Box<dyn Pending>> {
+        Ok(Box::new(FolderSync { files: self.clone(), folder: folder.to_owned(), asked: false }))
     }
 
     fn is_recorded(&self) -> bool {
@@ -190,18 +244,76 @@ impl ReadFile for MemoryRead {
     }
 }
 
+/// A write call takes at least this much, unless it is the last: little, so that a writer that is dropped loses some.
+const WRITE_BYTES: usize = 100;
+
 struct MemoryWrite {
     contents: Rc<Contents>,
+    buffer: Vec<u8>,
+    /// A sync was asked for, of so many bytes.
+    syncing: Option<usize>,
+}
+
+impl MemoryWrite {
+    fn new(contents: Rc<Contents>) -> Self {
+        Self { contents, buffer: Vec::new(), syncing: None }
+    }
+
+    fn write_out(&mut self) {
+        self.contents.bytes.borrow_mut().append(&mut self.buffer);
+    }
 }
 
 impl WriteFile for MemoryWrite {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.contents.bytes.borrow_mut().extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= WRITE_BYTES {
+            self.write_out();
+        }
         Ok(())
     }
 
     fn poll_close(&mut self) -> io::Result<bool> {
+        self.poll_flush()
+    }
+
+    fn poll_flush(&mut self) -> io::Result<bool> {
+        self.write_out();
         Ok(true)
+    }
+
+    /// Done when it is asked again, as by a device that takes its time.
+    fn poll_sync(&mut self) -> io::Result<bool> {
+        let Some(bytes) = self.syncing.take() else {
+            self.write_out();
+            self.syncing = Some(self.contents.bytes.borrow().len());
+            return Ok(false);
+        };
+        let seen = self.contents.bytes.borrow();
+        *self.contents.durable.borrow_mut() = seen[..bytes.min(seen.len())].to_vec();
+        Ok(true)
+    }
+}
+
+/// A folder that is synced when it is asked again.
+struct FolderSync {
+    files: MemoryFiles,
+    folder: PathBuf,
+    asked: bool,
+}
+
+impl Pending for FolderSync {
+    fn poll(&mut self) -> io::Result<bool> {
+        if !std::mem::replace(&mut self.asked, true) {
+            return Ok(false);
+        }
+        self.files.names.borrow_mut().sync(&self.folder);
+        Ok(true)
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        while !self.poll()? {}
+        Ok(())
     }
 }
 
@@ -251,6 +363,42 @@ mod tests {
         assert_eq!(files.status(Path::new("a.1")).unwrap(), first);
         assert_ne!(files.status(Path::new("a")).unwrap().identity, first.identity);
         assert_eq!(files.read("a").unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_writer_that_is_dropped_loses_what_it_had_not_handed_over() {
+        let files = MemoryFiles::default();
+        let mut file = files.create(Path::new("a")).unwrap();
+        file.write(&[b'x'; 150]).unwrap();
+        file.write(b"lost").unwrap();
+        drop(file);
+        assert_eq!(files.read("a").unwrap(), [b'x'; 150]);
+    }
+
+    #[test]
+    fn a_power_cut_keeps_what_was_synced_and_some_of_the_rest() {
+        let files = MemoryFiles::default().with("out/old", "old");
+        let mut file = files.create(Path::new("out/new.tmp")).unwrap();
+        file.write(b"durable").unwrap();
+        while !file.poll_sync().unwrap() {}
+        files.sync_folder(Path::new("out")).unwrap().wait().unwrap();
+        file.write(b" or not").unwrap();
+        assert!(file.poll_flush().unwrap());
+        files.rename(Path::new("out/new.tmp"), Path::new("out/new")).unwrap();
+        files.remove(Path::new("out/old")).unwrap();
+
+        let nothing = files.after_power_cut(&mut |_| 0);
+        assert_eq!(nothing.read("out/new.tmp").unwrap(), b"durable");
+        assert_eq!(nothing.read("out/old").unwrap(), b"old");
+        let all = files.after_power_cut(&mut |most| most);
+        assert_eq!(all.read("out/new").unwrap(), b"durable or not");
+        assert_eq!(all.names(Path::new("out")).unwrap(), ["new"]);
+        // One of two names, three of seven bytes, two of which were written.
+        let mut choices = [1, 3, 0, 2].into_iter();
+        let torn = files.after_power_cut(&mut |most| choices.next().unwrap_or(most));
+        assert_eq!(torn.read("out/new").unwrap(), b"durable o\0");
+        assert_eq!(torn.read("out/old").unwrap(), b"old");
+        assert_eq!(files.read("out/new").unwrap(), b"durable or not");
     }
 
     #[test]

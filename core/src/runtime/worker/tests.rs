@@ -127,6 +127,21 @@ fn an_alarm_goes_off_when_the_decided_clock_reaches_it() {
 }
 
 #[test]
+fn a_worker_that_had_nothing_to_do_sends_on_what_comes_next_in_the_turn_that_makes_it() {
+    let Rig { mut lane, mut worker, mut rx, .. } = rig();
+    worker.step(Decision::ClockOrigin(ORIGIN)).unwrap();
+    worker.step(Decision::Clock(50)).unwrap();
+    for due in 1..=3 {
+        turn_until_dry(&mut worker);
+        assert_eq!(worker.turn().unwrap(), Turn::Dry);
+        send(&mut lane, &records(&[due]));
+        assert_eq!(worker.turn().unwrap(), Turn::Busy, "the record is read");
+        assert_eq!(worker.turn().unwrap(), Turn::Busy, "its alarm goes off");
+        assert_eq!(receive(&mut rx), [Seen::Record(due, at(ORIGIN + 50))]);
+    }
+}
+
+#[test]
 fn many_alarms_at_once_go_off_in_slices_between_which_pages_are_read() {
     let Rig { mut lane, mut worker, mut rx, .. } = rig();
     worker.step(Decision::ClockOrigin(ORIGIN)).unwrap();

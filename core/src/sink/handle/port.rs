@@ -64,14 +64,15 @@ struct Received<T: Record> {
 }
 
 impl<T: Record> AnyPlayer for Received<T> {
+    /// A page of nothing but control elements is something too: the worker has it back, and more may come.
     fn play(&mut self, most: usize) -> bool {
-        let before = self.values.len();
+        let has_pages = self.handle.lanes.iter_mut().any(|lane| lane.rx.pages.is_ready());
         for _ in 0..most {
             let next = self.handle.try_recv_with(|record, at| (at, record.to_value()));
             let Ok(Some(next)) = next else { break };
             self.values.push(next);
         }
-        self.values.len() > before
+        has_pages
     }
 
     fn received(self: Box<Self>) -> Box<dyn Any> {

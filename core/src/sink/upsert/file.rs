@@ -2,16 +2,18 @@
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::{UpsertSink, UpsertWriter};
 use crate::error::OperatorFault;
 use crate::format::csv::CsvOptions;
+use crate::io::Files;
 use crate::record::Record;
-use crate::sink::Writers;
 use crate::sink::encoder::AnyEncoder;
-use crate::sink::file::{FileSinkError, LineFile};
+use crate::sink::file::{FileSinkError, OneFile, recover_one};
+use crate::sink::{Delivery, Prepared, Writers};
 use crate::source::{FileFormat, OpenContext};
 
 /// Where files of changes start: `Upserts(UpsertFiles::ndjson("stock.ndjson"))` is a sink.
@@ -58,7 +60,8 @@ struct Change<K, V> {
 
 /// Writes one file of changes.
 pub struct UpsertFileWriter<K, V> {
-    file: LineFile,
+    file: OneFile,
+    files: Rc<dyn Files>,
     encoder: AnyEncoder<Change<K, V>>,
 }
 
@@ -66,8 +69,9 @@ crate::operator::opaque_debug!(UpsertFileWriter<K, V>);
 
 impl<K: Record + Serialize, V: Record + Serialize> UpsertFileWriter<K, V> {
     fn change(&mut self, op: &'static str, key: K, value: Option<V>) -> Result<(), OperatorFault> {
-        let encoded = self.encoder.encode(&Change { op, key, value }, self.file.text());
-        encoded.map_err(|source| FileSinkError { path: self.file.path().to_owned(), source })?;
+        let lines = &mut self.file.lines;
+        let encoded = self.encoder.encode(&Change { op, key, value }, lines.text());
+        encoded.map_err(|source| FileSinkError { path: lines.path().to_owned(), source })?;
         Ok(())
     }
 }
@@ -80,8 +84,18 @@ impl<K: Record + Serialize, V: Record + Serialize> UpsertSink<K, V> for UpsertFi
     }
 
     fn open(&self, context: &OpenContext) -> Result<UpsertFileWriter<K, V>, OperatorFault> {
-        let file = LineFile::create(&self.path, context)?;
-        Ok(UpsertFileWriter { file, encoder: AnyEncoder::new(self.format) })
+        let file = OneFile::open(&self.path, |_| false, context)?;
+        let encoder = AnyEncoder::new(self.format);
+        let encoder = if file.is_empty() { encoder } else { encoder.appending() };
+        Ok(UpsertFileWriter { file, files: Rc::clone(&context.files), encoder })
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::ExactlyOnce
+    }
+
+    fn recover(&self, prepared: &[Prepared], context: &OpenContext) -> Result<(), OperatorFault> {
+        recover_one(&self.path, prepared, context)
     }
 
     fn describe(&self) -> String {
@@ -99,10 +113,18 @@ impl<K: Record + Serialize, V: Record + Serialize> UpsertWriter<K, V> for Upsert
     }
 
     fn end_run(&mut self) -> Result<(), OperatorFault> {
-        Ok(self.file.put()?)
+        Ok(self.file.lines.put()?)
+    }
+
+    fn poll_flush(&mut self) -> Result<bool, OperatorFault> {
+        Ok(self.file.lines.poll_flush()?)
+    }
+
+    fn poll_prepare(&mut self, _: u64) -> Result<Option<Prepared>, OperatorFault> {
+        Ok(self.file.poll_prepare(&*self.files)?)
     }
 
     fn poll_close(&mut self) -> Result<bool, OperatorFault> {
-        Ok(self.file.poll_close()?)
+        Ok(self.file.lines.poll_close()?)
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Input {
     skip: u64,
     /// Where in the file reading has come to.
     read_to: u64,
+    /// Bytes read, compressed ones of a compressed file.
+    bytes: u64,
 }
 
 /// What is read but not inflated.
@@ -51,17 +53,22 @@ impl Input {
             is_full: false,
             ended: false,
         });
-        Ok(Self { file, gzip, skip, read_to: offset })
+        Ok(Self { file, gzip, skip, read_to: offset, bytes: 0 })
     }
 
     /// Bytes that come from elsewhere, as they are.
     pub(super) fn over(file: Box<dyn ReadFile>) -> Self {
-        Self { file, gzip: None, skip: 0, read_to: 0 }
+        Self { file, gzip: None, skip: 0, read_to: 0, bytes: 0 }
     }
 
     /// Where in a plain file reading has come to.
     pub(super) fn read_to(&self) -> u64 {
         self.read_to
+    }
+
+    /// Bytes read so far, as they came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// What is read.
@@ -75,12 +82,13 @@ impl Input {
         path: &Path,
         text: &mut Vec<u8>,
     ) -> Result<ReadPoll, FileSourceError> {
-        let Self { file, gzip, skip, read_to } = self;
+        let Self { file, gzip, skip, read_to, bytes } = self;
         let Some(gzip) = gzip else {
             let read = file.poll_read(text, READ_BYTES);
             let read = read.map_err(|error| failed("read", path, error))?;
             if let ReadPoll::Data(count) = read {
                 *read_to += count as u64;
+                *bytes += count as u64;
             }
             return Ok(read);
         };
@@ -111,7 +119,7 @@ impl Input {
             gzip.at = 0;
             let read = file.poll_read(&mut gzip.compressed, READ_BYTES);
             match read.map_err(|error| failed("read", path, error))? {
-                ReadPoll::Data(_) => {}
+                ReadPoll::Data(count) => *bytes += count as u64,
                 ReadPoll::Pending => return Ok(ReadPoll::Pending),
                 ReadPoll::End => gzip.ended = true,
             }

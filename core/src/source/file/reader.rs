@@ -282,6 +282,10 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for FileReader<T> {
     fn rejected(&self) -> u64 {
         self.rejects.count()
     }
+
+    fn bytes(&self) -> u64 {
+        self.input.bytes()
+    }
 }
 
 /// Emits a record, or deals with a bad line.

@@ -44,6 +44,8 @@ pub(crate) struct GateTask<T: Record> {
     idle_after: Option<Duration>,
     all_idle: AllIdle,
     records_in: u64,
+    /// Bytes of the pages that were read.
+    bytes_in: u64,
     latency: HopLatency,
     /// What was read of handles that were cut off.
     cut: Vec<RecordedInput>,
@@ -71,6 +73,7 @@ impl<T: Record> GateTask<T> {
             idle_after: strategy.options().idle_after,
             all_idle: strategy.options().all_idle,
             records_in: 0,
+            bytes_in: 0,
             latency: HopLatency::default(),
             cut: Vec::new(),
         }
@@ -78,7 +81,7 @@ impl<T: Record> GateTask<T> {
 
     /// Reads up to `limit` elements of the front page of a lane.
     fn read(&mut self, index: usize, limit: usize, now: ProcessingTime) -> usize {
-        let Self { lanes, merged, records_in, .. } = self;
+        let Self { lanes, merged, records_in, bytes_in, .. } = self;
         let GateLane { rx, cursor, life, .. } = &mut lanes[index];
         let Some(page) = rx.pages.front() else { return 0 };
         life.last = Some(now);
@@ -99,6 +102,7 @@ impl<T: Record> GateTask<T> {
                     let large = large.expect("invariant: a large record was sent before its mark");
                     life.records(index, large.view(), 0..1, merged);
                     *records_in += 1;
+                    *bytes_in += large.view().used_bytes() as u64;
                 }
                 Element::Record(..) => unreachable!("invariant: a run of records was read above"),
             }
@@ -107,6 +111,7 @@ impl<T: Record> GateTask<T> {
         let read = *cursor - first;
         if *cursor == page.len() {
             *cursor = 0;
+            *bytes_in += page.used_bytes() as u64;
             life.end_page();
             rx.release();
         }
@@ -278,6 +283,7 @@ impl<T: Record> Task for GateTask<T> {
         TaskCounters {
             records_in: self.records_in,
             records_out: merged.out.records(),
+            bytes_in: self.bytes_in,
             bytes_out: merged.out.emitted_bytes(),
             watermark_ns: merged.watermark.as_nanos(),
             moved_ns: merged.moved_ns,

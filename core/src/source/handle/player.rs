@@ -52,6 +52,11 @@ impl<T: Record, I: Iterator<Item = T> + 'static> AnyPlayer for Values<T, I> {
     }
 }
 
+/// Bytes of a record that is sent in its page again. One that is larger goes beside it, also if it did not when it was recorded: the page of a
+/// replay may be larger than the recorded one, and must still hold what came behind a record that was too large for that. The mark of
+/// such a record takes less than the record itself, so what fitted fits.
+const MOST_IN_A_PAGE: usize = 128;
+
 /// Sends again what was recorded, page by page, and ends.
 pub(super) struct Recorded<T: Record> {
     handle: Option<InputHandle<T>>,
@@ -83,7 +88,8 @@ impl<T: Record> AnyPlayer for Recorded<T> {
             let is_in = match element {
                 Element::Control(control) => sender.tx.push_control(control),
                 Element::Record(record, at, _) => {
-                    let is_in = sender.tx.push_archived(record, at, KeyHash(0));
+                    let is_small = record.archive().len() <= MOST_IN_A_PAGE;
+                    let is_in = is_small && sender.tx.push_archived(record, at, KeyHash(0));
                     if !is_in {
                         let mut own = PageBuf::for_archive(record.archive().len());
                         let fits = own.push_archived(record, at, KeyHash(0));

@@ -235,6 +235,7 @@ impl<T: Record + DeserializeOwned> Source for Connect<T> {
             reader: None,
             connections: 0,
             rejected: 0,
+            bytes: 0,
             marker: PhantomData,
         })
     }
@@ -255,8 +256,9 @@ pub struct ConnectReader<T> {
     attempts: Attempts,
     reader: Option<FileReader<T>>,
     connections: usize,
-    /// Lines rejected in connections that have ended.
+    /// Lines rejected in connections that have ended, and bytes read of them.
     rejected: u64,
+    bytes: u64,
     marker: PhantomData<fn() -> T>,
 }
 
@@ -297,6 +299,7 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for ConnectReader<T> {
             match reader.poll(out)? {
                 Polled::End => {
                     self.rejected += reader.rejected();
+                    self.bytes += reader.bytes();
                     self.reader = None;
                     if !self.attempts.on_lost() {
                         // Closed for good: whoever polls again is told the same.
@@ -318,5 +321,9 @@ impl<T: Record + DeserializeOwned> SplitReader<T> for ConnectReader<T> {
 
     fn rejected(&self) -> u64 {
         self.rejected + self.reader.as_ref().map_or(0, SplitReader::rejected)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes + self.reader.as_ref().map_or(0, SplitReader::bytes)
     }
 }

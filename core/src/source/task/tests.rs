@@ -1,12 +1,14 @@
 //! Sources that follow a script: their watermarks, their idleness, their end.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::super::Emitter;
 use super::*;
 use crate::io;
 use crate::operator::rig::{Seen, Stopped, at, lane, output, receive, watermark};
 use crate::rt::MemoryFiles;
+use crate::time::alignment::AlignmentBoard;
 use crate::time::{EventTime, Monotonic};
 
 #[thalweg::record]
@@ -102,9 +104,12 @@ fn rig_with<W: WatermarkStrategy<Tick>>(
         files: Rc::new(MemoryFiles::default()),
         streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
+        checkpoints: false,
+        restored: Rc::default(),
     };
-    let numbers = (0..splits.len()).map(|number| (number, number)).collect();
-    let own = OwnSplits { splits: numbers, board };
+    let to_read = |number| ToRead { number, split: number, from: None };
+    let numbers = (0..splits.len()).map(to_read).collect();
+    let own = OwnSplits { splits: numbers, done: Vec::new(), boards: Boards::of(board) };
     let far = far.map(|far| output(vec![far]));
     let outputs = SourceOutputs::new(output(vec![out]), far);
     let task = SourceTask::new(Script(splits), strategy, own, context, outputs);

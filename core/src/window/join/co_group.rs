@@ -5,12 +5,14 @@
 //!
 //! # Invariants
 //!
-//! 1. A window is shown once, if at least one side has a record; each list is in the order in which its records came.
-//! 2. A record is late if all its windows have closed; a window takes records up to its end.
+//! 1. A window is shown when it ends, if at least one side has a record, and again with each record that comes late, within what is allowed; each list is in
+//!    the order in which its records came.
+//! 2. A record is late if all its windows have closed.
 
 use std::rc::Rc;
 
 use super::JoinOutputs;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::output::{AnyOutput, Output};
@@ -121,6 +123,11 @@ where
         self.function.finish(fired, &left, &right, out);
     }
 
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        into.state(&mut self.left);
+        into.state(&mut self.right);
+    }
+
     fn purge(&mut self, site: &Site<'_>) {
         let hash = address_hash(site.hash, site.home);
         let name = address(&mut self.address, site.home, site.key);
@@ -195,6 +202,16 @@ where
 
     fn slice(&mut self, limit: usize) -> Result<Progress, OperatorFault> {
         Ok(self.windows.fire(limit.max(1)))
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        self.windows.freeze(into);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.windows.resume::<A>(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -2,11 +2,12 @@
 //!
 //! Symmetric hash join: each record is kept once, in its slice, and meets at once what the other side has brought to the slices of its windows.
 //! So a pair leaves when its second record arrives, once for each window that holds both, and closing a window only drops tables. A pair's event
-//! time is the last instant of its window, as in Flink, so it is never behind the watermark.
+//! time is the last instant of its window, as in Flink, so it is never behind the watermark; but for a pair of a record that came late, within what is
+//! allowed. Lateness keeps slices longer, and is all that it does: a window has no firings that could come again.
 //!
 //! # Invariants
 //!
-//! 1. A record is late if all its windows have ended; in a gap between windows it meets nobody.
+//! 1. A record is late if all its windows have closed, which is when they end and what is allowed has passed; in a gap between windows it meets nobody.
 //! 2. Pairs of one arrival come by the partner's slice and arrival, and with one partner by window.
 //!
 //! # Source
@@ -16,6 +17,7 @@
 use std::rc::Rc;
 
 use super::JoinOutputs;
+use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::output::{AnyOutput, Output};
@@ -24,7 +26,7 @@ use crate::raw::view::Rec;
 use crate::record::{KeyHash, KeyScratch, Record};
 use crate::state::TimedListPanes;
 use crate::time::EventTime;
-use crate::window::Slices;
+use crate::window::{Lateness, Slices};
 
 /// One side: what it has brought, and what came too late.
 struct Side<T: Record, S> {
@@ -33,12 +35,21 @@ struct Side<T: Record, S> {
     late: Output<T>,
 }
 
-/// Windows and how far they have ended.
+/// Windows and how far they have closed.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
     slices: Slices,
+    lateness: Lateness,
     closed: i64,
     first_live: i64,
+}
+
+impl Extent {
+    /// The watermark is at `at`.
+    fn close(&mut self, at: EventTime) {
+        self.closed = self.slices.closed(self.lateness.before(at));
+        self.first_live = self.slices.first_live(self.closed);
+    }
 }
 
 /// Made by `JoinedStreams::apply`.
@@ -53,7 +64,7 @@ pub(crate) struct SlicedJoin<A: Record, B: Record, SA, SB, F, U: Record> {
 
 impl<A: Record, B: Record, SA, SB, F, U: Record> SlicedJoin<A, B, SA, SB, F, U> {
     pub(crate) fn new(
-        slices: Slices,
+        (slices, lateness): (Slices, Lateness),
         (left, left_panes): (Rc<SA>, TimedListPanes<A>),
         (right, right_panes): (Rc<SB>, TimedListPanes<B>),
         pair: F,
@@ -61,7 +72,7 @@ impl<A: Record, B: Record, SA, SB, F, U: Record> SlicedJoin<A, B, SA, SB, F, U> 
     ) -> Self {
         let JoinOutputs { pairs, late_left, late_right } = outputs;
         Self {
-            extent: Extent { slices, closed: i64::MIN, first_live: i64::MIN },
+            extent: Extent { slices, lateness, closed: i64::MIN, first_live: i64::MIN },
             left: Side { selector: left, panes: left_panes, late: late_left },
             right: Side { selector: right, panes: right_panes, late: late_right },
             pair,
@@ -85,7 +96,7 @@ fn arrive<T: Record, S: KeySelector<T>, O: Record, P>(
     (record, at, hash): (&Rec<T>, EventTime, KeyHash),
     mut meet: impl FnMut(&Rec<O>, EventTime),
 ) {
-    let Extent { slices, closed, first_live } = extent;
+    let Extent { slices, closed, first_live, .. } = extent;
     let index = slices.index(at);
     if slices.is_gap(index) {
         return;
@@ -116,12 +127,21 @@ where
     F: FnMut(&Rec<A>, &Rec<B>) -> U + 'static,
 {
     fn watermark(&mut self, at: EventTime) -> Result<Progress, OperatorFault> {
-        let Extent { slices, closed, first_live } = &mut self.extent;
-        *closed = slices.closed(at);
-        *first_live = slices.first_live(*closed);
-        self.left.panes.drop_below(*first_live);
-        self.right.panes.drop_below(*first_live);
+        self.extent.close(at);
+        self.left.panes.drop_below(self.extent.first_live);
+        self.right.panes.drop_below(self.extent.first_live);
         Ok(Progress::Done)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.left.panes);
+        into.state(&mut self.right.panes);
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
+        self.extent.close(from.watermark());
+        Ok(())
     }
 
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {

@@ -58,9 +58,11 @@ fn found(splits: Vec<Vec<Part>>, looks: &[&[usize]]) -> Found {
         files: Rc::new(MemoryFiles::default()),
         streams: crate::rt::MemoryStreams::shared(),
         clock: Rc::new(Stopped),
+        checkpoints: false,
+        restored: Rc::default(),
     };
     let board = Arc::new(AlignmentBoard::new(1));
-    let own = OwnSplits { splits: VecDeque::new(), board };
+    let own = OwnSplits { splits: VecDeque::new(), done: Vec::new(), boards: Boards::of(board) };
     let outputs = SourceOutputs::new(output(vec![out]), None);
     Found { task: SourceTask::new(source, Monotonic, own, context, outputs), rx }
 }

@@ -1,0 +1,326 @@
+//! Keeps checkpoints on a disk: writes parts, publishes manifests, removes old ones; and at a start finds the newest that is whole.
+//!
+//! It waits for the disk, so it does not belong on a worker. Every thread of a job but one leaves the directory alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thalweg_storage::checkpoint::{
+    Manifest, Part, Passed, RestoreError, Unreferenced, newest, read, unreferenced,
+};
+use thalweg_storage::io::{Answer, Disk, DiskError, Operation, Publish, PublishError, run};
+use thalweg_storage::segment::Verification;
+use thalweg_storage::{
+    Archive, ArchiveConfig, ArchiveError, KeyGroups, PartsError, RestoredParts, TableName,
+};
+
+use super::contribution::FrozenPart;
+use crate::record::KEY_GROUPS;
+
+/// How many key groups a job has, for the store.
+const GROUPS: u32 = KEY_GROUPS as u32;
+
+/// Why a job cannot begin where a checkpoint says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No checkpoint is whole, or the directory cannot be read.
+    #[error("no checkpoint can be restored from \"{}\"", directory.display())]
+    Restore {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: RestoreError,
+    },
+    /// A file of the state cannot be read.
+    #[error("the state in \"{}\" cannot be read", directory.display())]
+    State {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: PartsError,
+    },
+    /// There is no checkpoint where one was expected.
+    #[error("there is no checkpoint in \"{}\"", directory.display())]
+    Nothing {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The archive of a worker cannot be opened.
+    #[error("checkpoints cannot be written to \"{}\"", directory.display())]
+    Archive {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: ArchiveError,
+    },
+    /// The directory cannot be read or cleared up.
+    #[error("state directory \"{}\" cannot be used", directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: DiskError,
+    },
+    /// The checkpoint was written with another number of key groups, by another version.
+    #[error("checkpoint {epoch} has {found} key groups, this version has {GROUPS}")]
+    KeyGroups {
+        /// The checkpoint.
+        epoch: u64,
+        /// Its groups.
+        found: u32,
+    },
+}
+
+/// What was found at a start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The checkpoint to go on from.
+    pub(crate) manifest: Option<Manifest>,
+    /// Newer ones that are damaged, for the log.
+    pub(crate) passed: Vec<Passed>,
+    /// Higher than the number of any checkpoint that is there, whole or not.
+    pub(crate) next_epoch: u64,
+}
+
+/// What a checkpoint says that the job's plan does not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StateShape {
+    /// How keys and values lie in each table.
+    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+}
+
+/// The newest checkpoint in `directory`. Waits for the disk.
+///
+/// # Errors
+///
+/// There are checkpoints, and none of them is whole; or the disk refuses.
+pub(crate) fn find(disk: &mut dyn Disk, directory: &Path) -> Result<Found, OpenError> {
+    let failed = |source| OpenError::Restore { directory: directory.to_owned(), source };
+    let restored = newest(disk, directory, Verification::OnTouch).map_err(failed)?;
+    let next_epoch = restored.next_epoch();
+    let found = Found { manifest: restored.manifest, passed: restored.passed, next_epoch };
+    match &found.manifest {
+        Some(Manifest { epoch, key_groups, .. }) if *key_groups != GROUPS => {
+            Err(OpenError::KeyGroups { epoch: *epoch, found: *key_groups })
+        }
+        _ => Ok(found),
+    }
+}
+
+/// The key groups of a worker.
+fn groups_of(worker: usize, workers: usize) -> KeyGroups {
+    let number = |of: usize| u32::try_from(of).expect("invariant: few workers");
+    KeyGroups::of_worker(GROUPS, number(worker), number(workers))
+}
+
+/// The state of worker `worker` of `workers` in a checkpoint. Waits for the disk.
+///
+/// # Errors
+///
+/// [`OpenError::State`].
+pub(crate) fn open_parts(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    manifest: &Manifest,
+    replicated: &BTreeSet<TableName>,
+    (worker, workers): (usize, usize),
+) -> Result<RestoredParts, OpenError> {
+    let groups = groups_of(worker, workers);
+    let manifest = with_replicas(manifest, replicated, worker, groups);
+    RestoredParts::open(disk, directory, &manifest, groups)
+        .map_err(|source| OpenError::State { directory: directory.to_owned(), source })
+}
+
+/// The manifest as a worker restores from it: of state that every worker has, all of it comes from one old worker.
+fn with_replicas(
+    manifest: &Manifest,
+    replicated: &BTreeSet<TableName>,
+    worker: usize,
+    groups: KeyGroups,
+) -> Manifest {
+    let mut manifest = manifest.clone();
+    let giver = worker % manifest.parts.len().max(1);
+    for (index, part) in manifest.parts.iter_mut().enumerate() {
+        let is_replica =
+            |operator: &str, state: &str| replicated.contains(&TableName::new(operator, state));
+        part.tables.retain(|table| index == giver || !is_replica(&table.operator, &table.state));
+        for table in &mut part.tables {
+            if is_replica(&table.operator, &table.state) {
+                // Nothing of it lies in other groups than those that are wanted: nothing is left out.
+                (table.first_key_group, table.last_key_group) = (groups.first, groups.last);
+            }
+        }
+    }
+    manifest
+}
+
+/// Complete checkpoints in `directory` up to `newest`, the latest `retain` of them, older first; those that cannot be read are not counted. Waits for the disk.
+pub(crate) fn retained(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    newest: &Manifest,
+    retain: usize,
+) -> Result<Vec<Manifest>, DiskError> {
+    let names = names_in(disk, directory)?;
+    let mut epochs: Vec<u64> =
+        names.iter().filter_map(|name| Manifest::of_file_name(name)).collect();
+    epochs.retain(|epoch| *epoch < newest.epoch);
+    epochs.sort_unstable();
+    let older = epochs.into_iter().rev().filter_map(|epoch| read(disk, directory, epoch).ok());
+    let mut kept: Vec<Manifest> = older.take(retain.saturating_sub(1)).collect();
+    kept.reverse();
+    kept.push(newest.clone());
+    Ok(kept)
+}
+
+fn names_in(disk: &mut dyn Disk, directory: &Path) -> Result<Vec<String>, DiskError> {
+    match run(disk, Operation::List { path: directory.to_owned() })? {
+        Answer::Names(names) => Ok(names),
+        other => unreachable!("invariant: a listing is answered by names, not by {other:?}"),
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    directory: PathBuf,
+    archives: Vec<Archive>,
+    shape: StateShape,
+    /// Complete checkpoints that are kept, older first.
+    retained: Vec<Manifest>,
+    /// What was written of the epoch that is under way.
+    epoch: u64,
+    parts: Vec<Option<Part>>,
+    disk: Box<dyn Disk + Send>,
+}
+
+impl Keeper {
+    /// Opens the archives of `workers` workers, and removes what no checkpoint in `retained` names. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Archive`].
+    pub(crate) fn open(
+        mut disk: Box<dyn Disk + Send>,
+        directory: &Path,
+        workers: usize,
+        retained: Vec<Manifest>,
+        shape: StateShape,
+    ) -> Result<Self, OpenError> {
+        let mut archives = Vec::new();
+        let failed = |source| OpenError::Archive { directory: directory.to_owned(), source };
+        remove_leftovers(&mut *disk, directory, &retained)
+            .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
+        for worker in 0..workers {
+            let config = ArchiveConfig::new(groups_of(worker, workers));
+            let number = u32::try_from(worker).expect("invariant: few workers");
+            let archive = Archive::open(&mut *disk, directory, number, config, &retained);
+            archives.push(archive.map_err(failed)?);
+        }
+        let directory = directory.to_owned();
+        let parts = (0..workers).map(|_| None).collect();
+        Ok(Self { directory, archives, shape, retained, epoch: 0, parts, disk })
+    }
+
+    /// The numbers of the checkpoints that are kept.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = u64> {
+        self.retained.iter().map(|manifest| manifest.epoch)
+    }
+
+    /// Begins an epoch: parts of earlier ones are not for it.
+    pub(crate) fn begin(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.parts.iter_mut().for_each(|part| *part = None);
+    }
+
+    /// Writes a worker's part, and returns when it is durable: how many bytes were written. What belongs to an epoch that was given up is kept for the next one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Archive::write`].
+    pub(crate) fn write(
+        &mut self,
+        worker: usize,
+        frozen: FrozenPart,
+    ) -> Result<Option<u64>, ArchiveError> {
+        let FrozenPart { epoch, frozen, blobs, positions, .. } = frozen;
+        let archive = &mut self.archives[worker];
+        if epoch != self.epoch {
+            archive.absorb(frozen);
+            return Ok(None);
+        }
+        let bytes = frozen.bytes();
+        let mut part = archive.write(&mut *self.disk, frozen)?;
+        for table in &mut part.tables {
+            let name = TableName::new(&table.operator, &table.state);
+            table.layout = self.shape.layouts.get(&name).copied().unwrap_or_default();
+        }
+        (part.blobs, part.positions) = (blobs, positions);
+        self.parts[worker] = Some(part);
+        Ok(Some(bytes))
+    }
+
+    /// Publishes the manifest of the epoch that is under way, of which all parts were written.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Publish::now`].
+    pub(crate) fn publish(&mut self, time_ns: i64) -> Result<(), PublishError> {
+        let parts = self.parts.iter_mut().map(Option::take);
+        let parts = parts.collect::<Option<_>>().expect("invariant: all parts were written");
+        let parent = self.retained.last().map(|manifest| manifest.epoch);
+        let manifest = Manifest { epoch: self.epoch, parent, time_ns, key_groups: GROUPS, parts };
+        let path = self.directory.join(Manifest::file_name(self.epoch));
+        Publish::now(&mut *self.disk, path, manifest.encode())?;
+        self.retained.push(manifest);
+        Ok(())
+    }
+
+    /// Removes the manifests of these epochs, and lets go of the files that only they name.
+    ///
+    /// # Errors
+    ///
+    /// The disk refuses; what is left is removed the next time, or at the next start.
+    pub(crate) fn retire(&mut self, epochs: &[u64]) -> Result<(), RetireError> {
+        self.retained.retain(|manifest| !epochs.contains(&manifest.epoch));
+        for epoch in epochs {
+            let path = self.directory.join(Manifest::file_name(*epoch));
+            run(&mut *self.disk, Operation::Remove { path })?;
+        }
+        run(&mut *self.disk, Operation::SyncDirectory { path: self.directory.clone() })?;
+        for archive in &mut self.archives {
+            archive.retire(&mut *self.disk, &self.retained)?;
+        }
+        Ok(())
+    }
+}
+
+/// Why old checkpoints are still there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RetireError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+}
+
+/// Removes manifests that are not kept, damaged ones among them, and files that were not published.
+fn remove_leftovers(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    kept: &[Manifest],
+) -> Result<(), DiskError> {
+    let names = names_in(disk, directory)?;
+    let Unreferenced { manifests, temporary, .. } = unreferenced(&names, kept, &BTreeSet::new());
+    let leftovers: Vec<String> =
+        manifests.into_iter().map(Manifest::file_name).chain(temporary).collect();
+    for name in &leftovers {
+        run(disk, Operation::Remove { path: directory.join(name) })?;
+    }
+    if !leftovers.is_empty() {
+        run(disk, Operation::SyncDirectory { path: directory.to_owned() })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! What a job is started from, the first time and after each failure.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thalweg_storage::checkpoint::Manifest;
+use thalweg_storage::io::{Disk, open};
+use thalweg_storage::{RestoredParts, TableName};
+
+use super::Checkpoints;
+use crate::api::build;
+use crate::checkpoint::{
+    Coordinator, Keeper, OpenError, Restored, StateShape, find, open_parts, retained,
+};
+use crate::config::JobConfig;
+use crate::error::{JobError, Result};
+use crate::exchange::host::HostPorts;
+use crate::metrics::CheckpointCell;
+use crate::plan::Plan;
+use crate::raw::doorbell::Ringer;
+use crate::rt::driver::{
+    From, JobParts, Seat, Shared, SharedJob, guarded, system_files, system_streams,
+};
+use crate::rt::now_ns;
+use crate::rt::reports::Reports;
+
+/// See the module.
+pub(super) struct Starter {
+    pub(super) name: String,
+    pub(super) job: SharedJob,
+    pub(super) config: JobConfig,
+    pub(super) record: bool,
+    pub(super) ringers: Arc<[Ringer]>,
+    /// The job's name in its engine, free when this and all seats are dropped.
+    pub(super) claim: Arc<dyn Any + Send + Sync>,
+    pub(super) checkpoints: Option<Checkpoints>,
+    /// A checkpoint of another folder, for a job that has none of its own.
+    pub(super) restore_from: Option<PathBuf>,
+    pub(super) retired: BTreeSet<TableName>,
+    pub(super) reports: Reports,
+    pub(super) cell: CheckpointCell,
+}
+
+/// A run that is about to begin.
+pub(super) struct Started {
+    pub(super) shared: Shared,
+    pub(super) seats: Vec<Seat>,
+    pub(super) ports: HostPorts,
+    pub(super) coordination: Option<Coordination>,
+}
+
+/// What coordinates the checkpoints of one run.
+pub(super) struct Coordination {
+    pub(super) coordinator: Coordinator,
+    pub(super) keeper: Keeper,
+}
+
+/// What was found to go on from.
+struct Origin {
+    disk: Box<dyn Disk + Send>,
+    directory: PathBuf,
+    next_epoch: u64,
+    /// The checkpoint, and the folder it lies in.
+    from: Option<(Manifest, PathBuf)>,
+    restored: Arc<Restored>,
+}
+
+fn failed(error: OpenError) -> JobError {
+    JobError::Restore(Box::new(error))
+}
+
+impl Starter {
+    /// Makes all that a run needs; it begins when its seats are taken. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// The job cannot be built, or not go on from its checkpoint.
+    pub(super) fn start(&self) -> Result<Started> {
+        let mut origin = self.checkpoints.as_ref().map(|to| self.find(to)).transpose()?;
+        let restored = origin.as_ref().filter(|origin| origin.from.is_some());
+        let restored = restored.map(|origin| Arc::clone(&origin.restored));
+        let (files, streams) = (system_files(), system_streams());
+        let mut planned = build::plan(&*self.job, &self.config, files, streams, restored)?;
+        let mut from = None;
+        if let Some(origin) = &mut origin {
+            from = origin.open(&planned.plan, self.config.workers)?;
+            // Code of sinks; a panic in it is an error of the job.
+            let restored = Arc::clone(&origin.restored);
+            guarded(0, || planned.recover(&restored))?;
+        }
+        let plan = planned.plan;
+        let shape = StateShape { layouts: Arc::clone(&plan.layouts) };
+        let parts = JobParts {
+            plan,
+            config: self.config.clone(),
+            job: Arc::clone(&self.job),
+            record: self.record,
+            from,
+            reports: self.reports.clone(),
+            checkpoints: self.cell.clone(),
+        };
+        let coordination = match (origin, &self.checkpoints) {
+            (Some(origin), Some(to)) => Some(origin.coordinate(to, self.config.workers, shape)?),
+            _ => None,
+        };
+        let (shared, seats, ports) = Shared::new(parts, Arc::clone(&self.ringers), &self.claim);
+        Ok(Started { shared, seats, ports, coordination })
+    }
+
+    fn find(&self, checkpoints: &Checkpoints) -> Result<Origin> {
+        let directory = checkpoints.of_job(&self.name);
+        let mut disk = open();
+        let found = find(&mut *disk, &directory).map_err(failed)?;
+        for passed in &found.passed {
+            let (job, epoch) = (&self.name, passed.epoch);
+            tracing::error!(job, epoch, reason = %passed.reason, "a damaged checkpoint is passed over");
+        }
+        let mut from = found.manifest.map(|manifest| (manifest, directory.clone()));
+        if from.is_none()
+            && let Some(other) = &self.restore_from
+        {
+            from = Some((self.find_other(&mut *disk, other)?, other.clone()));
+        }
+        let epoch = from.as_ref().map(|(manifest, _)| manifest.epoch);
+        self.cell.change(|snapshot| snapshot.restored = epoch);
+        if let Some(epoch) = epoch {
+            tracing::info!(job = self.name, epoch, "the job goes on from a checkpoint");
+        }
+        let manifest = from.as_ref().map(|(manifest, _)| manifest.clone());
+        let restored = manifest.map(|manifest| Restored::new(manifest, self.retired.clone()));
+        Ok(Origin {
+            disk,
+            directory,
+            // Above the other's too: a sink knows epochs, and must not meet one again.
+            next_epoch: found.next_epoch.max(epoch.map_or(1, |epoch| epoch + 1)),
+            from,
+            restored: Arc::new(restored.unwrap_or_default()),
+        })
+    }
+
+    fn find_other(&self, disk: &mut dyn Disk, directory: &Path) -> Result<Manifest> {
+        let found = find(disk, directory).map_err(failed)?;
+        let directory = directory.to_owned();
+        found.manifest.ok_or_else(|| failed(OpenError::Nothing { directory }))
+    }
+}
+
+impl Origin {
+    /// The state of each worker.
+    fn open(&mut self, plan: &Plan, workers: usize) -> Result<Option<From>> {
+        let Some((manifest, directory)) = &self.from else { return Ok(None) };
+        let disk = &mut *self.disk;
+        let open =
+            |worker| open_parts(disk, directory, manifest, &plan.replicated, (worker, workers));
+        let states: Vec<RestoredParts> =
+            (0..workers).map(open).collect::<Result<_, _>>().map_err(failed)?;
+        Ok(Some(From { restored: Arc::clone(&self.restored), states }))
+    }
+
+    fn coordinate(
+        self,
+        checkpoints: &Checkpoints,
+        workers: usize,
+        shape: StateShape,
+    ) -> Result<Coordination> {
+        let Self { mut disk, directory, next_epoch, from, .. } = self;
+        let kept = match from.filter(|(_, of)| *of == directory) {
+            None => Vec::new(),
+            Some((newest, _)) => {
+                let kept = retained(&mut *disk, &directory, &newest, checkpoints.retained());
+                let error = |source| OpenError::Directory { directory: directory.clone(), source };
+                kept.map_err(error).map_err(failed)?
+            }
+        };
+        let keeper = Keeper::open(disk, &directory, workers, kept, shape).map_err(failed)?;
+        let pace = checkpoints.pace();
+        let coordinator = Coordinator::new(pace, workers, keeper.kept(), next_epoch, now_ns());
+        Ok(Coordination { coordinator, keeper })
+    }
+}

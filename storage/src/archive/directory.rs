@@ -1,0 +1,244 @@
+//! What a part's directory and its batches of deaths look like on disk.
+//!
+//! Both are extents of a segment, under table numbers that no table has ([`DIRECTORY`], [`PACK`]). The directory is the last extent of the last segment that a part
+//! names. Numbers are little-endian, `list` is a count (4) and its elements:
+//!
+//! ```text
+//! directory:
+//!   version (4): 1
+//!   list of tables:  number (4) shape (4: 0 table, 1 panes, 2 with deadlines; 8 more: every worker has the whole of it)
+//!     list of chunks: sequence (8) pane (8) number (4) shift (4) first key group (4) last key group (4; 0 behind 1: all) place
+//!   list of batches of deaths: place
+//! place:  segment (8) offset in the file (8) bytes (8)
+//!
+//! batch of deaths, to its end:
+//!   table (4) sequence of a chunk (8) form (4: 0 units, 1 bits) bytes (4 and themselves)
+//! ```
+//!
+//! A unit is 16 bytes of a chunk; dead is the entry that begins there. Bits are for units from 0 on, the lowest bit first.
+//!
+//! # What a chunk is
+//!
+//! Entries follow each other without gaps ([`crate::log::entry`]); addresses in them, of blocks of lists, are a chunk's number times 2 MiB and an offset, and `shift` is to be added to the number.
+//! A chunk that was large is an extent of its own, of its table's number, behind a page of checksums; small ones share an extent, as batches do.
+
+use std::collections::BTreeMap;
+
+use crate::format::code::{Decoder, Encoder};
+use crate::format::{Flaw, SegmentId};
+use crate::freeze::{Place, Shape};
+
+/// What extents with a directory have in place of a table's number.
+pub(crate) const DIRECTORY: u32 = u32::MAX;
+
+/// What extents with several small things have in place of a table's number.
+pub(crate) const PACK: u32 = u32::MAX - 1;
+
+const VERSION: u32 = 1;
+
+/// Added to the shape of what every worker has the whole of.
+const COPIED: u32 = 8;
+
+/// Which chunks are live, and where what is dead in them is written.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Directory {
+    pub(crate) tables: Vec<DirectoryTable>,
+    pub(crate) batches: Vec<Place>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DirectoryTable {
+    pub(crate) number: u32,
+    pub(crate) shape: u32,
+    pub(crate) is_copied: bool,
+    pub(crate) chunks: Vec<DirectoryChunk>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DirectoryChunk {
+    pub(crate) sequence: u64,
+    pub(crate) pane: i64,
+    pub(crate) number: u32,
+    pub(crate) shift: u32,
+    pub(crate) groups: Option<(u32, u32)>,
+    pub(crate) place: Place,
+}
+
+/// By table number and sequence: units of dead entries.
+pub(crate) type DeadUnits = BTreeMap<(u32, u64), Vec<u32>>;
+
+pub(crate) fn shape_number(shape: Shape) -> u32 {
+    match shape {
+        Shape::Table => 0,
+        Shape::Panes => 1,
+        Shape::Timed => 2,
+    }
+}
+
+pub(crate) fn shape_of(number: u32) -> Option<Shape> {
+    match number {
+        0 => Some(Shape::Table),
+        1 => Some(Shape::Panes),
+        2 => Some(Shape::Timed),
+        _ => None,
+    }
+}
+
+pub(crate) fn encode_directory(directory: &Directory) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.u32(VERSION);
+    encoder.count(directory.tables.len());
+    for table in &directory.tables {
+        encoder.u32(table.number);
+        encoder.u32(table.shape + COPIED * u32::from(table.is_copied));
+        encoder.count(table.chunks.len());
+        for chunk in &table.chunks {
+            encoder.u64(chunk.sequence);
+            encoder.i64(chunk.pane);
+            encoder.u32(chunk.number);
+            encoder.u32(chunk.shift);
+            let (first, last) = chunk.groups.unwrap_or((1, 0));
+            encoder.u32(first);
+            encoder.u32(last);
+            encode_place(&mut encoder, chunk.place);
+        }
+    }
+    encoder.count(directory.batches.len());
+    directory.batches.iter().for_each(|place| encode_place(&mut encoder, *place));
+    encoder.into_bytes()
+}
+
+pub(crate) fn decode_directory(bytes: &[u8]) -> Result<Directory, Flaw> {
+    let mut decoder = Decoder::new(bytes, 0);
+    let version = decoder.u32()?;
+    if version != VERSION {
+        return Err(Flaw::Version { found: version });
+    }
+    let tables = (0..decoder.count(12)?).map(|_| decode_table(&mut decoder));
+    let tables = tables.collect::<Result<_, Flaw>>()?;
+    let batches = (0..decoder.count(24)?).map(|_| decode_place(&mut decoder));
+    let batches = batches.collect::<Result<_, Flaw>>()?;
+    decoder.end()?;
+    Ok(Directory { tables, batches })
+}
+
+fn decode_table(decoder: &mut Decoder<'_>) -> Result<DirectoryTable, Flaw> {
+    let (number, shape) = (decoder.u32()?, decoder.u32()?);
+    let chunks = (0..decoder.count(56)?).map(|_| {
+        let (sequence, pane) = (decoder.u64()?, decoder.i64()?);
+        let (number, shift) = (decoder.u32()?, decoder.u32()?);
+        let groups = (decoder.u32()?, decoder.u32()?);
+        // Numbers beyond what an address has.
+        if number == 0 || number >= 1 << 30 || shift >= 1 << 30 {
+            return Err(decoder.flaw());
+        }
+        let place = decode_place(decoder)?;
+        let groups = (groups != (1, 0)).then_some(groups);
+        Ok(DirectoryChunk { sequence, pane, number, shift, groups, place })
+    });
+    let chunks = chunks.collect::<Result<_, Flaw>>()?;
+    let is_copied = shape & COPIED != 0;
+    Ok(DirectoryTable { number, shape: shape & !COPIED, is_copied, chunks })
+}
+
+fn encode_place(encoder: &mut Encoder, Place { segment, offset, bytes }: Place) {
+    encoder.u64(segment.0);
+    encoder.u64(offset);
+    encoder.u64(bytes);
+}
+
+fn decode_place(decoder: &mut Decoder<'_>) -> Result<Place, Flaw> {
+    let segment = SegmentId(decoder.u64()?);
+    Ok(Place { segment, offset: decoder.u64()?, bytes: decoder.u64()? })
+}
+
+/// Above that many dead entries, bits are shorter than units.
+const MOST_UNITS: usize = 4096;
+
+/// Units of a chunk.
+const UNITS: usize = 1 << 17;
+
+/// Appends the deaths in one chunk to a batch.
+pub(crate) fn encode_deaths(encoder: &mut Encoder, table: u32, sequence: u64, units: &[u32]) {
+    encoder.u32(table);
+    encoder.u64(sequence);
+    if units.len() <= MOST_UNITS {
+        let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        encoder.u32(0);
+        encoder.bytes(&bytes);
+    } else {
+        let mut bits = vec![0; UNITS / 8];
+        units.iter().for_each(|unit| bits[*unit as usize / 8] |= 1 << (unit % 8));
+        encoder.u32(1);
+        encoder.bytes(&bits);
+    }
+}
+
+/// Adds what a batch says.
+pub(crate) fn decode_deaths(batch: &[u8], dead: &mut DeadUnits) -> Result<(), Flaw> {
+    let mut decoder = Decoder::new(batch, 0);
+    while decoder.end().is_err() {
+        let key = (decoder.u32()?, decoder.u64()?);
+        let form = decoder.u32()?;
+        let bytes = decoder.bytes()?;
+        let units = dead.entry(key).or_default();
+        match form {
+            0 => {
+                units.extend(bytes.chunks_exact(4).map(|unit| crate::format::code::u32_at(unit, 0)))
+            }
+            1 => units.extend((0u32..).zip(bytes).flat_map(|(at, byte)| {
+                (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| at * 8 + bit)
+            })),
+            _ => return Err(decoder.flaw()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_read_as_it_was_written() {
+        let place = |at: u64| Place { segment: SegmentId(at), offset: at << 40, bytes: at + 1 };
+        let chunk = |at: u32| DirectoryChunk {
+            sequence: u64::from(at) << 20,
+            pane: -i64::from(at),
+            number: at + 1,
+            shift: at * 7,
+            groups: (at > 1).then_some((at, at + 9)),
+            place: place(u64::from(at)),
+        };
+        let table = |number| DirectoryTable {
+            number,
+            shape: number % 3,
+            is_copied: number == 3,
+            chunks: (0..number).map(chunk).collect(),
+        };
+        let directory =
+            Directory { tables: (0..5).map(table).collect(), batches: vec![place(7), place(8)] };
+        let bytes = encode_directory(&directory);
+        assert_eq!(decode_directory(&bytes), Ok(directory));
+        for length in 0..bytes.len() {
+            assert!(decode_directory(&bytes[..length]).is_err(), "{length}");
+        }
+        assert_eq!(decode_directory(&[9, 0, 0, 0]), Err(Flaw::Version { found: 9 }));
+    }
+
+    #[test]
+    fn deaths_are_read_as_they_were_written_be_they_few_or_many() {
+        let many: Vec<u32> = (0..131_072).step_by(3).collect();
+        let mut encoder = Encoder::default();
+        encode_deaths(&mut encoder, 3, 5, &[0, 2, 131_071]);
+        encode_deaths(&mut encoder, 3, 6, &many);
+        encode_deaths(&mut encoder, 3, 5, &[9]);
+        let bytes = encoder.into_bytes();
+        assert!(bytes.len() < 17_000);
+        let mut dead = DeadUnits::new();
+        decode_deaths(&bytes, &mut dead).unwrap();
+        assert_eq!(dead[&(3, 5)], [0, 2, 131_071, 9]);
+        assert_eq!(dead[&(3, 6)], many);
+        assert!(decode_deaths(&bytes[..bytes.len() - 1], &mut dead).is_err());
+    }
+}
