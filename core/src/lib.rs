@@ -80,6 +80,8 @@ extern crate self as thalweg;
 #[expect(unsafe_code, reason = "the one folder of this crate in which unsafe code compiles")]
 pub mod raw;
 #[cfg(not(loom))]
+mod canary;
+#[cfg(not(loom))]
 pub mod record;
 #[cfg(not(loom))]
 pub mod time;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub(crate) enum Command {
     Crash(Arguments),
+    /// Find what is wrong on purpose.
+    Canaries,
     Child(Child),
 }
 
@@ -50,6 +52,7 @@ impl Command {
             match word.as_str() {
                 "--kills" => arguments.kills = number()?,
                 "--seed" => arguments.seed = number()?,
+                "--canaries" => return Ok(Self::Canaries),
                 "--job" if crate::jobs::ALL.iter().any(|job| job.name == value) => {
                     arguments.job = Some(value);
                 }

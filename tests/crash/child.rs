@@ -32,7 +32,7 @@ fn engine(child: &Child) -> EngineBuilder {
         .checkpoints(Checkpoints::in_directory(child.state()).every(every).retain(2))
 }
 
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -9,7 +9,8 @@
 //! input has ended. Then the files hold exactly what a sequential pass over the input gives: nothing twice, nothing missing. The last line counts kills and
 //! violations; the exit code is 1 if there is a violation, and each is printed with what reproduces it, as far as an instant can be.
 //!
-//! `--kills 0` runs each job once, unharmed: it proves the comparison.
+//! `--kills 0` runs each job once, unharmed: it proves the comparison. `--canaries 1` proves the harness: in a build with the feature `canary` it must find each of
+//! the bugs that are in the engine then; the last line counts them and those that were not found.
 //!
 //! # Not here
 //!
@@ -25,6 +26,11 @@ use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use arguments::Command;
+use thalweg_tests::canaries;
+
+/// Bugs that this harness finds.
+const CANARIES: [&str; 5] =
+    ["early-commit", "offset-off-by-one", "unaligned-barrier", "torn-tail", "orphans-left"];
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
@@ -33,6 +39,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Ok(Command::Child(child)) => child::run(&child),
+        Ok(Command::Canaries) => {
+            let unheard = canaries::unheard(&CANARIES, &["--kills", "300"], say);
+            say(&format!("{} canaries, {} unheard", CANARIES.len(), unheard.len()));
+            if unheard.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         Ok(Command::Crash(arguments)) => {
             let (kills, violations) = rounds::run(&arguments);
             say(&format!("{kills} kills, {violations} violations"));

@@ -6,6 +6,8 @@ use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use thalweg_tests::canaries;
+
 use crate::arguments::{Arguments, Child};
 use crate::dice::Dice;
 use crate::jobs::{self, Job};
@@ -30,7 +32,8 @@ pub(crate) fn run(arguments: &Arguments) -> (u64, u64) {
     let wanted: Vec<_> = jobs::ALL.iter().filter(wanted).collect();
     loop {
         for job in &wanted {
-            if number >= wanted.len() && kills >= arguments.kills {
+            let is_enough = number >= wanted.len() && kills >= arguments.kills;
+            if is_enough || (violations > 0 && canaries::is_one()) {
                 return (kills, violations);
             }
             let left = arguments.kills - kills;

@@ -85,19 +85,19 @@ impl Job {
 
     /// Steps and disk operations of a run that nothing happens to.
     pub(crate) fn length(&self) -> Result<(u64, u64), String> {
-        let mut machine = Machine::new(self.seed);
-        let steps = (1..).map(|power| 1_u64 << power);
-        for most in steps {
-            machine = Machine::new(self.seed);
-            if self.attempt(&machine, self.seed, self.workers, most)? {
+        // The least number of steps, by halves.
+        let (mut too_few, mut enough, mut operations) = (0, 1 << 16, 0);
+        while enough - too_few > 1 {
+            let steps = (too_few + enough) / 2;
+            let machine = Machine::new(self.seed);
+            if self.attempt(&machine, self.seed_of(0), self.workers, steps)? {
                 self.check(&machine)?;
-                return Ok((most, machine.disk.operations()));
+                (enough, operations) = (steps, machine.disk.operations());
+            } else {
+                too_few = steps;
             }
         }
-        Err(format!(
-            "{machine_steps} steps are not enough",
-            machine_steps = machine.disk.operations()
-        ))
+        Ok((enough, operations))
     }
 
     /// Runs through all cuts, the first of which may be given; returns how many there were.
@@ -118,7 +118,7 @@ impl Job {
                 let at = machine.disk.operations() + machine.dice.roll(60);
                 machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
             }
-            let seed = self.seed.wrapping_mul(1_000).wrapping_add(cuts);
+            let seed = self.seed_of(cuts);
             // What the job says when its disk is gone is of no interest; when it is not, it is.
             let attempt = match self.attempt(&machine, seed, workers, steps) {
                 Err(_) if !machine.disk.has_power() => Ok(false),
@@ -135,6 +135,11 @@ impl Job {
                 return Err("it makes no progress".to_owned());
             }
         }
+    }
+
+    /// The schedule of the attempt behind so many cuts.
+    fn seed_of(&self, cuts: u64) -> u64 {
+        self.seed.wrapping_mul(1_000).wrapping_add(cuts)
     }
 
     /// One attempt, cut off after so many steps; true if it came to its end before.
@@ -167,7 +172,7 @@ impl Job {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

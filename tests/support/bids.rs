@@ -7,7 +7,7 @@ use std::path::Path;
 
 use thalweg::prelude::*;
 
-const SPLITS: u64 = 3;
+const SPLITS: usize = 3;
 /// Seconds of event time.
 const WINDOW_S: i64 = 60;
 

@@ -9,5 +9,6 @@ pub mod processes;
 pub mod bids;
 pub mod visits;
 pub mod retries;
+pub mod canaries;
 pub mod departures;
 pub mod scripted;

@@ -12,6 +12,7 @@
 use std::marker::PhantomData;
 
 use super::{Delivery, Prepared, Sink, SinkWriter};
+use crate::canary;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
@@ -178,6 +179,9 @@ pub(crate) const PREPARED: &str = "prepared";
 impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
     fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
         let Some(prepared) = self.prepare(into.epoch())? else { return Ok(Progress::More) };
+        if canary::sings("early-commit") {
+            self.commit(into.epoch())?;
+        }
         if !prepared.is_nothing() {
             into.note(PREPARED, &prepared);
         }

@@ -4,6 +4,7 @@ use super::declare::{StateBuilder, StateField, Sweep};
 use super::keys::{Keys, keys_of};
 use super::ttl::{Expires, Ttl};
 use super::value::Value;
+use crate::checkpoint::Freezing;
 use crate::record::KeyHash;
 
 /// Random numbers: a sequence for each key, of which the state keeps how much was drawn.
@@ -108,6 +109,10 @@ impl StateField for Random {
 
     fn next_expiry(&self, by: Expires) -> Option<i64> {
         self.drawn.next_expiry(by)
+    }
+
+    fn freeze(&mut self, into: &mut Freezing<'_>) {
+        self.drawn.freeze(into);
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn recover(
             return Err(PartsExistError { folder: family.folder.clone(), name }.into());
         }
         let is_known = is_committed && known.contains_key(&name);
-        if !is_known && (!is_committed || id.behind >= epoch) {
+        let is_orphan = !is_known && (!is_committed || id.behind >= epoch);
+        if is_orphan && !crate::canary::sings("orphans-left") {
             remove(&family.path(&name), files)?;
         }
     }
