@@ -42,7 +42,7 @@ impl Schedule {
         warm_up: Duration,
     ) -> Result<Self, UnevenRate> {
         let per_second = config.per_second;
-        if rate == 0 || rate % per_second != 0 {
+        if rate == 0 || !rate.is_multiple_of(per_second) {
             return Err(UnevenRate { rate, per_second });
         }
         let warm_up_ns = u64::try_from(warm_up.as_nanos()).unwrap_or(u64::MAX / 2);

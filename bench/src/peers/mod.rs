@@ -1,6 +1,6 @@
 //! The engine beside its peers: the same events, the same queries, one run.
 //!
-//! A contestant is a program of its own, started anew for each run, that prints one [`Outcome`] as a line of JSON on its standard output. The peers
+//! A contestant is a program of its own, started anew for each run, that prints one [`outcome::Outcome`] as a line of JSON on its standard output. The peers
 //! are in `bench/peers`, out of the workspace; this module has what their programs share with ours.
 //!
 //! * [`order`]: what a contestant is told. [`outcome`]: what it says.
