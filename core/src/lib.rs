@@ -56,6 +56,9 @@
 //! | 8 | [`window`] | panes collect until the watermark closes them, and fire in slices |
 //! | 9 | [`sink`] | results are encoded and written |
 //!
+//! With [`Checkpoints`](control::Checkpoints) a barrier follows the records now and then; what every operator then has is written beside the record path ([`checkpoint`]),
+//! and a job that failed or was stopped goes on from there.
+//!
 //! Where the host itself is source or sink, [`source::InputHandle`] writes into a page of a ring that a worker reads, and [`sink::OutputHandle`] reads one that a
 //! worker writes. An [`Engine`](control::Engine) owns its cores' threads; a core's loop turns the workers of all its jobs.
 //!
@@ -71,7 +74,7 @@
 //!
 //! # Not here
 //!
-//! Nothing is durable yet: state lives in memory, sinks write at once, and a job that fails starts over.
+//! No cluster of its own, and no changes of a state's types: a checkpoint is read by a job whose types are those that wrote it.
 
 // What the `#[record]` attribute writes names this crate `::thalweg`; so do we, inside it.
 extern crate self as thalweg;

@@ -17,6 +17,7 @@
 //! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
+//! | `compact` | what is live in mostly dead chunks is copied to the tail, and the chunks are dropped |
 //! | [`freeze`](Freezer) | what a checkpoint takes from the tables, [`archive`](Archive) writes, and [`restored`](RestoredParts) gives back |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
 //! | [`io`] | the disk as a seam: io_uring, system calls, memory, and one that fails |
@@ -54,9 +55,15 @@
 //! # }
 //! ```
 //!
+//! # A checkpoint
+//!
+//! A [`Freezer`] takes what was written since the last one from each table: memory is shared, not copied, so the tables go on at once. The [`Frozen`] goes to another thread, whose
+//! [`Archive`] writes it and gives the worker's [`checkpoint::Part`] of the manifest. Later, [`RestoredParts`] of the manifest's parts make a [`Store`] with the tables as they were, on as many
+//! workers as there are then.
+//!
 //! # Not here
 //!
-//! No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
+//! State is in memory as a whole: what is on disk is there for restores, and cold parts are not read from it yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!

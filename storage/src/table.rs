@@ -369,6 +369,7 @@ impl Table {
         value_len: usize,
     ) -> Address {
         self.release_some_blocks();
+        self.compact_owed();
         let address = self.write_entry(kind, hash, key, value_len);
         self.index.insert(hash, address, &self.log);
         address

@@ -61,6 +61,8 @@ impl Machine {
     }
 }
 
+/// More than a job needs; one whose disk is gone waits for its last checkpoint for ever.
+const MOST_STEPS: u64 = 1 << 14;
 /// A round that is cut so often without coming to an end makes no progress.
 const MOST_CUTS: u64 = 300;
 
@@ -109,9 +111,9 @@ impl Job {
                 Some(Cut::Step(step)) => step,
                 Some(Cut::Operation(at)) => {
                     machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
-                    u64::MAX
+                    MOST_STEPS
                 }
-                None if cuts > 3 && machine.dice.roll(3) == 0 => u64::MAX,
+                None if cuts > 3 && machine.dice.roll(3) == 0 => MOST_STEPS,
                 None => 1 << machine.dice.roll(12),
             };
             if first.is_none() && machine.dice.roll(3) == 0 {

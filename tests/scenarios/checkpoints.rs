@@ -32,7 +32,7 @@ fn counting(
         let look = look.clone();
         t.source("numbers", numbers)
             .without_event_time()
-            .inspect(move |n| look(n.to_native()))
+            .inspect(move |n, _| look(n.to_native()))
             .key_by_value(|n| n.to_native() % KEYS)
             .filter_map_with_state("counts", |count: &mut u64, n| {
                 *count += 1;

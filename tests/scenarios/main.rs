@@ -34,3 +34,5 @@ mod visits;
 mod conformance;
 mod sources;
 mod sinks;
+mod changelogs;
+mod nexmark;

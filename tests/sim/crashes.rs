@@ -18,8 +18,11 @@ pub(crate) struct Runs {
 }
 
 /// Runs `run` over and over until it has not crashed: it is given a simulator and says what became of it.
+///
+/// `workers`: how many there are in every run; `None` = another number in each.
 pub(crate) fn until_the_end(
     seed: u64,
+    workers: Option<usize>,
     mut run: impl FnMut(Sim) -> Result<thalweg::rt::SimReport, String>,
 ) -> Result<Runs, String> {
     let disk = SimDisk::default();
@@ -27,8 +30,8 @@ pub(crate) fn until_the_end(
     let crashes = dice.between(1, 3);
     let mut runs = Runs::default();
     loop {
-        let workers = usize::try_from(dice.between(1, 3)).expect("few");
-        let mut sim = Sim::new(dice.next(), workers).checkpoints(&disk);
+        let drawn = usize::try_from(dice.between(1, 3)).expect("few");
+        let mut sim = Sim::new(dice.next(), workers.unwrap_or(drawn)).checkpoints(&disk);
         if runs.crashes < crashes {
             let most = [60, 600, 3_000][usize::try_from(dice.below(3)).expect("few")];
             sim = sim.crash_after(dice.between(1, most));
@@ -48,10 +51,20 @@ pub(crate) fn until_the_end(
 ///
 /// What is wrong, as a sentence.
 pub(crate) fn run<J: Job>(seed: u64, job: J) -> Result<(), String> {
+    check(seed, job, None)
+}
+
+/// As [`run`], always with as many workers as the job has: what it is compared with says on which worker, or in which order of a worker, something comes.
+pub(crate) fn run_in_place<J: Job>(seed: u64, job: J) -> Result<(), String> {
+    let workers = job.workers();
+    check(seed, job, Some(workers))
+}
+
+fn check<J: Job>(seed: u64, job: J, workers: Option<usize>) -> Result<(), String> {
     guarded(|| {
         let job = Arc::new(job);
         let files = job.files();
-        let runs = until_the_end(seed, |sim| {
+        let runs = until_the_end(seed, workers, |sim| {
             let running = Arc::clone(&job);
             let report = sim.files(files.clone()).run(move |t| running.build(t));
             report.map_err(|error| format!("the job failed: {error:?}"))
@@ -70,7 +83,7 @@ mod tests {
         let mut all = Runs::default();
         for seed in 0..30 {
             let job = Arc::new(crate::jobs::two_stages(seed));
-            let runs = until_the_end(seed, |sim| {
+            let runs = until_the_end(seed, None, |sim| {
                 let running = Arc::clone(&job);
                 sim.run(move |t| running.build(t)).map_err(|error| error.to_string())
             });

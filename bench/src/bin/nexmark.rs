@@ -114,7 +114,7 @@ fn run_one(query: &Query, options: &RunOptions, output: &Path) -> Result<(), Box
         }
         None => run::no_side_input(),
     };
-    let (lines, _) = run::over_file(*query, &options.events, &side_input, options.workers)?;
+    let lines = run::over_file(*query, &options.events, &side_input, options.workers)?;
     std::fs::write(output, &lines)?;
     println!("{:<4} {} lines into {}", query.name, lines.lines().count(), output.display());
     Ok(())

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use thalweg::metrics::JobReport;
 use thalweg::prelude::*;
+use thalweg::source::Source;
 
+use super::model::Event;
 use super::outlet::{Kept, Outlet};
 use super::queries::{DISORDER, Input, Query};
 use super::reader;
@@ -15,26 +16,42 @@ pub fn no_side_input() -> LookupTable<u64, Str> {
     LookupTable::of([])
 }
 
-/// The lines of a query's result over the events of a file, and what the job says of itself.
+/// The lines of a query's result over the events of a file, plain or compressed.
 ///
 /// # Errors
 ///
-/// If a file cannot be read, or the job fails.
+/// If the file cannot be read, or the job fails.
 pub fn over_file(
     query: Query,
     events: &Path,
     side_input: &LookupTable<u64, Str>,
     workers: usize,
-) -> Result<(String, JobReport)> {
+) -> Result<String> {
+    over(query, reader::events(events), side_input, workers)
+}
+
+/// The lines of a query's result over the events of a source.
+///
+/// # Errors
+///
+/// If the job fails.
+pub fn over<S>(
+    query: Query,
+    source: S,
+    side_input: &LookupTable<u64, Str>,
+    workers: usize,
+) -> Result<String>
+where
+    S: Source<Out = Event> + Clone + Send + Sync,
+{
     let kept = Kept::default();
-    let outlet = Outlet::Kept(kept.clone());
-    let (source, side_input) = (reader::events(events), side_input.clone());
+    let (outlet, side_input) = (Outlet::Kept(kept.clone()), side_input.clone());
     let engine = Engine::builder().workers(workers).build();
-    let report = engine.run(query.name, move |t| {
+    engine.run(query.name, move |t| {
         build(query, t, source.clone(), side_input.clone(), &outlet);
         Ok(())
     })?;
-    Ok((kept.sorted(), report))
+    Ok(kept.sorted())
 }
 
 /// Adds a query over `source` to a job.
@@ -45,7 +62,7 @@ pub fn build<S>(
     side_input: LookupTable<u64, Str>,
     outlet: &Outlet,
 ) where
-    S: thalweg::source::Source<Out = super::model::Event>,
+    S: Source<Out = Event>,
 {
     let events = t.source("events", source).watermarks(BoundedOutOfOrderness::of(DISORDER));
     (query.build)(Input { events, side_input }, outlet);

@@ -149,7 +149,7 @@ where
     where
         O: Record + Ord,
         F: FnMut(&Rec<Change<T>>) -> O + 'static,
-        A: Aggregator<T, Result: PartialEq + Clone>,
+        A: Aggregator<T, Result: PartialEq>,
     {
         let Self { keyed, name, preceding, order } = self;
         let selector = Rc::clone(&keyed.selector);
@@ -171,6 +171,10 @@ impl<T: Record, C: Chain<Out = Change<T>>> Stream<Change<T>, C> {
     /// The changelog as upserts, for [`crate::sink::Upserts`]: rows are known by what `key` reads from a change, which an update does not change.
     ///
     /// What a row was before an update is left out: what it is afterwards replaces it.
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is the chain with one more link, whose closure has no name"
+    )]
     pub fn upserts<K, F>(
         self,
         mut key: F,

@@ -29,6 +29,10 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// ```
     ///
     /// Cost: a look-up in a table in memory, on the worker where the record is.
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is the chain with one more link, whose closure has no name"
+    )]
     pub fn lookup_join<K, V, R, U, S, F>(
         self,
         table: &LookupTable<K, V>,
@@ -61,6 +65,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     }
 
     /// As [`Self::lookup_join`]; a record without a row is shown with `None`.
+    #[expect(clippy::type_complexity, reason = "it is the chain with one more link")]
     pub fn lookup_left_join<K, V, R, U, S, F>(
         self,
         table: &LookupTable<K, V>,

@@ -12,12 +12,13 @@ use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
 use crate::operator::Change;
 use crate::operator::chain::Chain;
+use crate::operator::join::many_to_one::ManyToOne;
 use crate::operator::join::regular::{Kept, RegularJoin};
 use crate::operator::join::regular_outer::RegularLeftJoin;
 use crate::operator::task::{OperatorTask, TwoPorts};
 use crate::raw::view::Rec;
 use crate::record::{Key, Record};
-use crate::state::TimedLists;
+use crate::state::{TimedLists, TimedRecords};
 
 /// Made by [`KeyedStream::regular_join`].
 #[must_use = "a join does nothing until apply() says what a pair gives"]
@@ -101,6 +102,30 @@ where
                 kept::<SA::Key, _>(build, &name, "right", ttl),
             );
             let operator = RegularJoin::new(selectors, kept, pair, out);
+            build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
+            port
+        })
+    }
+
+    /// As [`Self::filter_apply`], where the right side has each key once, as a table has its primary key: then a left record is kept only until its
+    /// partner has come. A second right record of a key ends the job with an error.
+    ///
+    /// Leave out of the right side what is not needed of a record, but no records: what waits for them would wait for good.
+    ///
+    /// Cost: the right side is kept, and of the left one what waits; one look-up a record, ahead.
+    pub fn many_to_one<U, F>(self, pair: F) -> Stream<U>
+    where
+        U: Record,
+        F: FnMut(&Rec<A>, &Rec<B>) -> Option<U> + 'static,
+    {
+        let problem = "a many-to-one join keeps its right side for as long as the job runs; leave out ttl(), or use apply()";
+        let problem = self.ttl.map(|_| problem);
+        self.joined("many-to-one join", problem, |build, parts| {
+            let Parts { name, node, selectors, inboxes } = parts;
+            let (out, port) = build.output(node, 0);
+            let right = build.state::<SA::Key, TimedRecords<_>>(&name, "right");
+            let waiting = build.state::<SA::Key, TimedLists<_>>(&name, "waiting");
+            let operator = ManyToOne::new(selectors, (right, waiting), pair, out);
             build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
             port
         })

@@ -16,9 +16,10 @@ use crate::operator::deduplicate::Deduplicate;
 use crate::operator::running::{Reduce, Running, RunningAggregate};
 use crate::operator::task::{OnePort, OperatorTask};
 use crate::operator::top_n::{Ranking, TopN};
+use crate::operator::top_places::{MOST_PLACES, TopPlaces};
 use crate::raw::view::Rec;
 use crate::record::Record;
-use crate::state::{SlicePanes, ValueTable};
+use crate::state::{SlicePanes, SlotTable, ValueTable};
 
 /// What [`KeyedStream::deduplicate`] gives: first records, and those that came too late to tell.
 #[derive(Debug)]
@@ -132,6 +133,35 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
             let (out, port) = build.output(node, 0);
             let state = build.state::<S::Key, ValueTable<_>>(name, "rankings");
             let operator = TopN::new(selector, state, n.max(1), rank, out);
+            build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
+            (port, ())
+        });
+        stream
+    }
+
+    /// As [`Self::top_n`], a record at a time: whenever a record comes to a place, `(record, place)` is sent, with places from 1. Each such row replaces the
+    /// one before of its key and place.
+    ///
+    /// Cost: a record that is not among the best costs a look at the ranks; one that is, a copy of it and of each that it moves.
+    pub fn top_n_places<R, F>(self, name: &str, n: usize, rank: F) -> Stream<(T, u32)>
+    where
+        R: Record + PartialOrd,
+        F: FnMut(&Rec<T>) -> R + 'static,
+    {
+        let selector = Rc::clone(&self.selector);
+        if n == 0 {
+            self.refuse(name, "a ranking has at least one place");
+        }
+        if n > MOST_PLACES {
+            self.refuse(name, "a ranking has at most 256 places");
+        }
+        let node = (name, "top n places", format!("{n} by {}", R::NAME));
+        let (stream, ()) = self.keyed_task(node, &[""], |build, inbox, node| {
+            let (out, port) = build.output(node, 0);
+            let ranks = build.state::<S::Key, ValueTable<_>>(name, "ranks");
+            let records = build.state::<S::Key, SlotTable<_>>(name, "records");
+            let n = n.clamp(1, MOST_PLACES);
+            let operator = TopPlaces::new(selector, (ranks, records), n, rank, out);
             build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
             (port, ())
         });

@@ -4,7 +4,7 @@
 //! from differs ([`Mode`]).
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -81,8 +81,6 @@ pub(crate) struct Build {
     restored: Option<Arc<Restored>>,
     /// How keys and values lie in each table.
     layouts: BTreeMap<TableName, u64>,
-    /// State that every worker has, all of it.
-    replicated: BTreeSet<TableName>,
     graph: Graph,
     names: HashSet<String>,
     outputs: Vec<Used>,
@@ -368,16 +366,18 @@ impl Build {
 
     /// State of an operator, with the content that a checkpoint has for this worker if the job goes on from one. `K` is the type of its keys.
     pub(crate) fn state<K: Record, S: Stored>(&mut self, operator: &str, state: &str) -> S {
-        S::open(self.claim((operator, state), (K::schema().layout_hash, S::layout())))
+        S::open(self.claim((operator, state), (K::schema().layout_hash, S::layout()), false))
     }
 
-    /// A table by its name, and by how keys and values lie in it.
+    /// A table by its name, and by how keys and values lie in it; `is_replicated`: every worker has all of it.
     fn claim<T: Bare>(
         &mut self,
         (operator, state): (&str, &str),
         (key, layout): (u64, u64),
+        is_replicated: bool,
     ) -> Claimed<T> {
         let (name, config) = self.state_name(operator, state);
+        let config = config.is_copied(is_replicated);
         let written = crate::raw::claimed::layout("keyed", &[key, layout]);
         let found = self.restored.as_ref().and_then(|restored| restored.layout(&name));
         if found.is_some_and(|found| found != written) {
@@ -486,10 +486,7 @@ impl<'a> OperatorTables<'a> {
     }
 
     fn claim<T: Bare>(&mut self, state: &str, layout: u64) -> Claimed<T> {
-        if self.is_replicated {
-            self.build.replicated.insert(TableName::new(self.operator, state));
-        }
-        self.build.claim((self.operator, state), (self.key, layout))
+        self.build.claim((self.operator, state), (self.key, layout), self.is_replicated)
     }
 }
 
@@ -555,7 +552,6 @@ fn run(
         store,
         restored,
         layouts: BTreeMap::new(),
-        replicated: BTreeSet::new(),
         graph: Graph::default(),
         names: HashSet::new(),
         outputs: Vec::new(),
@@ -616,7 +612,7 @@ pub(crate) mod build {
             gone: Vec::new(),
         };
         let build = run(job, mode, config, (files, Arc::clone(&streams)), restored)?;
-        let Build { graph, layouts, replicated, tasks, .. } = build;
+        let Build { graph, layouts, tasks, .. } = build;
         let plan = match build.mode {
             Mode::Plan { makers, splits, ports, inputs, gone } => Plan {
                 graph,
@@ -627,7 +623,6 @@ pub(crate) mod build {
                 streams,
                 gone,
                 layouts: Arc::new(layouts),
-                replicated: Arc::new(replicated),
             },
             Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
         };

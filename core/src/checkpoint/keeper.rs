@@ -124,36 +124,10 @@ pub(crate) fn open_parts(
     disk: &mut dyn Disk,
     directory: &Path,
     manifest: &Manifest,
-    replicated: &BTreeSet<TableName>,
     (worker, workers): (usize, usize),
 ) -> Result<RestoredParts, OpenError> {
-    let groups = groups_of(worker, workers);
-    let manifest = with_replicas(manifest, replicated, worker, groups);
-    RestoredParts::open(disk, directory, &manifest, groups)
+    RestoredParts::open(disk, directory, manifest, groups_of(worker, workers))
         .map_err(|source| OpenError::State { directory: directory.to_owned(), source })
-}
-
-/// The manifest as a worker restores from it: of state that every worker has, all of it comes from one old worker.
-fn with_replicas(
-    manifest: &Manifest,
-    replicated: &BTreeSet<TableName>,
-    worker: usize,
-    groups: KeyGroups,
-) -> Manifest {
-    let mut manifest = manifest.clone();
-    let giver = worker % manifest.parts.len().max(1);
-    for (index, part) in manifest.parts.iter_mut().enumerate() {
-        let is_replica =
-            |operator: &str, state: &str| replicated.contains(&TableName::new(operator, state));
-        part.tables.retain(|table| index == giver || !is_replica(&table.operator, &table.state));
-        for table in &mut part.tables {
-            if is_replica(&table.operator, &table.state) {
-                // Nothing of it lies in other groups than those that are wanted: nothing is left out.
-                (table.first_key_group, table.last_key_group) = (groups.first, groups.last);
-            }
-        }
-    }
-    manifest
 }
 
 /// Complete checkpoints in `directory` up to `newest`, the latest `retain` of them, older first; those that cannot be read are not counted. Waits for the disk.
@@ -214,8 +188,9 @@ impl Keeper {
         remove_leftovers(&mut *disk, directory, &retained)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         for worker in 0..workers {
-            let config = ArchiveConfig::new(groups_of(worker, workers));
-            let number = u32::try_from(worker).expect("invariant: few workers");
+            let narrow = |number| u32::try_from(number).expect("invariant: few workers");
+            let config = ArchiveConfig::new(groups_of(worker, workers)).workers(narrow(workers));
+            let number = narrow(worker);
             let archive = Archive::open(&mut *disk, directory, number, config, &retained);
             archives.push(archive.map_err(failed)?);
         }

@@ -18,7 +18,6 @@ use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::host::HostPorts;
 use crate::metrics::CheckpointCell;
-use crate::plan::Plan;
 use crate::raw::doorbell::Ringer;
 use crate::rt::driver::{
     From, JobParts, Seat, Shared, SharedJob, guarded, system_files, system_streams,
@@ -85,7 +84,7 @@ impl Starter {
         let mut planned = build::plan(&*self.job, &self.config, files, streams, restored)?;
         let mut from = None;
         if let Some(origin) = &mut origin {
-            from = origin.open(&planned.plan, self.config.workers)?;
+            from = origin.open(self.config.workers)?;
             // Code of sinks; a panic in it is an error of the job.
             let restored = Arc::clone(&origin.restored);
             guarded(0, || planned.recover(&restored))?;
@@ -149,11 +148,10 @@ impl Starter {
 
 impl Origin {
     /// The state of each worker.
-    fn open(&mut self, plan: &Plan, workers: usize) -> Result<Option<From>> {
+    fn open(&mut self, workers: usize) -> Result<Option<From>> {
         let Some((manifest, directory)) = &self.from else { return Ok(None) };
         let disk = &mut *self.disk;
-        let open =
-            |worker| open_parts(disk, directory, manifest, &plan.replicated, (worker, workers));
+        let open = |worker| open_parts(disk, directory, manifest, (worker, workers));
         let states: Vec<RestoredParts> =
             (0..workers).map(open).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))

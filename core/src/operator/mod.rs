@@ -29,6 +29,7 @@ pub(crate) mod over;
 pub(crate) mod deduplicate;
 pub(crate) mod latest;
 pub(crate) mod top_n;
+pub(crate) mod top_places;
 pub(crate) mod lookup;
 pub(crate) mod process;
 pub(crate) mod join;

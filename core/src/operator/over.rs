@@ -40,31 +40,41 @@ pub struct Over<T: Record, V: Record> {
 struct Frames<T: Record, A> {
     preceding: usize,
     aggregator: A,
-    scratch: Scratch<T>,
+    /// The rows around a change, each archived once: it is in up to `preceding + 1` frames.
+    archived: Vec<Scratch<T>>,
 }
 
 impl<T: Record, A: Aggregator<T>> Frames<T, A> {
-    /// What the row at `place` and those before it come to.
-    fn value<O>(&mut self, rows: &[(O, T)], place: usize, at: EventTime) -> A::Result {
-        let Self { preceding, aggregator, scratch } = self;
-        let mut accumulator = aggregator.create();
-        for (_, row) in &rows[place.saturating_sub(*preceding)..=place] {
-            aggregator.add(&mut accumulator, scratch.archive(row), at);
-        }
-        aggregator.result(&accumulator)
-    }
-
-    /// The values of the rows from `place` on into whose frames a row before them reaches.
-    fn behind<O>(
+    /// The values of the rows `from..to`.
+    fn values<O>(
         &mut self,
         rows: &[(O, T)],
-        place: usize,
+        (from, to): (usize, usize),
         at: EventTime,
         values: &mut Vec<A::Result>,
     ) {
+        let Self { preceding, aggregator, archived } = self;
         values.clear();
-        let end = rows.len().min(place.saturating_add(self.preceding));
-        values.extend((place..end).map(|place| self.value(rows, place, at)));
+        let to = to.min(rows.len());
+        let first = from.saturating_sub(*preceding);
+        let rows = &rows[first..to.max(first)];
+        if archived.len() < rows.len() {
+            archived.resize_with(rows.len(), Scratch::default);
+        }
+        let views = archived.iter_mut().zip(rows).map(|(scratch, (_, row))| scratch.archive(row));
+        let views: Vec<&Rec<T>> = views.collect();
+        for place in from..to {
+            let mut accumulator = aggregator.create();
+            for view in &views[place.saturating_sub(*preceding) - first..=place - first] {
+                aggregator.add(&mut accumulator, view, at);
+            }
+            values.push(aggregator.result(&accumulator));
+        }
+    }
+
+    /// The end of the rows into whose frames the row at `place` reaches.
+    fn reach(&self, place: usize) -> usize {
+        place.saturating_add(self.preceding).saturating_add(1)
     }
 }
 
@@ -76,7 +86,7 @@ pub(crate) struct OverAggregate<T: Record, S, O: Record, F, A: Aggregator<T>> {
     frames: Frames<T, A>,
     out: Output<Change<Over<T, A::Result>>>,
     key: KeyScratch,
-    values: Vec<A::Result>,
+    values: Values<A::Result>,
     marker: PhantomData<fn(T)>,
 }
 
@@ -88,8 +98,8 @@ impl<T: Record, S, O: Record, F, A: Aggregator<T>> OverAggregate<T, S, O, F, A> 
         aggregator: A,
         out: Output<Change<Over<T, A::Result>>>,
     ) -> Self {
-        let frames = Frames { preceding, aggregator, scratch: Scratch::default() };
-        let (key, values, marker) = (KeyScratch::default(), Vec::new(), PhantomData);
+        let frames = Frames { preceding, aggregator, archived: Vec::new() };
+        let (key, values, marker) = (KeyScratch::default(), Default::default(), PhantomData);
         Self { selector, rows, order, frames, out, key, values, marker }
     }
 }
@@ -118,7 +128,7 @@ where
     S: KeySelector<Change<T>>,
     O: Record + Ord,
     F: FnMut(&Rec<Change<T>>) -> O + 'static,
-    A: Aggregator<T, Result: PartialEq + Clone>,
+    A: Aggregator<T, Result: PartialEq>,
 {
     fn records(&mut self, run: Records<'_, Change<T>>) -> Result<(), OperatorFault> {
         let Self { selector, rows, order, frames, out, key, values, .. } = self;
@@ -148,48 +158,54 @@ where
 
 const NOT_THERE: &str = "a change takes back a row that is not there: changes of one row have to come in order, from one worker";
 
+/// Values before a change and after it.
+type Values<R> = (Vec<R>, Vec<R>);
+
 fn over<T: Record + Clone, V: Record>(row: &T, value: V) -> Over<T, V> {
     Over { row: row.clone(), value }
 }
 
 /// Puts a row in its place, and says what that changes.
-fn insert<T: Record + Clone, O: Ord, A: Aggregator<T, Result: Clone>>(
+fn insert<T: Record + Clone, O: Ord, A: Aggregator<T>>(
     rows: &mut Vec<(O, T)>,
     frames: &mut Frames<T, A>,
     (order, row): (O, T),
-    (at, values): (EventTime, &mut Vec<A::Result>),
+    (at, (before, after)): (EventTime, &mut Values<A::Result>),
     emit: &mut impl FnMut(Option<Over<T, A::Result>>, Option<Over<T, A::Result>>),
 ) {
     let place = rows.partition_point(|(other, _)| *other <= order);
-    frames.behind(rows, place, at, values);
+    frames.values(rows, (place, frames.reach(place) - 1), at, before);
     rows.insert(place, (order, row));
-    emit(None, Some(over(&rows[place].1, frames.value(rows, place, at))));
-    for (place, before) in (place + 1..).zip(values.drain(..)) {
-        let row = &rows[place].1;
-        emit(Some(over(row, before)), Some(over(row, frames.value(rows, place, at))));
+    frames.values(rows, (place, frames.reach(place)), at, after);
+    let mut after = after.drain(..);
+    emit(None, after.next().map(|value| over(&rows[place].1, value)));
+    for ((_, row), (before, after)) in rows[place + 1..].iter().zip(before.drain(..).zip(after)) {
+        emit(Some(over(row, before)), Some(over(row, after)));
     }
 }
 
 /// Takes a row out, and says what that changes; false if it is not there.
-fn remove<T: Record + Clone + PartialEq, O: Ord, A: Aggregator<T, Result: Clone>>(
+fn remove<T: Record + Clone + PartialEq, O: Ord, A: Aggregator<T>>(
     rows: &mut Vec<(O, T)>,
     frames: &mut Frames<T, A>,
     (order, row): (&O, &T),
-    (at, values): (EventTime, &mut Vec<A::Result>),
+    (at, (before, after)): (EventTime, &mut Values<A::Result>),
     emit: &mut impl FnMut(Option<Over<T, A::Result>>, Option<Over<T, A::Result>>),
 ) -> bool {
     let first = rows.partition_point(|(other, _)| other < order);
     let equals = rows[first..].iter().take_while(|(other, _)| other == order);
-    let Some(place) = equals.zip(first..).find(|((_, other), _)| other == row) else {
+    let Some(place) =
+        equals.zip(first..).find_map(|((_, other), place)| (other == row).then_some(place))
+    else {
         return false;
     };
-    let place = place.1;
-    emit(Some(over(row, frames.value(rows, place, at))), None);
-    frames.behind(rows, place + 1, at, values);
+    frames.values(rows, (place, frames.reach(place)), at, before);
     rows.remove(place);
-    for (place, before) in (place..).zip(values.drain(..)) {
-        let row = &rows[place].1;
-        emit(Some(over(row, before)), Some(over(row, frames.value(rows, place, at))));
+    frames.values(rows, (place, frames.reach(place) - 1), at, after);
+    let mut before = before.drain(..);
+    emit(before.next().map(|value| over(row, value)), None);
+    for ((_, row), (before, after)) in rows[place..].iter().zip(before.zip(after.drain(..))) {
+        emit(Some(over(row, before)), Some(over(row, after)));
     }
     true
 }

@@ -10,7 +10,7 @@ mod shape;
 pub use graph::{Edge, Graph, Node};
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thalweg_storage::TableName;
@@ -49,8 +49,6 @@ pub struct Plan {
     pub(crate) gone: Vec<String>,
     /// How keys and values lie in each table.
     pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
-    /// State that every worker has, all of it.
-    pub(crate) replicated: Arc<BTreeSet<TableName>>,
 }
 
 impl std::fmt::Debug for Plan {

@@ -9,6 +9,7 @@
 //! * [`writer`]: a record's archive is written straight into a page.
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
+//! * `placed`: a record with a number behind it, made without serialising it.
 //! * `claimed`: tables as the store gives them, empty or restored.
 //! * `archive_table`: archives as the values of keyed state.
 //! * `state_cells`: the same for declared state, whose values may expire.
@@ -27,6 +28,8 @@ pub mod view;
 pub mod page;
 #[cfg(not(loom))]
 pub(crate) mod scratch;
+#[cfg(not(loom))]
+pub(crate) mod placed;
 #[cfg(not(loom))]
 pub(crate) mod claimed;
 #[cfg(not(loom))]

@@ -1,8 +1,8 @@
-//! Lists of records with their event times, one list a key: what windows and joins keep whole.
+//! Records with their event times, one or a list for each key: what windows and joins keep whole.
 //!
 //! # Invariants
 //!
-//! 1. Every value of the lists is one whole archive of `T`, padded to 8 bytes, then the event time (8 bytes) and the number of padding bytes (8).
+//! 1. Every value of the tables is one whole archive of `T`, padded to 8 bytes, then the event time (8 bytes) and the number of padding bytes (8).
 //! 2. A value starts at an address aligned to 8, as the tables promise, and `T::ALIGN` divides 8.
 
 use std::marker::PhantomData;
@@ -17,6 +17,17 @@ use crate::time::EventTime;
 /// What follows an archive: event time and padding.
 const TRAILER_BYTES: usize = 16;
 
+/// Joins a record and its time in `scratch`.
+fn join<T: Record>(scratch: &mut Vec<u8>, record: &Rec<T>, at: EventTime) {
+    let archive = record.archive();
+    let padding = archive.len().wrapping_neg() % 8;
+    scratch.clear();
+    scratch.extend_from_slice(archive);
+    scratch.resize(archive.len() + padding, 0);
+    scratch.extend_from_slice(&at.as_nanos().to_le_bytes());
+    scratch.extend_from_slice(&(padding as u64).to_le_bytes());
+}
+
 /// Appends one record to a list; the copy that joins record and time is made in `scratch`.
 fn append<T: Record>(
     table: &mut Table,
@@ -25,13 +36,7 @@ fn append<T: Record>(
     record: &Rec<T>,
     at: EventTime,
 ) {
-    let archive = record.archive();
-    let padding = archive.len().wrapping_neg() % 8;
-    scratch.clear();
-    scratch.extend_from_slice(archive);
-    scratch.resize(archive.len() + padding, 0);
-    scratch.extend_from_slice(&at.as_nanos().to_le_bytes());
-    scratch.extend_from_slice(&(padding as u64).to_le_bytes());
+    join(scratch, record, at);
     table.append(hash.0, key, scratch);
 }
 
@@ -138,6 +143,45 @@ impl<T: Record> TimedLists<T> {
     }
 }
 
+/// One record a key.
+#[derive(Debug)]
+pub(crate) struct TimedRecords<T: Record> {
+    table: Table,
+    scratch: Vec<u8>,
+    marker: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Record> TimedRecords<T> {
+    /// A typed view of a table of such records, or an empty one.
+    pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
+        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+    }
+
+    /// Sets the record of `key`.
+    pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], record: &Rec<T>, at: EventTime) {
+        join(&mut self.scratch, record, at);
+        self.table.put(hash.0, key, &self.scratch);
+    }
+
+    /// The record of `key`.
+    #[inline]
+    pub(crate) fn get(&self, hash: KeyHash, key: &[u8]) -> Option<(&Rec<T>, EventTime)> {
+        self.table.get(hash.0, key).map(read)
+    }
+
+    /// Asks for what leads to the record of a key with this hash.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
+        self.table.prefetch_bucket(hash.0);
+    }
+
+    /// Asks for the record's entry, when what leads to it should be there.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
+        self.table.prefetch_entry(hash.0);
+    }
+}
+
 /// One list of records a key and pane.
 #[derive(Debug)]
 pub(crate) struct TimedListPanes<T: Record> {
@@ -219,6 +263,24 @@ impl<T: Record> Stored for TimedLists<T> {
 }
 
 impl<T: Record> Freezes for TimedLists<T> {
+    fn freeze(&mut self, into: &mut Freezer) {
+        into.table(&mut self.table);
+    }
+}
+
+impl<T: Record> Stored for TimedRecords<T> {
+    type Table = Table;
+
+    fn layout() -> u64 {
+        layout("records", &[layout_of::<T>()])
+    }
+
+    fn open(claimed: Claimed<Table>) -> Self {
+        Self::new(claimed)
+    }
+}
+
+impl<T: Record> Freezes for TimedRecords<T> {
     fn freeze(&mut self, into: &mut Freezer) {
         into.table(&mut self.table);
     }

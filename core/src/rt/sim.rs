@@ -399,7 +399,7 @@ fn make_workers(
     let restored = start.as_ref().filter(|start| start.is_restored());
     let restored = restored.map(|start| Arc::clone(&start.restored));
     let mut planned = build::plan(&*job, &config, Rc::clone(files), streams, restored)?;
-    let from = start.as_ref().map(|start| start.from(&planned.plan, config.workers));
+    let from = start.as_ref().map(|start| start.from(config.workers));
     let from = from.transpose()?.flatten();
     if let Some(start) = &start {
         planned.recover(&start.restored)?;

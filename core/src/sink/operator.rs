@@ -8,6 +8,7 @@
 //!
 //! 1. Between the first question whether it is prepared and the yes the writer is asked nothing else and is given nothing.
 //! 2. In a job with checkpoints a writer that delivers exactly once is closed when what it had written last was committed, and not before.
+//! 3. What such a writer had prepared last is in every checkpoint after that: others go on, and a restart asks what is outside.
 
 use std::marker::PhantomData;
 
@@ -31,6 +32,8 @@ pub(crate) struct SinkOperator<T: Record, S: Sink<T>> {
     /// It is closed by a commit, not by the end of its input.
     closes_late: bool,
     end: End,
+    /// What a writer that has closed late had prepared last: later checkpoints have to know it, too.
+    last: Option<Prepared>,
     outside: Outside<T, S::Writer>,
 }
 
@@ -84,7 +87,7 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
             marker: PhantomData,
         };
         let closes_late = context.checkpoints && sink.delivery() == Delivery::ExactlyOnce;
-        Self { sink, context, idle, closes_late, end: End::Not, outside }
+        Self { sink, context, idle, closes_late, end: End::Not, last: None, outside }
     }
 
     /// What the writer prepares for an epoch; `None` to be asked again when the output is free.
@@ -96,8 +99,12 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
         self.writer()?;
         self.outside.prepare(epoch)?;
         let prepared = self.outside.prepared.take();
+        if self.closes_late && self.outside.state == State::Closed {
+            return Ok(prepared.and(self.last.clone()));
+        }
         if prepared.is_some() && self.end != End::Not {
             self.end = End::In(epoch);
+            self.last.clone_from(&prepared);
         }
         Ok(prepared)
     }

@@ -177,3 +177,65 @@ impl SplitTime {
         EventTime::from_nanos(self.watermark)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use thalweg_storage::checkpoint::{Manifest, Part};
+
+    use super::*;
+    use crate::source::Items;
+
+    type Numbers = Items<u64, fn(usize) -> std::ops::Range<u64>>;
+
+    fn source(splits: usize) -> Numbers {
+        Items::per_split(splits, |_| 0..9)
+    }
+
+    fn restored(positions: Vec<checkpoint::Position>) -> Restored {
+        let parts = vec![Part { positions, ..Part::default() }];
+        Restored::new(Manifest { parts, ..Manifest::default() }, BTreeSet::new())
+    }
+
+    fn dealt(source: &Numbers, restored: Option<&Restored>, place: (usize, usize)) -> Dealt<usize> {
+        let all = source.splits(&crate::rt::SystemFiles).unwrap();
+        deal((source, "numbers"), &all, restored, place, 1_000).unwrap()
+    }
+
+    #[test]
+    fn splits_go_on_where_they_were_on_whatever_worker() {
+        let source = source(4);
+        let time = SplitTime { greatest: 7, watermark: 5, since_watermark: 3, doubted: (1, 9) };
+        let name = (&source, "numbers");
+        let restored = restored(vec![
+            done(name, &1).unwrap(),
+            open(name, &2, Some(Position::of(&6_u64)), time).unwrap(),
+            // Nobody lists it any more.
+            open(name, &9, Some(Position::of(&4_u64)), time).unwrap(),
+            kept(&source, "others", &0, Progress::Done).unwrap(),
+        ]);
+        let mut read = Vec::new();
+        for worker in 0..2 {
+            let Dealt { splits, done, left } = dealt(&source, Some(&restored), (worker, 2));
+            assert_eq!(left, 4);
+            assert_eq!(done, if worker == 0 { vec![1] } else { vec![] });
+            for ToRead { number, split, from } in splits {
+                let from =
+                    from.map(|from| (from.position.unwrap().read::<u64>().unwrap(), from.time));
+                read.push((number, split, from));
+            }
+        }
+        read.sort_by_key(|(number, ..)| *number);
+        let expected =
+            [(0, 0, None), (2, 2, Some((6, time))), (3, 3, None), (1_000, 9, Some((4, time)))];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn without_a_checkpoint_every_split_begins_at_its_start() {
+        let numbers: Vec<usize> =
+            dealt(&source(5), None, (1, 2)).splits.iter().map(|to_read| to_read.number).collect();
+        assert_eq!(numbers, [1, 3]);
+    }
+}

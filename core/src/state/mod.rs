@@ -12,6 +12,7 @@
 //! | [`List<T>`] | values in the order in which they came |
 //! | [`Map<K, V>`] | values by a key of their own, each an entry of the store |
 //! | [`Reducing<T>`] | one value, into which others are reduced |
+//! | [`Marks<K>`] | different values, each with marks |
 //! | [`Distinct<K>`] | how many different values there were, and how many of them met conditions |
 //! | [`Random`] | how many random numbers it has drawn |
 //!
@@ -28,13 +29,14 @@ mod map;
 mod random;
 mod reducing;
 mod scope;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod ttl;
 mod value;
 
 pub use declare::{NoState, State, StateBuilder, StateField, Sweep};
-pub use distinct::Distinct;
+pub use distinct::{Distinct, Marks};
 pub use keys::Keys;
 pub use list::List;
 pub use map::Map;
@@ -47,8 +49,9 @@ pub use value::Value;
 pub(crate) use declare::Tables;
 pub(crate) use keys::keys_of;
 pub(crate) use scope::Scope;
+pub(crate) use slots::SlotTable;
 
 pub(crate) use crate::raw::archive_table::{ArchiveTable as ValueTable, Cursor, Hint, Prefetch};
 pub(crate) use crate::raw::claimed::{Claimed, Stored};
-pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists};
+pub(crate) use crate::raw::timed_lists::{TimedListPanes, TimedLists, TimedRecords};
 pub(crate) use crate::raw::window_panes::{Entry, Slice, SlicePanes};

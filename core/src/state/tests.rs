@@ -371,3 +371,31 @@ fn every_part_of_a_keys_state_has_its_key_group() {
         assert!(hashes.into_iter().all(|hash| hash.group() == group));
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn distinct_values_are_counted_by_mark_until_they_expire(
+        ttl in ttl(),
+        ops in proptest::collection::vec((0..4u8, 0..6u32, any::<u8>(), 0..60_000i64, 1..20usize), 0..200),
+    ) {
+        let mut rig = Rig::<Distinct<u32>>::new(ttl);
+        let (mut model, mut now) = (BTreeMap::<u8, BTreeMap<u32, (u8, i64)>>::new(), 0);
+        for (key, value, marks, later, budget) in ops {
+            now += later;
+            model.values_mut().for_each(|values| values.retain(|_, (_, until)| *until > now));
+            let entry = model.entry(key).or_default().entry(value).or_insert((0, 0));
+            let new = marks & !entry.0;
+            *entry = (entry.0 | marks, until(ttl, now));
+            prop_assert_eq!(rig.at(key, now).add(value, marks), new);
+            // What has expired may still be counted until it is freed.
+            rig.sweep(budget);
+            for key in 0..4 {
+                let values = || model.get(&key).into_iter().flat_map(BTreeMap::values);
+                let count = |mark: usize| values().filter(|(marks, _)| marks >> mark & 1 == 1).count() as u64;
+                prop_assert_eq!(rig.at(key, now).counts(), std::array::from_fn(count));
+            }
+        }
+    }
+}

@@ -9,9 +9,6 @@ use crate::raw::{Frame, Region};
 /// The first chunk grows from this: a table of three keys stays that small.
 pub(super) const FIRST_BYTES: usize = 256;
 
-/// Beyond this a chunk becomes a whole one at once if the core's pool has one ready.
-const LARGE_BYTES: usize = 256 << 10;
-
 /// Everything about a chunk but its bytes.
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -57,7 +54,7 @@ impl Log {
             return self.extend_by_whole_chunks(bytes);
         }
         if self.tail == 0 || !self.tail_has_room(bytes) {
-            let size = self.first_bytes.max(bytes.next_power_of_two()).min(CHUNK_BYTES);
+            let size = self.cold.first_bytes.max(bytes.next_power_of_two()).min(CHUNK_BYTES);
             let memory = self.obtain(size);
             self.tail = self.add(Frame::new(memory), State::Open);
         }
@@ -73,23 +70,21 @@ impl Log {
         if size - used < bytes && size == CHUNK_BYTES {
             return false;
         }
-        self.thaw(self.tail);
+        if !self.frames[self.tail].is_writable() {
+            self.thaw(self.tail);
+        }
         if size - used < bytes {
             self.grow_tail(bytes);
         }
         self.frames[self.tail].len() - used >= bytes
     }
 
-    /// Doubles the chunk at the tail until `bytes` more fit or it is a whole one.
+    /// Doubles the chunk at the tail until `bytes` more fit or it is a whole one. How large it gets depends on operations alone, not on what memory is at hand: compaction looks at it.
     fn grow_tail(&mut self, bytes: usize) {
         let used = self.chunks[self.tail].used;
         let mut size = self.frames[self.tail].len();
         while size < CHUNK_BYTES && size - used < bytes {
             size *= 2;
-        }
-        // A whole chunk that is ready costs less than fresh memory of half its size.
-        if size > LARGE_BYTES && self.memory.spare() > 0 {
-            size = CHUNK_BYTES;
         }
         let mut memory = self.obtain(size);
         memory[..used].copy_from_slice(&self.frames[self.tail][..used]);
@@ -112,7 +107,7 @@ impl Log {
 
     /// Adds a chunk under a number that is vacant.
     pub(super) fn add(&mut self, frame: Frame, state: State) -> usize {
-        let number = match self.vacant.pop() {
+        let number = match self.cold.vacant.pop() {
             Some(number) => number as usize,
             // Invariant 1.
             None => self.frames.len().max(1),
@@ -124,11 +119,11 @@ impl Log {
     /// Adds a chunk under this number.
     pub(super) fn push(&mut self, number: usize, frame: Frame, state: State) {
         self.reserve(number);
-        self.born += 1;
+        self.cold.born += 1;
         self.frames[number] = frame;
-        self.chunks[number] = Chunk::new(state, self.born);
+        self.chunks[number] = Chunk::new(state, self.cold.born);
         let name = u32::try_from(number).expect("invariant: an address has 52 bits");
-        self.order.push((self.born, name));
+        self.cold.order.push((self.cold.born, name));
         if state == State::Open {
             self.open.push(name);
         }
@@ -154,10 +149,12 @@ impl Log {
         self.give_back(frame);
         for number in (number..number + numbers).rev() {
             self.chunks[number].state = State::Vacant;
-            self.vacant.push(u32::try_from(number).expect("invariant: an address has 52 bits"));
+            self.cold
+                .vacant
+                .push(u32::try_from(number).expect("invariant: an address has 52 bits"));
         }
-        if let Ok(at) = self.order.binary_search_by_key(&chunk.born, |(born, _)| *born) {
-            self.order.remove(at);
+        if let Ok(at) = self.cold.order.binary_search_by_key(&chunk.born, |(born, _)| *born) {
+            self.cold.order.remove(at);
         }
         if chunk.state == State::Open {
             self.open.retain(|open| *open as usize != number);
@@ -170,25 +167,25 @@ impl Log {
 
     /// Forgets all entries. One chunk is kept if it is this log's alone, the others go back to the core's pool.
     pub(crate) fn clear(&mut self) {
-        let kept = self.order.iter().map(|(_, number)| *number as usize).find(|number| {
+        let kept = self.cold.order.iter().map(|(_, number)| *number as usize).find(|number| {
             self.chunks[*number].state != State::Frozen && self.frames[*number].len() <= CHUNK_BYTES
         });
         let live: usize = self.chunks.iter().map(|chunk| chunk.used - chunk.dead).sum();
         self.memory.subtract_live(live);
-        for at in (0..self.order.len()).rev() {
-            let number = self.order[at].1 as usize;
+        for at in (0..self.cold.order.len()).rev() {
+            let number = self.cold.order[at].1 as usize;
             if Some(number) != kept {
                 self.drop_chunk(number);
             }
         }
-        self.order.clear();
+        self.cold.order.clear();
         self.open.clear();
         self.free.clear();
-        self.victims.clear();
-        self.small.clear();
+        self.cold.victims.clear();
+        self.cold.small.clear();
         self.owed = 0;
         self.tail = 0;
-        self.first_bytes = FIRST_BYTES;
+        self.cold.first_bytes = FIRST_BYTES;
         self.generation = next_generation();
         if let Some(number) = kept {
             self.thaw(number);

@@ -44,7 +44,7 @@ impl Log {
         }
         open.clear();
         self.open = open;
-        self.first_bytes =
+        self.cold.first_bytes =
             written.next_power_of_two().clamp(super::chunk::FIRST_BYTES, CHUNK_BYTES);
         self.gather_small();
     }
@@ -87,7 +87,7 @@ impl Log {
                 self.tail = 0;
             }
             if self.frames[number].len() <= SMALL_BYTES {
-                self.small.push_back((name, born));
+                self.cold.small.push_back((name, born));
             }
             self.look_at_dead_share(number);
         }
@@ -138,20 +138,20 @@ impl Log {
         if !chunk.is_victim && chunk.blocks == 0 && is_half_dead {
             chunk.is_victim = true;
             let name = u32::try_from(number).expect("invariant: an address has 52 bits");
-            self.victims.push_back((name, chunk.born));
+            self.cold.victims.push_back((name, chunk.born));
         }
     }
 
     /// Has many small chunks made into one, so that a table of which little is written in each epoch does not fall into crumbs.
     fn gather_small(&mut self) {
-        if self.small.len() <= MANY_SMALL {
+        if self.cold.small.len() <= MANY_SMALL {
             return;
         }
-        for (name, born) in std::mem::take(&mut self.small) {
+        for (name, born) in std::mem::take(&mut self.cold.small) {
             let chunk = &mut self.chunks[name as usize];
             if chunk.born == born && !chunk.is_victim && chunk.blocks == 0 {
                 chunk.is_victim = true;
-                self.victims.push_back((name, born));
+                self.cold.victims.push_back((name, born));
                 self.owed += 2 * chunk.used;
             }
         }
@@ -159,7 +159,7 @@ impl Log {
 
     /// The chunk to be compacted next: its number and birth.
     pub(crate) fn victim(&mut self) -> Option<(u32, u64)> {
-        while let Some((name, born)) = self.victims.front().copied() {
+        while let Some((name, born)) = self.cold.victims.front().copied() {
             let chunk = &mut self.chunks[name as usize];
             if chunk.born == born && chunk.blocks == 0 {
                 return Some((name, born));
@@ -167,7 +167,7 @@ impl Log {
             if chunk.born == born {
                 chunk.is_victim = false;
             }
-            self.victims.pop_front();
+            self.cold.victims.pop_front();
         }
         None
     }
@@ -187,8 +187,8 @@ impl Log {
 
     /// Drops a victim of which all that was live has been copied.
     pub(crate) fn finish_victim(&mut self, (name, born): (u32, u64)) {
-        if self.victims.front() == Some(&(name, born)) {
-            self.victims.pop_front();
+        if self.cold.victims.front() == Some(&(name, born)) {
+            self.cold.victims.pop_front();
         }
         if self.chunks[name as usize].born == born {
             self.drop_chunk(name as usize);
@@ -234,10 +234,10 @@ impl Log {
 
     /// Makes an empty log ready to take over chunks, whatever their numbers.
     pub(crate) fn begin_adoption(&mut self) {
-        while let Some((_, number)) = self.order.last() {
+        while let Some((_, number)) = self.cold.order.last() {
             self.drop_chunk(*number as usize);
         }
-        self.vacant.clear();
+        self.cold.vacant.clear();
     }
 
     /// Ends adoption: chunks in which nothing is live are dropped, and numbers that are missing are vacant.
@@ -247,10 +247,12 @@ impl Log {
                 self.look_at_dead_share(number);
             }
         }
-        self.vacant.clear();
+        self.cold.vacant.clear();
         for number in (1..self.chunks.len()).rev() {
             if self.chunks[number].state == State::Vacant {
-                self.vacant.push(u32::try_from(number).expect("invariant: an address has 52 bits"));
+                self.cold
+                    .vacant
+                    .push(u32::try_from(number).expect("invariant: an address has 52 bits"));
             }
         }
     }

@@ -93,29 +93,35 @@ pub(crate) struct Log {
     frames: Vec<Frame>,
     /// By chunk number: everything else.
     chunks: Vec<Chunk>,
-    /// Numbers to be given again.
-    vacant: Vec<u32>,
-    /// Chunks that are there, by when they were made, and their numbers.
-    order: Vec<(u64, u32)>,
-    born: u64,
     /// Where entries are added; 0 if there is no such chunk.
     tail: usize,
     /// Chunks that may be written.
     open: Vec<u32>,
     /// By size class: the last released entry, whose second word leads to the one before.
     free: Vec<Address>,
-    /// Size of the next chunk when it is made.
-    first_bytes: usize,
     /// Distinguishes contents whose addresses have another meaning, of this log and all others.
     generation: u64,
     bytes: usize,
+    /// Bytes that compaction may look at for what has died since.
+    pub(crate) owed: usize,
+    memory: Rc<Memory>,
+    cold: Box<Cold>,
+}
+
+/// What is looked at when chunks come and go.
+#[derive(Debug)]
+struct Cold {
+    /// Numbers to be given again.
+    vacant: Vec<u32>,
+    /// Chunks that are there, by when they were made, and their numbers.
+    order: Vec<(u64, u32)>,
+    born: u64,
+    /// Size of the next chunk when it is made.
+    first_bytes: usize,
     /// Mostly dead chunks, by number and birth.
     victims: VecDeque<(u32, u64)>,
     /// Small frozen chunks, by number and birth.
     small: VecDeque<(u32, u64)>,
-    /// Bytes that compaction may look at for what has died since.
-    pub(crate) owed: usize,
-    memory: Rc<Memory>,
 }
 
 /// A number never given before in this process, from 1; taken once for each chunk that is dropped, not for records.
@@ -126,22 +132,25 @@ fn next_generation() -> u64 {
 
 impl Log {
     pub(crate) fn new(memory: Rc<Memory>) -> Self {
-        Self {
-            frames: Vec::new(),
-            chunks: Vec::new(),
+        let cold = Cold {
             vacant: Vec::new(),
             order: Vec::new(),
             born: 0,
+            first_bytes: chunk::FIRST_BYTES,
+            victims: VecDeque::new(),
+            small: VecDeque::new(),
+        };
+        Self {
+            frames: Vec::new(),
+            chunks: Vec::new(),
             tail: 0,
             open: Vec::new(),
             free: Vec::new(),
-            first_bytes: chunk::FIRST_BYTES,
             generation: next_generation(),
             bytes: 0,
-            victims: VecDeque::new(),
-            small: VecDeque::new(),
             owed: 0,
             memory,
+            cold: Box::new(cold),
         }
     }
 

@@ -28,8 +28,8 @@ impl Log {
                 position.offset += size_class::bytes(header.class());
                 return Some((address, header));
             }
-            let next = self.order.partition_point(|(born, _)| *born <= position.born);
-            let (born, number) = *self.order.get(next)?;
+            let next = self.cold.order.partition_point(|(born, _)| *born <= position.born);
+            let (born, number) = *self.cold.order.get(next)?;
             *position = Position { born, number, offset: 0 };
         }
     }

@@ -111,7 +111,7 @@ fn simulate(seed: u64, sample: &Sample) -> Result<(SimReport, MemoryFiles), Stri
 pub(crate) fn run_crashing(seed: u64) -> Result<(), String> {
     let sample = Sample::new(seed);
     let files = sample.files();
-    crate::crashes::until_the_end(seed, |sim| {
+    crate::crashes::until_the_end(seed, None, |sim| {
         let args = sample.args();
         let report = sim.files(files.clone()).run(move |t| job::departures(t, &args));
         report.map_err(|error| format!("the job failed: {error:?}"))

@@ -1,6 +1,7 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
 mod aligned;
+mod changelogs;
 mod departures;
 mod endings;
 mod handles;
@@ -56,6 +57,10 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, operators::Operators::new(seed), twice),
     },
     Entry {
+        name: "changelogs",
+        run: |seed, twice| crate::seed::run(seed, changelogs::Changelogs::new(seed), twice),
+    },
+    Entry {
         name: "departures",
         run: |seed, twice| crate::seed::guarded(|| departures::run(seed, twice)),
     },
@@ -73,11 +78,11 @@ pub(crate) const ALL: &[Entry] = &[
     },
     Entry {
         name: "processes-crashing",
-        run: |seed, _| crate::crashes::run(seed, processes::Processes::new(seed)),
+        run: |seed, _| crate::crashes::run_in_place(seed, processes::Processes::new(seed)),
     },
     Entry {
         name: "operators-crashing",
-        run: |seed, _| crate::crashes::run(seed, operators::Operators::new(seed)),
+        run: |seed, _| crate::crashes::run_in_place(seed, operators::Operators::new(seed)),
     },
     Entry {
         name: "departures-crashing",

@@ -113,8 +113,9 @@ impl Config {
             let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
             return EventTime::from_nanos(self.start.as_nanos().saturating_add(nanos));
         }
-        let millis = u128::from(n) * 1_000 / u128::from(self.per_second);
-        let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+        // In two steps: a million years of events do not overflow.
+        let (seconds, rest) = (n / self.per_second, n % self.per_second);
+        let millis = (seconds * 1_000 + rest * 1_000 / self.per_second).cast_signed();
         EventTime::from_millis(self.start.as_millis().saturating_add(millis))
     }
 }

@@ -29,10 +29,6 @@ impl Dice {
     }
 
     /// A number below `limit`; as even as 64 bits allow.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the product's upper half is below the limit"
-    )]
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.draw()) * u128::from(limit)) >> 64) as u64
     }

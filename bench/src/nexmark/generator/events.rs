@@ -8,7 +8,7 @@ use super::config::{
     PERSON_BYTES, PERSONS, ROUND,
 };
 use super::dice::Dice;
-use super::texts::{Texts, words};
+use super::texts::{HOT_CHANNELS, Texts, channels};
 use crate::nexmark::model::{Auction, Bid, Event, Person};
 
 const STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
@@ -38,20 +38,23 @@ pub struct Maker {
     prices: Prices,
     person: Event,
     auction: Event,
-    bid: Event,
+    /// A bid for each channel, the hot ones first: its channel and its url are there, and the rest is overwritten.
+    bids: Vec<Event>,
 }
 
 impl Maker {
     /// A maker of the events of `config`.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let mut dice = Dice::of(config.seed, u64::MAX);
+        let bid = |(channel, url)| Event::Bid(Bid { channel, url, ..Bid::default() });
         Self {
-            texts: Texts::new(config.seed),
+            texts: Texts::new(&mut dice),
             prices: Prices::new(),
             config,
             person: Event::Person(Person::default()),
             auction: Event::Auction(Auction::default()),
-            bid: Event::Bid(Bid::default()),
+            bids: channels(&mut dice).into_iter().map(bid).collect(),
         }
     }
 
@@ -75,7 +78,12 @@ impl Maker {
 
     #[inline]
     fn make_bid(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
-        let Self { texts, prices, bid: event, .. } = self;
+        let Self { texts, prices, bids, .. } = self;
+        let channel = match dice.all_but_one_in(HOT_CHANNEL) {
+            true => dice.index(HOT_CHANNELS.len()),
+            false => HOT_CHANNELS.len() + dice.index(bids.len() - HOT_CHANNELS.len()),
+        };
+        let event = &mut bids[channel];
         let Event::Bid(bid) = event else { unreachable!("invariant: made as a bid") };
         bid.auction = FIRST_ID
             + match dice.all_but_one_in(HOT_AUCTION) {
@@ -89,12 +97,6 @@ impl Maker {
                 false => some_person(n, dice),
             };
         bid.price = prices.draw(dice);
-        let (channel, url) = match dice.all_but_one_in(HOT_CHANNEL) {
-            true => texts.hot_channel(dice),
-            false => texts.other_channel(dice),
-        };
-        set(&mut bid.channel, channel);
-        set(&mut bid.url, url);
         bid.date_time = at;
         set(&mut bid.extra, texts.extra(dice, 32, BID_BYTES));
         event
@@ -117,8 +119,8 @@ impl Maker {
         let horizon = config.time_of(n + ACTIVE_AUCTIONS * ROUND / AUCTIONS).since(at).as_millis();
         let horizon = u64::try_from(horizon).unwrap_or(u64::MAX / 4);
         auction.expires = at.saturating_add((1 + dice.below((2 * horizon).max(1))).millis());
-        set(&mut auction.item_name, &words(dice, 20, ' '));
-        set(&mut auction.description, &words(dice, 100, ' '));
+        set(&mut auction.item_name, texts.words(dice, 20));
+        set(&mut auction.description, texts.words(dice, 100));
         let taken = 48 + auction.item_name.len() + auction.description.len();
         set(&mut auction.extra, texts.extra(dice, taken, AUCTION_BYTES));
         event
@@ -130,7 +132,7 @@ impl Maker {
         person.id = FIRST_ID + last_person(n);
         let (first, last) = (one_of(dice, &FIRST_NAMES), one_of(dice, &LAST_NAMES));
         person.name = format!("{first} {last}").into();
-        let (name, host) = (words(dice, 7, ' '), words(dice, 5, ' '));
+        let (name, host) = (texts.words(dice, 7), texts.words(dice, 5));
         person.email_address = format!("{name}@{host}.com").into();
         let [a, b, c, d] = [(); 4].map(|()| dice.below(10_000));
         person.credit_card = format!("{a:04} {b:04} {c:04} {d:04}").into();
@@ -159,7 +161,8 @@ fn one_of(dice: &mut Dice, texts: &[&'static str]) -> &'static str {
 /// The number of the last person of event `n` and those before it.
 #[inline]
 fn last_person(n: u64) -> u64 {
-    n / ROUND * PERSONS + (n % ROUND).min(PERSONS - 1)
+    // The one person of a round is its first event.
+    n / ROUND * PERSONS
 }
 
 /// The number of the last auction of event `n` and those before it; of the first event, which has none before it, that of the first to come.
@@ -217,6 +220,6 @@ impl Prices {
         let place = (drawn as f64) * (POINTS as f64 / (1_u64 << 53) as f64);
         let point = place as usize;
         let (below, above) = (self.powers[point], self.powers[point + 1]);
-        (below + (above - below) * (place - point as f64)).round() as u64
+        (below + (above - below) * (place - point as f64) + 0.5) as u64
     }
 }

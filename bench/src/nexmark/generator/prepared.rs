@@ -18,6 +18,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// These events, in one split.
+    #[must_use]
+    pub fn from_events(events: Vec<Event>) -> Self {
+        Self { events: events.into(), splits: 1 }
+    }
+
     /// Makes all events of `config`. Cost: their memory, some 400 bytes each.
     #[must_use]
     pub fn of(config: Config) -> Self {

@@ -8,60 +8,36 @@ use thalweg::record::Str;
 use super::config::CHANNELS;
 use super::dice::Dice;
 
-/// Bytes of the text that others are cut from: it should stay in the cache.
-const POOL_BYTES: usize = 1 << 15;
+/// Places that texts are cut from: the text should stay in the cache.
+const PLACES: usize = 1 << 15;
 
 /// The longest text that is cut.
 const LONGEST: usize = 1_024;
 
 /// Channels that half of the bids come through.
-const HOT_CHANNELS: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
+pub(super) const HOT_CHANNELS: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
 
 /// What texts are made of.
 #[derive(Debug)]
 pub(super) struct Texts {
     /// Letters, and other characters around the capital ones, in runs of six: so the field's generators have it.
     exact: String,
-    /// The hot channels, then the others.
-    channels: Vec<(Str, Str)>,
+    /// Letters and some spaces.
+    words: String,
 }
 
 impl Texts {
-    pub(super) fn new(seed: u64) -> Self {
-        let mut dice = Dice::of(seed, u64::MAX);
+    pub(super) fn new(dice: &mut Dice) -> Self {
         let mut exact = String::new();
-        while exact.len() < POOL_BYTES + LONGEST {
+        while exact.len() < PLACES + LONGEST {
             let upwards = dice.below(2) == 0;
             for _ in 0..6 {
                 let by = u8::try_from(dice.below(26)).expect("below 26");
                 exact.push(char::from(if upwards { b'a' + by } else { b'a' - by }));
             }
         }
-        let hot = HOT_CHANNELS.map(|name| (Str::from(name), url(&mut dice, None)));
-        let others = (0..u32::try_from(CHANNELS).expect("few")).map(|number| {
-            // One in ten does not say which channel it is.
-            let named = dice.all_but_one_in(10);
-            let id = number.reverse_bits().cast_signed().unsigned_abs();
-            (format!("channel-{number}").into(), url(&mut dice, named.then_some(id)))
-        });
-        let mut channels = Vec::from(hot);
-        channels.extend(others);
-        Self { exact, channels }
-    }
-
-    /// One of the hot channels, with its url.
-    #[inline]
-    pub(super) fn hot_channel(&self, dice: &mut Dice) -> (&str, &str) {
-        let (name, url) = &self.channels[dice.index(HOT_CHANNELS.len())];
-        (name, url)
-    }
-
-    /// One of the others.
-    #[inline]
-    pub(super) fn other_channel(&self, dice: &mut Dice) -> (&str, &str) {
-        let others = self.channels.len() - HOT_CHANNELS.len();
-        let (name, url) = &self.channels[HOT_CHANNELS.len() + dice.index(others)];
-        (name, url)
+        let words = (0..PLACES + LONGEST).map(|_| letter(dice, ' ')).collect();
+        Self { exact, words }
     }
 
     /// Fills what is left of an event of `average` bytes, of which `taken` are taken; give or take a fifth.
@@ -71,25 +47,48 @@ impl Texts {
         // A fifth, rounded.
         let spread = (rest * 2 + 5) / 10;
         let length = rest - spread + if spread > 0 { dice.index(2 * spread) } else { 0 };
-        let from = dice.index(POOL_BYTES);
-        &self.exact[from..from + length.min(LONGEST)]
+        cut(&self.exact, dice, length)
+    }
+
+    /// Letters and some spaces, none at its ends, of less than `limit` characters.
+    #[inline]
+    pub(super) fn words(&self, dice: &mut Dice, limit: usize) -> &str {
+        let length = 3 + dice.index(limit - 3);
+        cut(&self.words, dice, length).trim_matches(' ')
     }
 }
 
-/// A text of letters and some spaces, of three to less than `limit` characters, without spaces around it.
-pub(super) fn words(dice: &mut Dice, limit: usize, space: char) -> String {
-    let length = 3 + dice.index(limit - 3);
-    let letter = |dice: &mut Dice| match dice.below(13) {
+#[inline]
+fn cut<'a>(text: &'a str, dice: &mut Dice, length: usize) -> &'a str {
+    let from = dice.index(PLACES);
+    &text[from..from + length.min(LONGEST)]
+}
+
+fn letter(dice: &mut Dice, space: char) -> char {
+    match dice.below(13) {
         0 => space,
         _ => char::from(b'a' + u8::try_from(dice.below(26)).expect("below 26")),
-    };
-    let text: String = (0..length).map(|_| letter(dice)).collect();
-    text.trim().to_owned()
+    }
+}
+
+/// All channels with their urls: the hot ones, then the others.
+pub(super) fn channels(dice: &mut Dice) -> Vec<(Str, Str)> {
+    let mut channels: Vec<(Str, Str)> =
+        HOT_CHANNELS.map(|name| (Str::from(name), url(dice, None))).into();
+    for number in 0..u32::try_from(CHANNELS).expect("few") {
+        // One in ten does not say which channel it is.
+        let is_named = dice.all_but_one_in(10);
+        let id = number.reverse_bits().cast_signed().unsigned_abs();
+        let name = format!("channel-{number}");
+        channels.push((name.into(), url(dice, is_named.then_some(id))));
+    }
+    channels
 }
 
 /// The url of a channel.
 fn url(dice: &mut Dice, channel_id: Option<u32>) -> Str {
-    let [a, b, c] = [(); 3].map(|()| words(dice, 5, '_'));
+    let mut directory = || (0..3 + dice.index(2)).map(|_| letter(dice, '_')).collect::<String>();
+    let (a, b, c) = (directory(), directory(), directory());
     let id = channel_id.map_or(String::new(), |id| format!("&channel_id={id}"));
     format!("https://www.nexmark.com/{a}/{b}/{c}/item.htm?query=1{id}").into()
 }

@@ -15,12 +15,11 @@
 use thalweg::error::OperatorFault;
 use thalweg::prelude::*;
 use thalweg::process::{Cx, KeyedProcess, NoSide, NoTimers};
-use thalweg::state::{Distinct, State, Value};
 
 use super::super::line::{Line, Row, day_of};
 use super::super::outlet::Outlet;
 use super::Input;
-use super::totals::{Counts, Totals, count, count_distinct};
+use super::totals::{Seen, Totals};
 
 /// What is needed of a bid.
 #[record]
@@ -38,14 +37,6 @@ struct Day {
     totals: Totals,
 }
 
-/// What a day remembers.
-#[derive(State)]
-struct Seen {
-    bids: Value<Counts>,
-    bidders: Distinct<u64>,
-    auctions: Distinct<u64>,
-}
-
 struct Statistics;
 
 impl KeyedProcess for Statistics {
@@ -57,14 +48,8 @@ impl KeyedProcess for Statistics {
     type Side = NoSide;
 
     fn on_event(&mut self, cx: &mut Cx<'_, Self>, bid: &Rec<Bid>) -> Result<(), OperatorFault> {
-        let price = bid.price();
-        let bids = cx.state.bids.update(|counts| {
-            count(counts, price);
-            *counts
-        });
-        let bidders = count_distinct(&mut cx.state.bidders, bid.bidder(), price);
-        let auctions = count_distinct(&mut cx.state.auctions, bid.auction(), price);
-        cx.out.emit(&Day { day: bid.day(), totals: Totals { bids, bidders, auctions } });
+        let totals = cx.state.add((bid.bidder(), bid.auction()), bid.price(), cx.event_time());
+        cx.out.emit(&Day { day: bid.day(), totals });
         Ok(())
     }
 }

@@ -14,19 +14,17 @@
 use thalweg::error::OperatorFault;
 use thalweg::prelude::*;
 use thalweg::process::{Cx, KeyedProcess, NoSide, NoTimers};
-use thalweg::state::{Distinct, State, Value};
 
 use super::super::line::{Line, Row, day_of};
 use super::super::outlet::Outlet;
 use super::Input;
-use super::totals::{Counts, Totals, count, count_distinct};
+use super::totals::{Seen, Totals};
 
 /// What is needed of a bid.
 #[record]
 struct Bid {
     channel: Str,
     day: i64,
-    time: EventTime,
     bidder: u64,
     auction: u64,
     price: u64,
@@ -37,24 +35,7 @@ struct Bid {
 struct Channel {
     channel: Str,
     day: i64,
-    latest: EventTime,
     totals: Totals,
-}
-
-/// The bids of a channel and day, and the time of the latest.
-#[record]
-#[derive(Default)]
-struct Bids {
-    latest: Option<EventTime>,
-    counts: Counts,
-}
-
-/// What a channel and day remember.
-#[derive(State)]
-struct Seen {
-    bids: Value<Bids>,
-    bidders: Distinct<u64>,
-    auctions: Distinct<u64>,
 }
 
 struct Statistics;
@@ -68,18 +49,9 @@ impl KeyedProcess for Statistics {
     type Side = NoSide;
 
     fn on_event(&mut self, cx: &mut Cx<'_, Self>, bid: &Rec<Bid>) -> Result<(), OperatorFault> {
-        let (price, time) = (bid.price(), bid.time());
-        // Within a day the latest time has the latest minute.
-        let (latest, bids) = cx.state.bids.update(|bids| {
-            count(&mut bids.counts, price);
-            let latest = bids.latest.map_or(time, |latest| latest.max(time));
-            bids.latest = Some(latest);
-            (latest, bids.counts)
-        });
-        let bidders = count_distinct(&mut cx.state.bidders, bid.bidder(), price);
-        let auctions = count_distinct(&mut cx.state.auctions, bid.auction(), price);
-        let totals = Totals { bids, bidders, auctions };
-        cx.out.emit(&Channel { channel: bid.channel().into(), day: bid.day(), latest, totals });
+        let at = cx.event_time();
+        let totals = cx.state.add((bid.bidder(), bid.auction()), bid.price(), at);
+        cx.out.emit(&Channel { channel: bid.channel().into(), day: bid.day(), totals });
         Ok(())
     }
 }
@@ -92,7 +64,6 @@ pub(super) fn build(input: Input, out: &Outlet) {
             Some(Bid {
                 channel: bid.channel().into(),
                 day: day_of(bid.date_time()),
-                time: bid.date_time(),
                 bidder: bid.bidder(),
                 auction: bid.auction(),
                 price: bid.price(),
@@ -105,7 +76,9 @@ pub(super) fn build(input: Input, out: &Outlet) {
 
 impl Row for Channel {
     fn write(&self, line: &mut Line) {
-        line.text(&self.channel).day(self.day).minute(self.latest);
+        line.text(&self.channel).day(self.day);
+        // Within a day the latest time has the latest minute.
+        self.totals.latest.map(|at| line.minute(at));
         self.totals.write(line);
         line.end();
     }

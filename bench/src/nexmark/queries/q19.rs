@@ -8,48 +8,30 @@
 //!
 //! Of equal prices the bid that came first is higher.
 
-use thalweg::prelude::*;
+use thalweg::prelude::Rec;
 
-use super::super::line::{Line, Row};
-use super::super::model::Bid;
+use super::super::line::Line;
+use super::super::model::{ArchivedEvent, Event};
 use super::super::outlet::Outlet;
 use super::Input;
-
-/// The rows of an auction.
-#[record]
-struct Best {
-    bids: Vec<Bid>,
-}
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let best = input
         .events
-        .filter_map(|event| {
-            let bid = event.bid()?;
-            Some(Bid {
-                auction: bid.auction(),
-                bidder: bid.bidder(),
-                price: bid.price(),
-                channel: bid.channel().into(),
-                url: bid.url().into(),
-                date_time: bid.date_time(),
-                extra: bid.extra().into(),
-            })
-        })
-        .key_by_value(|bid| bid.auction())
-        .top_n("best bids", 10, |bid| bid.price());
-    out.upserts(best.map(|ranking| {
-        let ranking = ranking.to_value();
-        (ranking.key, Some(Best { bids: ranking.top }))
-    }));
+        .filter(|event| event.bid().is_some())
+        .key_by_value(|event| auction_and_price(event).0)
+        .top_n_places("best bids", 10, |event| auction_and_price(event).1);
+    let key = |row: &Rec<(Event, u32)>| (auction_and_price(&row.0).0, row.1.to_native());
+    out.table_of(best, key, write);
 }
 
-impl Row for Best {
-    fn write(&self, line: &mut Line) {
-        for (place, bid) in (1..).zip(&self.bids) {
-            line.number(bid.auction).number(bid.bidder).number(bid.price);
-            line.text(&bid.channel).text(&bid.url).time(bid.date_time).text(&bid.extra);
-            line.number(place).end();
-        }
-    }
+fn auction_and_price(event: &ArchivedEvent) -> (u64, u64) {
+    event.bid().map_or((0, 0), |bid| (bid.auction(), bid.price()))
+}
+
+fn write((event, place): &(Event, u32), line: &mut Line) {
+    let Event::Bid(bid) = event else { return };
+    line.number(bid.auction).number(bid.bidder).number(bid.price);
+    line.text(&bid.channel).text(&bid.url).time(bid.date_time).text(&bid.extra);
+    line.number(place).end();
 }

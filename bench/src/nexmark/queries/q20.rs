@@ -6,6 +6,8 @@
 //! FROM bid b JOIN auction a ON b.auction = a.id
 //! WHERE a.category = 10
 //! ```
+//!
+//! A bid is on one auction, so it is kept only until that is known; auctions of other categories are kept, too, or the bids on them would wait for good.
 
 use thalweg::prelude::*;
 
@@ -23,18 +25,19 @@ struct Placed {
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let bids = input.events.clone().filter(|event| event.bid().is_some());
-    let auctions = input
-        .events
-        .filter(|event| event.auction().is_some_and(|auction| auction.category() == 10));
+    let auctions = input.events.filter(|event| event.auction().is_some());
     let placed = bids
         .key_by_value(|event| event.bid().map_or(0, |bid| bid.auction()))
         .regular_join(
             "bids and auctions",
             auctions.key_by_value(|event| event.auction().map_or(0, |auction| auction.id())),
         )
-        .filter_apply(|bid, auction| match (bid.to_value(), auction.to_value()) {
-            (Event::Bid(bid), Event::Auction(auction)) => Some(Placed { bid, auction }),
-            _ => None,
+        .many_to_one(|bid, auction| {
+            auction.auction().filter(|auction| auction.category() == 10)?;
+            match (bid.to_value(), auction.to_value()) {
+                (Event::Bid(bid), Event::Auction(auction)) => Some(Placed { bid, auction }),
+                _ => None,
+            }
         });
     out.rows(placed);
 }

@@ -5,6 +5,8 @@
 //! FROM auction a JOIN person p ON a.seller = p.id
 //! WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')
 //! ```
+//!
+//! An auction has one seller, so it waits for nothing once that is known; sellers of other states are kept, too, or their auctions would wait for good.
 
 use thalweg::prelude::*;
 
@@ -44,21 +46,19 @@ pub(super) fn build(input: Input, out: &Outlet) {
     });
     let sellers = input.events.filter_map(|event| {
         let person = event.person()?;
-        matches!(person.state(), "OR" | "ID" | "CA").then(|| Seller {
-            id: person.id(),
-            name: person.name().into(),
-            city: person.city().into(),
-            state: person.state().into(),
-        })
+        let (name, city, state) = (person.name(), person.city(), person.state());
+        Some(Seller { id: person.id(), name: name.into(), city: city.into(), state: state.into() })
     });
     let offered = items
         .key_by_value(|item| item.seller())
         .regular_join("items and sellers", sellers.key_by_value(|seller| seller.id()))
-        .apply(|item, seller| Offered {
-            name: seller.name().into(),
-            city: seller.city().into(),
-            state: seller.state().into(),
-            auction: item.id(),
+        .many_to_one(|item, seller| {
+            matches!(seller.state(), "OR" | "ID" | "CA").then(|| Offered {
+                name: seller.name().into(),
+                city: seller.city().into(),
+                state: seller.state().into(),
+                auction: item.id(),
+            })
         });
     out.rows(offered);
 }

@@ -136,6 +136,9 @@ impl KeyedProcess for WinningBids {
         if let Some(bid) = event.bid() {
             Self::on_bid(cx, event, bid);
         } else if let Some(auction) = event.auction() {
+            if cx.state.lead.is_set() {
+                return Err(format!("auction {} is opened a second time", auction.id()).into());
+            }
             let (opens, expires) = (auction.date_time(), auction.expires());
             Self::on_auction(cx, event, Lead { opens, expires, best: None });
         }

@@ -142,6 +142,9 @@ impl KeyedProcess for WinningBids {
                 }
             }
             OfferKind::Auction(sale) => {
+                if cx.state.lead.is_set() {
+                    return Err(format!("auction {auction} is opened a second time").into());
+                }
                 let mut lead = Lead { sale, best: None };
                 for bid in cx.state.early.to_vec() {
                     lead.bid(bid);

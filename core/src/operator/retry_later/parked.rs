@@ -177,3 +177,43 @@ impl<T: Record> Parked<T> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use thalweg_storage::{Store, TableConfig, TableName};
+
+    use super::*;
+    use crate::raw::scratch::Scratch;
+
+    #[test]
+    fn what_several_workers_had_parked_is_one_s_afterwards_and_keeps_its_order() {
+        let mut store = Store::default();
+        let records = store.table(TableName::new("op", "parked"), TableConfig::default()).unwrap();
+        let due = store.timed(TableName::new("op", "due"), TableConfig::default()).unwrap();
+        let mut parked = Parked::<u64>::new(TimedLists::new(records), due, 1);
+        let mut scratch = Scratch::default();
+        let time = |nanos: u64| i64::try_from(nanos).unwrap();
+        for value in 0..40_u64 {
+            // As if two workers had parked them, each in its order.
+            parked.worker = u16::try_from(1 + value % 2).unwrap();
+            parked.next = value / 2;
+            let (held, due) =
+                (EventTime::from_nanos(time(value)), ProcessingTime::from_nanos(time(900 - value)));
+            parked.park(scratch.archive(&value), EventTime::from_nanos(7), held, due);
+        }
+        (parked.worker, parked.next) = (0, 0);
+        parked.resume();
+        assert_eq!(parked.next, 40);
+        let mut budget = 10;
+        let first = parked.take_due(ProcessingTime::from_nanos(861), &mut budget).unwrap();
+        assert_eq!((parked.record(first).0.to_native(), first.attempts), (39, 1));
+        parked.forget(first);
+        for value in 0..39 {
+            assert_eq!(parked.held(), Some(EventTime::from_nanos(value)));
+            let oldest = parked.take_oldest().unwrap();
+            assert_eq!(time(parked.record(oldest).0.to_native()), value);
+            parked.forget(oldest);
+        }
+        assert_eq!(parked.held(), None);
+    }
+}

@@ -63,12 +63,10 @@ impl Start {
     }
 
     /// What the workers go on from.
-    pub(super) fn from(&self, plan: &Plan, workers: usize) -> Result<Option<From>> {
+    pub(super) fn from(&self, workers: usize) -> Result<Option<From>> {
         let Some(manifest) = &self.found.manifest else { return Ok(None) };
         let mut disk = self.disk.clone();
-        let open = |worker| {
-            open_parts(&mut disk, directory(), manifest, &plan.replicated, (worker, workers))
-        };
+        let open = |worker| open_parts(&mut disk, directory(), manifest, (worker, workers));
         let states = (0..workers).map(open).collect::<Result<_, _>>().map_err(failed)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }

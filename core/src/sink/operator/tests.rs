@@ -133,6 +133,22 @@ fn exactly_once_is_closed_by_the_commit_of_its_last_records() {
 }
 
 #[test]
+fn what_a_closed_writer_had_prepared_last_is_in_later_checkpoints_too() {
+    let sink = Slow::new(Delivery::ExactlyOnce);
+    let mut operator = operator(&sink);
+    operator.end().unwrap();
+    freeze_whole(&mut operator, 5);
+    operator.commit(5).unwrap();
+    while !operator.outside.drain() {}
+    assert!(operator.outside.state == State::Closed);
+    sink.calls();
+    for epoch in 6..8 {
+        assert_eq!(operator.prepare(epoch).unwrap(), Some(Prepared::of(&5)));
+    }
+    assert!(sink.calls().is_empty());
+}
+
+#[test]
 fn at_least_once_is_closed_by_the_end_and_has_nothing_to_prepare_then() {
     let sink = Slow::new(Delivery::AtLeastOnce);
     let mut operator = operator(&sink);

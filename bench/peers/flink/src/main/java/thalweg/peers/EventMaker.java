@@ -1,12 +1,12 @@
 package thalweg.peers;
 
 import static thalweg.peers.Texts.text;
-import static thalweg.peers.Texts.words;
 
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
+import org.apache.flink.table.data.binary.BinaryStringData;
 
 /**
  * What event {@code n} is: the same as in {@code bench/src/nexmark/generator/events.rs}, as a row of the table.
@@ -58,10 +58,10 @@ final class EventMaker {
     }
 
     private GenericRowData bid(long n, long at) {
+        int channel = dice.allButOneIn(2) ? texts.hotChannel(dice) : texts.otherChannel(dice);
         long auction = FIRST_ID + (dice.allButOneIn(2) ? lastAuction(n) / HOT * HOT : someAuction(n));
         long bidder = FIRST_ID + (dice.allButOneIn(4) ? lastPerson(n) / HOT * HOT + 1 : somePerson(n));
         long price = prices.draw(dice);
-        int channel = dice.allButOneIn(2) ? texts.hotChannel(dice) : texts.otherChannel(dice);
         StringData extra = texts.extra(dice, 32, 100);
         return GenericRowData.of(
                 auction, bidder, price, texts.channel(channel), texts.url(channel), time(at), extra);
@@ -75,19 +75,19 @@ final class EventMaker {
         long reserve = initialBid + prices.draw(dice);
         long horizon = timeOf(n + ACTIVE_AUCTIONS * ROUND / AUCTIONS) - at;
         long expires = at + 1 + dice.below(Math.max(2 * horizon, 1));
-        String itemName = words(dice, 20, ' ');
-        String description = words(dice, 100, ' ');
-        StringData extra = texts.extra(dice, 48 + itemName.length() + description.length(), 500);
+        StringData itemName = texts.words(dice, 20);
+        StringData description = texts.words(dice, 100);
+        StringData extra = texts.extra(dice, 48 + bytesOf(itemName) + bytesOf(description), 500);
         return GenericRowData.of(
-                id, text(itemName), text(description), initialBid, reserve, time(at), time(expires), seller, category, extra);
+                id, itemName, description, initialBid, reserve, time(at), time(expires), seller, category, extra);
     }
 
     private GenericRowData person(long n, long at) {
         long id = FIRST_ID + lastPerson(n);
         String first = oneOf(FIRST_NAMES);
         String name = first + " " + oneOf(LAST_NAMES);
-        String user = words(dice, 7, ' ');
-        String email = user + "@" + words(dice, 5, ' ') + ".com";
+        StringData user = texts.words(dice, 7);
+        String email = user + "@" + texts.words(dice, 5) + ".com";
         StringBuilder card = new StringBuilder(19);
         for (int group = 0; group < 4; group++) {
             long digits = dice.below(10_000);
@@ -99,6 +99,10 @@ final class EventMaker {
         StringData extra = texts.extra(dice, taken, 200);
         return GenericRowData.of(
                 id, text(name), text(email), text(card.toString()), text(city), text(state), time(at), extra);
+    }
+
+    private static int bytesOf(StringData text) {
+        return ((BinaryStringData) text).getSizeInBytes();
     }
 
     private String oneOf(String[] texts) {

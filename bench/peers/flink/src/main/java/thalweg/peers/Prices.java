@@ -18,6 +18,6 @@ final class Prices {
         int point = (int) place;
         double below = powers[point];
         double above = powers[point + 1];
-        return Math.round(below + (above - below) * (place - point));
+        return (long) (below + (above - below) * (place - point) + 0.5);
     }
 }

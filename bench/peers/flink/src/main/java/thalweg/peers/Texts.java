@@ -5,12 +5,14 @@ import org.apache.flink.table.data.StringData;
 
 /** Random texts, and the channels with their urls; as in {@code bench/src/nexmark/generator/texts.rs}. */
 final class Texts {
-    private static final int POOL_BYTES = 1 << 15;
+    /** Places that texts are cut from. */
+    private static final int PLACES = 1 << 15;
     private static final int LONGEST = 1_024;
     private static final int CHANNELS = 10_000;
     private static final String[] HOT_CHANNELS = {"Google", "Facebook", "Baidu", "Apple"};
 
-    private final byte[] exact = new byte[(POOL_BYTES + LONGEST + 5) / 6 * 6];
+    private final byte[] exact = new byte[(PLACES + LONGEST + 5) / 6 * 6];
+    private final byte[] words = new byte[PLACES + LONGEST];
     private final StringData[] channels = new StringData[HOT_CHANNELS.length + CHANNELS];
     private final StringData[] urls = new StringData[HOT_CHANNELS.length + CHANNELS];
 
@@ -23,6 +25,9 @@ final class Texts {
                 int by = dice.index(26);
                 exact[at++] = (byte) (upwards ? 'a' + by : 'a' - by);
             }
+        }
+        for (int at = 0; at < words.length; at++) {
+            words[at] = (byte) letter(dice, ' ');
         }
         for (int hot = 0; hot < HOT_CHANNELS.length; hot++) {
             channels[hot] = text(HOT_CHANNELS[hot]);
@@ -66,24 +71,40 @@ final class Texts {
         }
         int spread = (rest * 2 + 5) / 10;
         int length = rest - spread + (spread > 0 ? dice.index(2 * spread) : 0);
-        int from = dice.index(POOL_BYTES);
+        int from = dice.index(PLACES);
         return StringData.fromBytes(exact, from, Math.min(length, LONGEST));
     }
 
-    /** A text of letters and some spaces, of three to less than {@code limit} characters, without spaces around it. */
-    static String words(Dice dice, int limit, char space) {
+    /** Letters and some spaces, none at its ends, of less than {@code limit} characters; cut as well. */
+    StringData words(Dice dice, int limit) {
         int length = 3 + dice.index(limit - 3);
-        char[] text = new char[length];
-        for (int at = 0; at < length; at++) {
-            text[at] = dice.below(13) == 0 ? space : (char) ('a' + dice.index(26));
+        int from = dice.index(PLACES);
+        int to = from + length;
+        while (from < to && words[from] == ' ') {
+            from++;
         }
-        return new String(text).trim();
+        while (from < to && words[to - 1] == ' ') {
+            to--;
+        }
+        return StringData.fromBytes(words, from, to - from);
+    }
+
+    private static char letter(Dice dice, char space) {
+        return dice.below(13) == 0 ? space : (char) ('a' + dice.index(26));
+    }
+
+    private static String directory(Dice dice) {
+        char[] text = new char[3 + dice.index(2)];
+        for (int at = 0; at < text.length; at++) {
+            text[at] = letter(dice, '_');
+        }
+        return new String(text);
     }
 
     private static StringData url(Dice dice, Long channelId) {
-        String a = words(dice, 5, '_');
-        String b = words(dice, 5, '_');
-        String c = words(dice, 5, '_');
+        String a = directory(dice);
+        String b = directory(dice);
+        String c = directory(dice);
         String id = channelId == null ? "" : "&channel_id=" + channelId;
         return text("https://www.nexmark.com/" + a + "/" + b + "/" + c + "/item.htm?query=1" + id);
     }

@@ -1,0 +1,126 @@
+//! Nexmark's queries against the results of another engine over the same events; q12, which depends on the clock, against a count.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use thalweg::prelude::*;
+use thalweg::record::KeyHash;
+use thalweg::rt::Sim;
+use thalweg_bench::nexmark::generator::Prepared;
+use thalweg_bench::nexmark::model::Event;
+use thalweg_bench::nexmark::outlet::{Kept, Outlet};
+use thalweg_bench::nexmark::queries::{self, Query};
+use thalweg_bench::nexmark::{reader, run};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/nexmark")).join(name)
+}
+
+/// The golden events, read once.
+fn events() -> &'static [Event] {
+    static EVENTS: OnceLock<Vec<Event>> = OnceLock::new();
+    EVENTS.get_or_init(|| {
+        let events = Collected::new();
+        let sink = events.clone();
+        let engine = Engine::builder().driver(Driver::Plain).build();
+        let read = engine.run("read", move |t| {
+            let source = reader::events(&golden("events-60k.jsonl.gz"));
+            t.source("events", source).watermarks(Monotonic).sink("events out", sink.sink());
+            Ok(())
+        });
+        read.unwrap();
+        events.take()
+    })
+}
+
+fn side_input() -> LookupTable<u64, Str> {
+    LookupTable::of((0..10_000_u64).map(|key| (key, Str::from(key.to_string()))))
+}
+
+/// Lines, bytes and hash of each golden result.
+fn digests() -> BTreeMap<String, (usize, usize, String)> {
+    let text = std::fs::read_to_string(golden("digests.txt")).unwrap();
+    let digest = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [query, lines, bytes, hash] = fields[..] else { panic!("{line:?} is no digest") };
+        (query.to_owned(), (lines.parse().unwrap(), bytes.parse().unwrap(), hash.to_owned()))
+    };
+    text.lines().map(digest).collect()
+}
+
+fn digest(text: &str) -> (usize, usize, String) {
+    let hash = format!("{:016x}", KeyHash::of_bytes(text.as_bytes()).0);
+    (text.lines().count(), text.len(), hash)
+}
+
+/// Compares a result with the golden one, line by line if it is here.
+fn compare(query: &Query, found: &str, digests: &BTreeMap<String, (usize, usize, String)>) {
+    if let Ok(expected) = std::fs::read_to_string(golden(&format!("{}.csv", query.name))) {
+        let differs =
+            found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+        assert_eq!(differs, None, "{}: the first line that differs", query.name);
+    }
+    assert_eq!(digest(found), digests[query.name], "{}: lines, bytes, hash", query.name);
+}
+
+fn all_queries_on(workers: usize) {
+    let (digests, side_input) = (digests(), side_input());
+    let source = Prepared::from_events(events().to_vec());
+    let mut compared = 0;
+    for query in queries::ALL.iter().filter(|query| query.name != "q12") {
+        let found = run::over(*query, source.clone(), &side_input, workers).unwrap();
+        compare(query, &found, &digests);
+        compared += 1;
+    }
+    assert_eq!((compared, digests.len()), (22, 22));
+}
+
+#[test]
+fn nexmark_results_are_the_golden_ones_on_one_worker() {
+    all_queries_on(1);
+}
+
+#[test]
+fn nexmark_results_are_the_golden_ones_on_two_workers() {
+    all_queries_on(2);
+}
+
+#[test]
+fn nexmark_results_of_the_file_itself_are_the_golden_ones() {
+    let digests = digests();
+    for name in ["q5", "q9"] {
+        let query = queries::find(name).unwrap();
+        let file = golden("events-60k.jsonl.gz");
+        let found = run::over_file(*query, &file, &run::no_side_input(), 2).unwrap();
+        compare(query, &found, &digests);
+    }
+}
+
+/// The simulator's clock starts at a full ten seconds and does not move that far in a short run: there is one window, and it has everything.
+#[test]
+fn bids_of_one_window_of_processing_time_are_counted_by_bidder() {
+    let some = events()[..2_000].to_vec();
+    let mut bids = BTreeMap::<u64, u64>::new();
+    for event in &some {
+        if let Event::Bid(bid) = event {
+            *bids.entry(bid.bidder).or_default() += 1;
+        }
+    }
+    let line = |(bidder, bids): (&u64, &u64)| {
+        format!("{bidder},{bids},2020-01-01 00:00:00.000,2020-01-01 00:00:10.000\n")
+    };
+    let mut expected: Vec<String> = bids.iter().map(line).collect();
+    expected.sort();
+    for workers in [1, 2] {
+        let kept = Kept::default();
+        let (outlet, source) = (Outlet::Kept(kept.clone()), Prepared::from_events(some.clone()));
+        let query = *queries::find("q12").unwrap();
+        let simulated = Sim::new(7, workers).run(move |t| {
+            run::build(query, t, source.clone(), run::no_side_input(), &outlet);
+            Ok(())
+        });
+        simulated.unwrap();
+        assert_eq!(kept.sorted(), expected.concat());
+    }
+}
