@@ -66,6 +66,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_generator_in_java_makes_the_same_events() {
+        // What `Main fingerprint 2000` in `bench/peers/flink` says: whoever changes one generator changes both.
+        assert_eq!(of(2_000), 16_676_380_923_521_388_602);
+    }
+
+    #[test]
     fn one_event_more_is_another_number() {
         assert_ne!(of(50), of(51));
         assert_eq!(of(51), of(51));
