@@ -5,6 +5,8 @@
 //! * [`spine`]: the engine on the same workloads.
 //! * [`embed`]: a job between threads of its host.
 //! * [`nexmark`]: the field's own benchmark.
+//! * [`latency`]: Nexmark at a fixed rate.
+//! * [`peers`]: the engine beside others.
 //!
 //! # Not here
 //!
@@ -15,3 +17,5 @@ pub mod reference;
 pub mod spine;
 pub mod embed;
 pub mod nexmark;
+pub mod latency;
+pub mod peers;

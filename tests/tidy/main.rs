@@ -58,7 +58,7 @@ const FILE_TYPES: [(&str, &[&str]); 13] = [
     ("core/derive/tests", &["stderr"]),
     ("core/examples/data", &["gz"]),
     ("bench/peers", &["*"]),
-    ("bench/results", &["jsonl", "csv"]),
+    ("bench/results", &["jsonl", "csv", "svg"]),
     ("tools/dashboard", &["html", "css", "js", "svg"]),
     ("tools/python", &["py", "pyi"]),
     ("tests/golden", &["*"]),

@@ -30,7 +30,8 @@ pub struct Measured {
 const TICKS_PER_S: u64 = 100;
 
 /// Processor time of this process since its start; to 10 ms.
-fn cpu_ns() -> u64 {
+#[must_use]
+pub fn cpu_ns() -> u64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the program, in parentheses, may hold spaces.
     let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);

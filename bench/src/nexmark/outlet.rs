@@ -1,4 +1,4 @@
-//! Where a query's result goes: into memory as lines, to be compared, or nowhere, to be measured.
+//! Where a query's result goes: into memory as lines, to be compared, nowhere, to be measured, or to a clock.
 
 use thalweg::api::Stream;
 use thalweg::operator::Chain;
@@ -6,6 +6,7 @@ use thalweg::prelude::*;
 use thalweg::record::{KeyRef, KeyScratch, Record};
 
 use super::line::{Line, Row};
+use crate::latency::arrivals::Arrivals;
 
 /// Takes the result of one query; made before the job, read after it.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub enum Outlet {
     Kept(Kept),
     /// Takes the records and drops them.
     Dropped,
+    /// Notes when they arrive.
+    Timed(Arrivals),
 }
 
 /// Lines of a result: those that stay, and those that were replaced or deleted no more.
@@ -53,6 +56,7 @@ impl Outlet {
                 lines.sink("result", kept.rows.sink());
             }
             Self::Dropped => stream.sink("result", Blackhole),
+            Self::Timed(arrivals) => arrivals.sink(stream),
         }
     }
 
@@ -85,6 +89,7 @@ impl Outlet {
                 rows.sink("result", Upserts(kept.upserts.sink()));
             }
             Self::Dropped => stream.sink("result", Blackhole),
+            Self::Timed(arrivals) => arrivals.sink(stream),
         }
     }
 
@@ -106,6 +111,7 @@ impl Outlet {
                     .sink("result", Upserts(kept.upserts.sink()));
             }
             Self::Dropped => stream.sink("result", Blackhole),
+            Self::Timed(arrivals) => arrivals.sink(stream),
         }
     }
 }

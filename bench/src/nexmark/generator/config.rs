@@ -61,6 +61,8 @@ pub struct Config {
     pub rate: Option<u64>,
     /// Another seed gives other events.
     pub seed: u64,
+    /// Times are exact, where they are else whole milliseconds as the field's are: so an event can be told by its time.
+    pub exact_times: bool,
 }
 
 impl Config {
@@ -75,7 +77,14 @@ impl Config {
             splits: 1,
             rate: None,
             seed: 0,
+            exact_times: false,
         }
+    }
+
+    /// With times that are not rounded to milliseconds.
+    #[must_use]
+    pub fn exact_times(self) -> Self {
+        Self { exact_times: true, ..self }
     }
 
     /// With so many events in a second of event time, 1 or more.
@@ -96,9 +105,14 @@ impl Config {
         Self { rate: Some(rate.max(1)), ..self }
     }
 
-    /// The time of event `n`, in whole milliseconds.
+    /// The time of event `n`, in whole milliseconds if it is not to be exact.
     #[must_use]
     pub fn time_of(&self, n: u64) -> EventTime {
+        if self.exact_times {
+            let nanos = u128::from(n) * 1_000_000_000 / u128::from(self.per_second);
+            let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
+            return EventTime::from_nanos(self.start.as_nanos().saturating_add(nanos));
+        }
         // In two steps: a million years of events do not overflow.
         let (seconds, rest) = (n / self.per_second, n % self.per_second);
         let millis = (seconds * 1_000 + rest * 1_000 / self.per_second).cast_signed();

@@ -1,0 +1,1 @@
+SELECT auction, COUNT(*) AS bids FROM bid GROUP BY auction
