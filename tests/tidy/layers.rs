@@ -9,7 +9,9 @@ use crate::mentions::mentions;
 use crate::tree::File;
 
 /// One line, one layer; lower layers first.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
+    // Deliberate bugs for the harnesses; any module may have one.
+    &["canary"],
     &["raw", "record", "time"],
     &["error", "config", "io", "metrics"],
     &["checkpoint"],

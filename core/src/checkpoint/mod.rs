@@ -14,6 +14,7 @@
 
 mod contribution;
 mod freezing;
+mod prepared;
 mod restored;
 mod coordinator;
 mod keeper;
@@ -23,5 +24,6 @@ pub(crate) use coordinator::{Abort, Action, Coordinator, Event, Pace};
 pub use freezing::Freezing;
 pub use keeper::OpenError;
 pub(crate) use keeper::{Found, Keeper, StateShape, find, open_parts, retained};
+pub use prepared::{Prepared, PreparedError};
 pub(crate) use restored::Restored;
 pub use restored::Resuming;

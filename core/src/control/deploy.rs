@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::sync::{Arc, mpsc};
-use std::thread;
 
 use thalweg_storage::io::StateLock;
 
@@ -16,6 +15,7 @@ use crate::metrics::CheckpointCell;
 use crate::raw::doorbell::Ringer;
 use crate::rt::driver::{Seat, SharedJob};
 use crate::rt::reports::Reports;
+use crate::rt::threads;
 
 /// Makes all that a job is, and seats its workers.
 ///
@@ -61,8 +61,8 @@ pub(super) fn deploy(
         // Before the thread is there, so that a failure of the thread leaves nobody behind who waits.
         let supervisor =
             Supervisor { starter, life: Arc::clone(&life), restart, reports, seating, lock };
-        let builder = thread::Builder::new().name(format!("thalweg-job-{name}"));
-        let thread = builder.spawn(move || supervisor.begin(seats, coordination));
+        let begin = move || supervisor.begin(seats, coordination);
+        let thread = threads::start(format!("thalweg-job-{name}"), begin);
         let thread = thread.map_err(|source| JobError::Worker { worker: 0, source })?;
         life.supervise(thread);
     } else {

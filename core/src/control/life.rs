@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use crate::error::JobError;
 use crate::exchange::host::HostPorts;
 use crate::metrics::Ending;
 use crate::rt::driver::Shared;
 use crate::rt::reports::{Report, Reports};
+use crate::rt::threads::Running;
 
 /// What a job's handle, its supervisor and its engine share, whichever run is under way.
 pub(crate) struct Life {
@@ -18,7 +18,7 @@ pub(crate) struct Life {
     is_cancelled: AtomicBool,
     reports: Reports,
     /// The thread that sees to the job, if there is one.
-    supervisor: Mutex<Option<JoinHandle<()>>>,
+    supervisor: Mutex<Option<Running>>,
 }
 
 /// The run that is under way.
@@ -109,12 +109,12 @@ impl Life {
         shared.ends.wait();
         let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What it had of the job is dropped by then.
-        drop(supervisor.map(JoinHandle::join));
+        drop(supervisor.map(Running::join));
         shared
     }
 
     /// Names the thread that sees to the job.
-    pub(super) fn supervise(&self, supervisor: JoinHandle<()>) {
+    pub(super) fn supervise(&self, supervisor: Running) {
         *self.supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
     }
 

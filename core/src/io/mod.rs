@@ -157,7 +157,7 @@ pub trait Files {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Cuts off what a file has behind its first `bytes` bytes.
+    /// Cuts off what a file has behind its first `bytes` bytes, and waits until that is durable: a power cut must not bring it back.
     ///
     /// # Errors
     ///

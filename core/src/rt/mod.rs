@@ -18,6 +18,7 @@ pub(crate) mod core_loop;
 mod cores;
 mod plain;
 mod glommio;
+pub(crate) mod threads;
 mod sim;
 
 pub use clock::{Monotonic, now_ns};

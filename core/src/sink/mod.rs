@@ -237,10 +237,11 @@ mod stream;
 mod upsert;
 mod operator;
 
+pub use crate::checkpoint::{Prepared, PreparedError};
 pub use callback::{Callback, CallbackWriter};
 pub(crate) use collect::Each;
 pub use collect::{Blackhole, Collect, Collected, ForEach};
-pub use delivery::{Delivery, Prepared, PreparedError};
+pub use delivery::Delivery;
 pub use file::{
     FileRecoveryError, FileSink, FileSinkError, FileWriter, PartFiles, PartsExistError,
     PartsWriter, Roll,

@@ -167,7 +167,7 @@ pub struct OpenContext {
     /// [commit](crate::sink::SinkWriter::commit).
     pub checkpoints: bool,
     /// For a sink: what its writers, of all workers, have prepared for the checkpoint that the job goes on from. Empty at a fresh start.
-    pub restored: Rc<[crate::sink::Prepared]>,
+    pub restored: Rc<[crate::checkpoint::Prepared]>,
 }
 
 impl Debug for OpenContext {

@@ -1,3 +1,5 @@
+//! Proportions, times and identities of what the generator makes.
+
 use std::collections::BTreeMap;
 
 use thalweg::prelude::*;

@@ -204,7 +204,7 @@ mod tests {
         (parked.worker, parked.next) = (0, 0);
         parked.resume();
         assert_eq!(parked.next, 40);
-        let mut budget = 10;
+        let mut budget = 1_000;
         let first = parked.take_due(ProcessingTime::from_nanos(861), &mut budget).unwrap();
         assert_eq!((parked.record(first).0.to_native(), first.attempts), (39, 1));
         parked.forget(first);

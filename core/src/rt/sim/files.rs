@@ -168,7 +168,9 @@ impl Files for MemoryFiles {
 
     fn truncate(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
-        self.find(path)?.bytes.borrow_mut().resize(bytes, 0);
+        let contents = self.find(path)?;
+        contents.bytes.borrow_mut().resize(bytes, 0);
+        contents.durable.borrow_mut().clone_from(&contents.bytes.borrow());
         Ok(())
     }
 
