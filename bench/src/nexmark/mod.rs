@@ -4,7 +4,7 @@
 //! * [`reader`]: events from NDJSON.
 //! * [`generator`]: events made by number, in the field's default configuration.
 //! * [`queries`]: q0 to q22, one file each, written as a user would.
-//! * [`outlet`], [`line`]: results, as CSV.
+//! * [`outlet`], [`mod@line`]: results, as CSV.
 //! * [`run`]: a query over a file. [`measure`]: what a query costs.
 
 pub mod model;

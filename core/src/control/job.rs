@@ -87,7 +87,7 @@ impl JobHandle {
         self.life.wish();
     }
 
-    /// Stops the workers at the end of their turn; [`Self::join`] then says [`JobError::Cancelled`].
+    /// Stops the workers at the end of their turn; [`Self::join`] then says [`JobError::Cancelled`](crate::error::JobError::Cancelled).
     pub fn cancel(&self) {
         self.life.cancel();
     }
