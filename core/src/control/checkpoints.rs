@@ -28,7 +28,7 @@ use crate::error::BuildError;
 ///     }
 /// };
 /// let found = Collected::new();
-/// let checkpoints = Checkpoints::in_directory(state).every(Duration::from_millis(10));
+/// let checkpoints = Checkpoints::in_directory(state).every(10.millis());
 /// let engine = Engine::builder().checkpoints(checkpoints).build();
 /// engine.run("counts", counts(&found))?;
 /// let mut counted = found.take();
