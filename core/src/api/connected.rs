@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::keyed_stream::KeyedStream;
 use super::process::{KeyedBroadcastProcess, KeyedCoProcess, SideBuilder, SideOutputs};
 use super::stream::Stream;
-use super::topology::{Build, OperatorTables};
-use crate::error::BuildError;
+use super::topology::OperatorTables;
+use super::two_keyed::{About, Met, check_same, meet};
 use crate::exchange::partition::{ByKey, ToAll};
 use crate::exchange::{KeySelector, Pattern};
 use crate::operator::Out;
@@ -118,13 +118,6 @@ impl<A: Record, CA: Chain<Out = A>, SA: KeySelector<A>> KeyedStream<A, CA, SA> {
     }
 }
 
-/// Refuses streams of different topologies.
-fn check_same(build: &mut Build, is_same: bool, name: &str) {
-    if !is_same {
-        build.refuse(BuildError::ForeignStream { operator: name.to_owned() });
-    }
-}
-
 impl<A, CA, SA, B, CB, SB> ConnectedKeyedStreams<A, CA, SA, B, CB, SB>
 where
     A: Record,
@@ -145,32 +138,26 @@ where
     where
         P: KeyedCoProcess<Key = SA::Key, Left = A, Right = B, Side: SideOutputs>,
     {
-        let KeyedStream { stream: left, selector: select_left } = self.left;
-        let KeyedStream { stream: right, selector: select_right } = self.right;
-        let is_same = Rc::ptr_eq(&left.build, &right.build);
-        let Stream { build, port, chain } = left;
-        let (main, side) = {
-            let mut graph = build.borrow_mut();
-            check_same(&mut graph, is_same, name);
-            let workers = graph.config().workers;
-            let outputs = <P::Side as SideOutputs>::output_names();
-            let node = graph.node(name, "co-process", String::new(), &outputs);
-            let route = ByKey { selector: Rc::clone(&select_left), workers };
-            let inbox_left = graph.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
-            let route = ByKey { selector: Rc::clone(&select_right), workers };
-            let inbox_right =
-                graph.inbox(&right.port, right.chain, route, Pattern::Exchange, (node, 1));
+        let outputs = <P::Side as SideOutputs>::output_names();
+        let about = About {
+            name,
+            kind: "co-process",
+            detail: String::new(),
+            problem: None,
+            outputs: &outputs,
+        };
+        let (build, (main, side)) = meet((self.left, self.right), about, |build, graph, met| {
+            let Met { node, selectors: (left, right), inboxes } = met;
             let (out, port) = graph.output(node, 0);
             let scope = Rc::new(Scope::default());
             let (side, streams) =
-                P::Side::declare(&mut SideBuilder::new(&build, &mut graph, node, &scope));
-            let tables = &mut OperatorTables::of::<P::Key>(&mut graph, name);
+                P::Side::declare(&mut SideBuilder::new(build, graph, node, &scope));
+            let tables = &mut OperatorTables::of::<P::Key>(graph, name);
             let keyed = Keyed::new(tables, scope, out, side);
-            let operator = CoProcessor::new(make(), select_left, select_right, keyed);
-            let ports = TwoPorts(inbox_left, inbox_right);
-            graph.task(OperatorTask::new(name.into(), operator, ports));
+            let operator = CoProcessor::new(make(), left, right, keyed);
+            graph.task(OperatorTask::new(name.into(), operator, inboxes));
             (port, streams)
-        };
+        });
         P::Side::result(Stream::new(build, main), side)
     }
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
 use super::topology::Build;
+use super::two_keyed::{About, Met, meet};
 use super::window_build;
-use crate::error::BuildError;
-use crate::exchange::inbox::Inbox;
-use crate::exchange::partition::ByKey;
-use crate::exchange::{KeySelector, Pattern};
+use crate::exchange::KeySelector;
 use crate::operator::Input;
 use crate::operator::chain::Chain;
 use crate::operator::task::{OperatorTask, TwoPorts};
@@ -105,36 +103,17 @@ where
     SB: KeySelector<B, Key = SA::Key>,
     U: Record,
 {
-    let KeyedStream { stream: left, selector: select_left } = left;
-    let KeyedStream { stream: right, selector: select_right } = right;
-    let is_foreign = !Rc::ptr_eq(&left.build, &right.build);
-    let Stream { build, port, chain } = left;
-    let (pairs, late_left, late_right) = {
-        let mut build = build.borrow_mut();
-        if is_foreign {
-            build.refuse(BuildError::ForeignStream { operator: name.clone() });
-        }
-        if let Some(message) = problem {
-            build.refuse(BuildError::Setting { name: name.clone(), message });
-        }
-        let workers = build.config().workers;
-        let node = build.node(&name, kind, detail, &["on_time", "late_left", "late_right"]);
-        let route = ByKey { selector: Rc::clone(&select_left), workers };
-        let left: Inbox<A> = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
-        let route = ByKey { selector: Rc::clone(&select_right), workers };
-        let right = build.inbox(&right.port, right.chain, route, Pattern::Exchange, (node, 1));
+    let outputs = &["on_time", "late_left", "late_right"];
+    let about = About { name: &name, kind, detail, problem, outputs };
+    let (build, (pairs, late_left, late_right)) = meet((left, right), about, |_, build, met| {
+        let Met { node, selectors, inboxes } = met;
         let (pairs, pairs_port) = build.output(node, 0);
         let (late_left, late_left_port) = build.output(node, 1);
         let (late_right, late_right_port) = build.output(node, 2);
-        let pairing = Pairing {
-            name,
-            selectors: (select_left, select_right),
-            outputs: JoinOutputs { pairs, late_left, late_right },
-            inboxes: TwoPorts(left, right),
-        };
-        operator(&mut build, pairing);
+        let outputs = JoinOutputs { pairs, late_left, late_right };
+        operator(build, Pairing { name: name.clone(), selectors, outputs, inboxes });
         (pairs_port, late_left_port, late_right_port)
-    };
+    });
     Joined {
         on_time: Stream::new(Rc::clone(&build), pairs),
         late_left: Stream::new(Rc::clone(&build), late_left),

@@ -17,6 +17,7 @@ mod windowed_stream;
 mod evicting_stream;
 mod session_stream;
 mod window_build;
+mod two_keyed;
 mod joined_streams;
 mod side_outputs;
 pub mod process;

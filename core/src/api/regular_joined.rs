@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
-use super::topology::{Build, Port};
-use crate::error::BuildError;
-use crate::exchange::inbox::Inbox;
-use crate::exchange::partition::ByKey;
-use crate::exchange::{KeySelector, Pattern};
-use crate::operator::Change;
+use super::topology::Build;
+use super::two_keyed::{About, Met, meet};
+use crate::exchange::KeySelector;
 use crate::operator::chain::Chain;
 use crate::operator::join::many_to_one::ManyToOne;
 use crate::operator::join::regular::{Kept, RegularJoin};
 use crate::operator::join::regular_outer::RegularLeftJoin;
-use crate::operator::task::{OperatorTask, TwoPorts};
+use crate::operator::output::Output;
+use crate::operator::task::OperatorTask;
+use crate::operator::{Change, Input};
 use crate::raw::view::Rec;
 use crate::record::{Key, Record};
 use crate::state::{TimedLists, TimedRecords};
@@ -95,15 +94,12 @@ where
             ),
             _ => None,
         };
-        self.joined("regular join", problem, |build, Parts { name, node, selectors, inboxes }| {
-            let (out, port) = build.output(node, 0);
+        self.joined("regular join", problem, |build, name, selectors, out| {
             let kept = (
-                kept::<SA::Key, _>(build, &name, "left", ttl),
-                kept::<SA::Key, _>(build, &name, "right", ttl),
+                kept::<SA::Key, _>(build, name, "left", ttl),
+                kept::<SA::Key, _>(build, name, "right", ttl),
             );
-            let operator = RegularJoin::new(selectors, kept, pair, out);
-            build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
-            port
+            RegularJoin::new(selectors, kept, pair, out)
         })
     }
 
@@ -120,14 +116,10 @@ where
     {
         let problem = "a many-to-one join keeps its right side for as long as the job runs; leave out ttl(), or use apply()";
         let problem = self.ttl.map(|_| problem);
-        self.joined("many-to-one join", problem, |build, parts| {
-            let Parts { name, node, selectors, inboxes } = parts;
-            let (out, port) = build.output(node, 0);
-            let right = build.state::<SA::Key, TimedRecords<_>>(&name, "right");
-            let waiting = build.state::<SA::Key, TimedLists<_>>(&name, "waiting");
-            let operator = ManyToOne::new(selectors, (right, waiting), pair, out);
-            build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
-            port
+        self.joined("many-to-one join", problem, |build, name, selectors, out| {
+            let right = build.state::<SA::Key, TimedRecords<_>>(name, "right");
+            let waiting = build.state::<SA::Key, TimedLists<_>>(name, "waiting");
+            ManyToOne::new(selectors, (right, waiting), pair, out)
         })
     }
 
@@ -141,58 +133,33 @@ where
     {
         let problem = "a left outer join keeps its records for as long as the job runs; leave out ttl(), or use interval_join()";
         let problem = self.ttl.map(|_| problem);
-        self.joined("regular left outer join", problem, |build, parts| {
-            let Parts { name, node, selectors, inboxes } = parts;
-            let (out, port) = build.output(node, 0);
-            let left = build.state::<SA::Key, TimedLists<_>>(&name, "left");
-            let right = build.state::<SA::Key, TimedLists<_>>(&name, "right");
-            let operator = RegularLeftJoin::new(selectors, (left, right), pair, out);
-            build.task(OperatorTask::new(name.as_str().into(), operator, inboxes));
-            port
+        self.joined("regular left outer join", problem, |build, name, selectors, out| {
+            let left = build.state::<SA::Key, TimedLists<_>>(name, "left");
+            let right = build.state::<SA::Key, TimedLists<_>>(name, "right");
+            RegularLeftJoin::new(selectors, (left, right), pair, out)
         })
     }
 
-    /// Builds the node; `operator` makes its task and its output.
-    fn joined<U: Record>(
+    /// Builds the node and its task, of the operator that `operator` makes.
+    fn joined<U: Record, O: Input<A, 0> + Input<B, 1>>(
         self,
         kind: &'static str,
         problem: Option<&str>,
-        operator: impl FnOnce(&mut Build, Parts<A, B, SA, SB>) -> Port<U>,
+        operator: impl FnOnce(&mut Build, &str, (Rc<SA>, Rc<SB>), Output<U>) -> O,
     ) -> Stream<U> {
         let Self { left, right, name, ttl } = self;
-        let KeyedStream { stream: left, selector: select_left } = left;
-        let KeyedStream { stream: right, selector: select_right } = right;
-        let is_foreign = !Rc::ptr_eq(&left.build, &right.build);
-        let Stream { build, port, chain } = left;
-        let port = {
-            let mut build = build.borrow_mut();
-            if is_foreign {
-                build.refuse(BuildError::ForeignStream { operator: name.clone() });
-            }
-            if let Some(message) = problem {
-                let (name, message) = (name.clone(), message.to_owned());
-                build.refuse(BuildError::Setting { name, message });
-            }
-            let workers = build.config().workers;
-            let detail = ttl.map_or(String::new(), |ttl| format!("for {ttl:?}"));
-            let node = build.node(&name, kind, detail, &[""]);
-            let route = ByKey { selector: Rc::clone(&select_left), workers };
-            let left: Inbox<A> = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
-            let route = ByKey { selector: Rc::clone(&select_right), workers };
-            let right = build.inbox(&right.port, right.chain, route, Pattern::Exchange, (node, 1));
-            let (selectors, inboxes) = ((select_left, select_right), TwoPorts(left, right));
-            operator(&mut build, Parts { name, node, selectors, inboxes })
-        };
+        let (name, problem) = (name.as_str(), problem.map(str::to_owned));
+        let detail = ttl.map_or(String::new(), |ttl| format!("for {ttl:?}"));
+        let about = About { name, kind, detail, problem, outputs: &[""] };
+        let (build, port) = meet((left, right), about, |_, build, met| {
+            let Met { node, selectors, inboxes } = met;
+            let (out, port) = build.output(node, 0);
+            let operator = operator(build, name, selectors, out);
+            build.task(OperatorTask::new(name.into(), operator, inboxes));
+            port
+        });
         Stream::new(build, port)
     }
-}
-
-/// All that there is of a join before its operator is.
-struct Parts<A: Record, B: Record, SA, SB> {
-    name: String,
-    node: usize,
-    selectors: (Rc<SA>, Rc<SB>),
-    inboxes: TwoPorts<A, B>,
 }
 
 /// Where one side is kept.
