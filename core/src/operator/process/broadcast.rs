@@ -10,7 +10,6 @@ use super::visit::Visiting;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
-use crate::operator::ahead::each_ahead;
 use crate::operator::output::AnyOutput;
 use crate::operator::{Input, Operator, Progress};
 use crate::record::{Key, KeyRef, KeyScratch, Record};
@@ -224,20 +223,9 @@ where
 {
     fn records(&mut self, run: Records<'_, P::In>) -> Result<(), OperatorFault> {
         let Self { process, selector, keyed, rules, key, .. } = self;
-        let mut result = Ok(());
-        each_ahead(
-            run,
-            keyed,
-            |_, hash| hash,
-            |keyed, _, (record, at, hash)| {
-                if result.is_ok() {
-                    let bytes = selector.bytes(record, key);
-                    let cx = &mut keyed.at_record(bytes, hash, at);
-                    result = process.on_event(cx, &mut Rules(rules), record);
-                }
-            },
-        );
-        result
+        keyed.each_record(run, &**selector, key, |cx, record| {
+            process.on_event(cx, &mut Rules(rules), record)
+        })
     }
 }
 

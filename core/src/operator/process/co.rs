@@ -9,10 +9,9 @@ use super::traits::KeyedCoProcess;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
-use crate::operator::ahead::each_ahead;
 use crate::operator::output::AnyOutput;
 use crate::operator::{Input, Operator, Progress};
-use crate::record::{KeyScratch, Record};
+use crate::record::KeyScratch;
 use crate::time::{EventTime, ProcessingTime};
 
 /// The parts of a [`KeyedCoProcess`].
@@ -82,31 +81,6 @@ impl<P: KeyedCoProcess, L: 'static, R: 'static> Operator for CoProcessor<P, L, R
     }
 }
 
-/// Hands a run of records of one side to `handle`.
-fn each<P: KeyedCoProcess, T: Record>(
-    run: Records<'_, T>,
-    (keyed, key): (&mut KeyedOf<P>, &mut KeyScratch),
-    selector: &impl KeySelector<T>,
-    mut handle: impl FnMut(
-        &mut super::traits::CoCx<'_, P>,
-        &crate::raw::view::Rec<T>,
-    ) -> Result<(), OperatorFault>,
-) -> Result<(), OperatorFault> {
-    let mut result = Ok(());
-    each_ahead(
-        run,
-        keyed,
-        |_, hash| hash,
-        |keyed, _, (record, at, hash)| {
-            if result.is_ok() {
-                let bytes = selector.bytes(record, key);
-                result = handle(&mut keyed.at_record(bytes, hash, at), record);
-            }
-        },
-    );
-    result
-}
-
 impl<P, L, R> Input<P::Left, 0> for CoProcessor<P, L, R>
 where
     P: KeyedCoProcess,
@@ -115,7 +89,7 @@ where
 {
     fn records(&mut self, run: Records<'_, P::Left>) -> Result<(), OperatorFault> {
         let Self { process, left, keyed, key, .. } = self;
-        each::<P, _>(run, (keyed, key), &**left, |cx, record| process.on_left(cx, record))
+        keyed.each_record(run, &**left, key, |cx, record| process.on_left(cx, record))
     }
 }
 
@@ -127,6 +101,6 @@ where
 {
     fn records(&mut self, run: Records<'_, P::Right>) -> Result<(), OperatorFault> {
         let Self { process, right, keyed, key, .. } = self;
-        each::<P, _>(run, (keyed, key), &**right, |cx, record| process.on_right(cx, record))
+        keyed.each_record(run, &**right, key, |cx, record| process.on_right(cx, record))
     }
 }

@@ -9,7 +9,6 @@ use super::traits::KeyedProcess;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
-use crate::operator::ahead::each_ahead;
 use crate::operator::output::AnyOutput;
 use crate::operator::{Input, Operator, Progress};
 use crate::record::KeyScratch;
@@ -84,18 +83,6 @@ impl<P: KeyedProcess, S: 'static> Operator for KeyedProcessor<P, S> {
 impl<P: KeyedProcess, S: KeySelector<P::In>> Input<P::In, 0> for KeyedProcessor<P, S> {
     fn records(&mut self, run: Records<'_, P::In>) -> Result<(), OperatorFault> {
         let Self { process, selector, keyed, key } = self;
-        let mut result = Ok(());
-        each_ahead(
-            run,
-            keyed,
-            |_, hash| hash,
-            |keyed, _, (record, at, hash)| {
-                if result.is_ok() {
-                    let bytes = selector.bytes(record, key);
-                    result = process.on_event(&mut keyed.at_record(bytes, hash, at), record);
-                }
-            },
-        );
-        result
+        keyed.each_record(run, &**selector, key, |cx, record| process.on_event(cx, record))
     }
 }

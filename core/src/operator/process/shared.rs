@@ -8,9 +8,12 @@ use super::side::Sides;
 use super::timers::{Fired, Next, TimerSet, TimerTables, Timers};
 use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
+use crate::exchange::{KeySelector, Records};
 use crate::operator::Progress;
+use crate::operator::ahead::each_ahead;
 use crate::operator::output::Output;
-use crate::record::{Key, KeyHash, Record};
+use crate::raw::view::Rec;
+use crate::record::{Key, KeyHash, KeyScratch, Record};
 use crate::state::{Expires, Hint, Prefetch, Scope, State, StateBuilder, Sweep, Tables};
 use crate::time::{EventTime, ProcessingTime};
 
@@ -69,6 +72,30 @@ impl<K: Key, S: State, N: Timers, O: Record, D: Sides> Keyed<K, S, N, O, D> {
         self.scope.set_key(hash, key);
         self.scope.set_times(at.max(self.watermark), at);
         self.context(at)
+    }
+
+    /// Hands a run of records to `handle`, each in the context of its key; up to the first error.
+    #[inline(always)]
+    pub(super) fn each_record<T: Record>(
+        &mut self,
+        run: Records<'_, T>,
+        selector: &impl KeySelector<T>,
+        key: &mut KeyScratch,
+        mut handle: impl FnMut(&mut Context<'_, K, S, N, O, D>, &Rec<T>) -> Result<(), OperatorFault>,
+    ) -> Result<(), OperatorFault> {
+        let mut result = Ok(());
+        each_ahead(
+            run,
+            self,
+            |_, hash| hash,
+            |keyed, _, (record, at, hash)| {
+                if result.is_ok() {
+                    let bytes = selector.bytes(record, key);
+                    result = handle(&mut keyed.at_record(bytes, hash, at), record);
+                }
+            },
+        );
+        result
     }
 
     /// State, to look at.
