@@ -144,6 +144,13 @@ impl Panes {
         true
     }
 
+    /// Forgets the panes below `pane`. Cost: of each as of [`Panes::drop_pane`].
+    pub fn drop_below(&mut self, pane: i64) {
+        while let Some(first) = self.first_pane().filter(|first| *first < pane) {
+            self.drop_pane(first);
+        }
+    }
+
     /// Prepares dropped tables for reuse, zeroing about `budget_bytes` at most. `true` if there is
     /// more to do. Making and dropping panes does it too; an idle operator may call this as well.
     pub fn maintain(&mut self, mut budget_bytes: usize) -> bool {

@@ -104,35 +104,35 @@ impl<T: Record> TimedLists<T> {
     ///
     /// Cost: O(bytes of the list), and it is copied twice.
     pub(crate) fn move_list(&mut self, from: (KeyHash, &[u8]), to: (KeyHash, &[u8])) {
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        self.table.for_each_value(from.0.0, from.1, |value| {
-            bytes.extend_from_slice(value);
-            ends.push(bytes.len());
-        });
-        self.table.remove(from.0.0, from.1);
-        let mut start = 0;
-        for end in ends {
-            self.table.append(to.0.0, to.1, &bytes[start..end]);
-            start = end;
-        }
+        self.rewrite(from, to, |_| true);
     }
 
     /// Keeps the records of `key` at whose place in the list `keep` is true.
     ///
     /// Cost: O(bytes of the list); what is kept is written anew.
     pub(crate) fn retain(&mut self, hash: KeyHash, key: &[u8], keep: &[bool]) {
+        self.rewrite((hash, key), (hash, key), |index| keep[index]);
+    }
+
+    /// Takes the list of `from` away and appends what of it is to be kept, by its place, to that of `to`.
+    fn rewrite(
+        &mut self,
+        from: (KeyHash, &[u8]),
+        to: (KeyHash, &[u8]),
+        keep: impl Fn(usize) -> bool,
+    ) {
         let (mut bytes, mut ends, mut index) = (Vec::new(), Vec::new(), 0);
-        self.table.for_each_value(hash.0, key, |value| {
-            if keep[index] {
+        self.table.for_each_value(from.0.0, from.1, |value| {
+            if keep(index) {
                 bytes.extend_from_slice(value);
                 ends.push(bytes.len());
             }
             index += 1;
         });
-        self.table.remove(hash.0, key);
+        self.table.remove(from.0.0, from.1);
         let mut start = 0;
         for end in ends {
-            self.table.append(hash.0, key, &bytes[start..end]);
+            self.table.append(to.0.0, to.1, &bytes[start..end]);
             start = end;
         }
     }
@@ -244,9 +244,7 @@ impl<T: Record> TimedListPanes<T> {
 
     /// Forgets the panes below `pane`.
     pub(crate) fn drop_below(&mut self, pane: i64) {
-        while let Some(first) = self.panes.first_pane().filter(|first| *first < pane) {
-            self.panes.drop_pane(first);
-        }
+        self.panes.drop_below(pane);
     }
 }
 

@@ -98,9 +98,7 @@ impl<V: Record> SlicePanes<V> {
 
     /// Forgets the panes below `pane`.
     pub(crate) fn drop_below(&mut self, pane: i64) {
-        while let Some(first) = self.panes.first_pane().filter(|first| *first < pane) {
-            self.panes.drop_pane(first);
-        }
+        self.panes.drop_below(pane);
     }
 }
 
