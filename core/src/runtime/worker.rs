@@ -4,6 +4,9 @@
 //! results depend on nothing but the tasks' inputs and the decisions (law 3 of the design): drivers, the simulator and
 //! the replay differ in who decides.
 
+mod checkpoints;
+mod replay;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,11 +17,11 @@ use std::sync::Arc;
 use thalweg_storage::Store;
 
 use super::decision::Decision;
-use super::epochs::{EpochWish, Followed};
+use super::epochs::Followed;
 use super::state_use::StateUse;
 use super::stop::StopRequest;
 use super::time_use::TimeUse;
-use crate::checkpoint::{Contribution, FrozenPart, Restored};
+use crate::checkpoint::Contribution;
 use crate::error::{JobError, OperatorFault};
 use crate::exchange::RecordedInput;
 use crate::metrics::WorkerCells;
@@ -136,33 +139,6 @@ impl Worker {
         Ok(done)
     }
 
-    /// Does again what was recorded.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::step`]; and [`JobError::Diverged`] if it came out otherwise than recorded.
-    pub(crate) fn replay(&mut self, decision: Decision) -> Result<(), JobError> {
-        if let Decision::Poll { task, slot: u16::MAX, records, .. } = decision {
-            let count = self.found.len().min(records as usize);
-            let splits = self.found.drain(..count).collect();
-            self.tasks[usize::from(task)].replay_found(splits);
-        }
-        let done = self.do_step(decision, true)?;
-        let (task, expected) = match decision {
-            Decision::Lane { task, elements, .. } => (task, elements),
-            Decision::Poll { task, records, .. } => (task, records),
-            _ => return Ok(()),
-        };
-        if done.amount == expected {
-            return Ok(());
-        }
-        Err(JobError::Diverged {
-            worker: self.index,
-            operator: self.tasks[usize::from(task)].name().to_string(),
-            message: format!("{expected} records were recorded, {} came", done.amount),
-        })
-    }
-
     fn do_step(&mut self, decision: Decision, is_replay: bool) -> Result<Done, JobError> {
         let nothing = Done { amount: 0, outcome: PollOutcome::Full, counts: true };
         let (index, work) = match decision {
@@ -218,74 +194,6 @@ impl Worker {
             self.note_alarm(index);
         }
         Ok(done)
-    }
-
-    /// Begins a checkpoint: sources say where they are, and tasks that have ended freeze; the others follow when the barrier has come to them.
-    fn barrier(&mut self, epoch: u64) -> Result<(), JobError> {
-        self.contribution.borrow_mut().decide(epoch);
-        let (now_ns, now, clock) = (self.now_ns, self.now(), &*self.clock);
-        let context = StepContext { now_ns, now, clock, contribution: &self.contribution };
-        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
-            guarded(&mut **task, |task| task.barrier(epoch, context))?;
-            // A task that has ended may not be done with freezing yet.
-            *live |= !task.is_finished();
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, epoch: u64) -> Result<(), JobError> {
-        for (task, live) in self.tasks.iter_mut().zip(&mut self.live) {
-            guarded(&mut **task, |task| task.commit(epoch))?;
-            // A sink may have been waiting for this to close.
-            *live |= !task.is_finished();
-        }
-        Ok(())
-    }
-
-    /// The same worker; it does not end before the last checkpoint is complete.
-    pub(crate) fn with_checkpoints(mut self) -> Self {
-        self.followed.wait_for_last();
-        self
-    }
-
-    /// Decides what is wished of checkpoints and was not decided yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::step`].
-    #[inline]
-    pub(crate) fn follow(&mut self, wish: &EpochWish) -> Result<(), JobError> {
-        if !self.followed.is_behind(wish) {
-            return Ok(());
-        }
-        while let Some(decision) = self.followed.next(wish) {
-            self.step(decision)?;
-        }
-        Ok(())
-    }
-
-    /// True if something is wished of checkpoints and was not decided yet.
-    pub(crate) fn must_follow(&self, wish: &EpochWish) -> bool {
-        self.followed.is_behind(wish)
-    }
-
-    /// True if all tasks have ended: what is left is the last checkpoint.
-    pub(crate) fn is_through(&self) -> bool {
-        self.live.iter().all(|live| !live)
-    }
-
-    /// This worker's part of the checkpoint, once all its tasks have frozen.
-    pub(crate) fn take_frozen(&mut self) -> Option<FrozenPart> {
-        self.contribution.get_mut().take()
-    }
-
-    /// Before the first step: goes on from a checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// What an operator or a source says of it.
-    pub(crate) fn resume(&mut self, from: &Restored) -> Result<(), JobError> {
-        self.tasks.iter_mut().try_for_each(|task| guarded(&mut **task, |task| task.resume(from)))
     }
 
     /// Cuts the sources off.
@@ -347,78 +255,6 @@ impl Worker {
         }
         let ns = self.next_alarm.as_nanos().saturating_sub(self.origin_unix_ns);
         Some(u64::try_from(ns).unwrap_or(0))
-    }
-
-    fn record(&mut self, decision: Decision, done: Done) {
-        let Some(journal) = &mut self.journal else { return };
-        let decision = match decision {
-            Decision::Lane { task, lane, .. } => {
-                Decision::Lane { task, lane, elements: done.amount }
-            }
-            Decision::Poll { task, slot, .. } => {
-                let outcome = Decision::outcome_code(done.outcome);
-                Decision::Poll { task, slot, records: done.amount, outcome }
-            }
-            Decision::Clock(now_ns) => {
-                // Only the last reading before something else matters.
-                if let Some(Decision::Clock(last)) = journal.last_mut() {
-                    *last = now_ns;
-                    return;
-                }
-                decision
-            }
-            other => other,
-        };
-        if done.counts {
-            journal.push(decision);
-        }
-        if let Decision::Poll { task, slot: u16::MAX, .. } = decision {
-            self.found.extend(self.tasks[usize::from(task)].take_found());
-        }
-    }
-
-    /// Before a replay: the splits that the recorded worker has found.
-    pub(crate) fn set_found(&mut self, splits: Vec<String>) {
-        self.found = splits.into();
-    }
-
-    /// Everything that could be decided now; for the simulator.
-    pub(crate) fn choices(&mut self, into: &mut Vec<(usize, Choice)>) {
-        let mut choices = Vec::new();
-        for (index, task) in self.tasks.iter_mut().enumerate() {
-            if task.drain() {
-                task.choices(&mut choices);
-                into.extend(choices.drain(..).map(|choice| (index, choice)));
-            }
-        }
-        for index in 0..self.tasks.len() {
-            if self.is_alarm_due(index) && self.tasks[index].drain() {
-                into.push((index, Choice::Alarm));
-            }
-        }
-    }
-
-    /// Tasks with open pages; for the simulator.
-    pub(crate) fn unflushed(&mut self) -> Vec<u16> {
-        let has_open = |(index, task): (usize, &mut Box<dyn Task>)| {
-            task.has_open().then(|| u16::try_from(index).expect("invariant: few tasks"))
-        };
-        self.tasks.iter_mut().enumerate().filter_map(has_open).collect()
-    }
-
-    /// True if every recorded decision that needs a page has it.
-    pub(crate) fn can_replay(&mut self, decision: Decision) -> bool {
-        self.drain();
-        if let Decision::Lane { task, .. } | Decision::Slice { task, .. } = decision
-            && self.tasks[usize::from(task)].waits_outside()
-        {
-            // A sink that takes nothing now took what it was given when this was recorded.
-            return false;
-        }
-        let Decision::Lane { task, lane, .. } = decision else { return true };
-        let mut choices = Vec::new();
-        self.tasks[usize::from(task)].choices(&mut choices);
-        choices.contains(&Choice::Lane(lane))
     }
 
     /// True if a task waits for something outside.
