@@ -3,19 +3,22 @@
 //! One and the same function of the user's builds the plan and each worker's tasks; only what an edge or a source's splits come
 //! from differs ([`Mode`]).
 
+mod tables;
+pub(crate) mod build;
+
+pub(crate) use tables::OperatorTables;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use thalweg_storage::{
-    RestoredParts, Store, StoreConfig, Table, TableConfig, TableName, TimedTable,
-};
+use thalweg_storage::{RestoredParts, Store, TableConfig, TableName};
 
 use super::source_stream::SourceStream;
 use crate::checkpoint::Restored;
 use crate::config::JobConfig;
-use crate::error::{BuildError, JobError, Result, error_chain};
+use crate::error::{BuildError, Result, error_chain};
 use crate::exchange::Pattern;
 use crate::exchange::host::PortMaker;
 use crate::exchange::inbox::Inbox;
@@ -27,7 +30,7 @@ use crate::operator::Chain;
 use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
-use crate::plan::{AnySplits, Edge, Graph, Node, Plan};
+use crate::plan::{AnySplits, Edge, Graph, Node};
 use crate::raw::claimed::Bare;
 use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
@@ -469,41 +472,6 @@ impl Build {
     }
 }
 
-/// The tables of one operator.
-pub(crate) struct OperatorTables<'a> {
-    pub(crate) build: &'a mut Build,
-    pub(crate) operator: &'a str,
-    /// How the operator's keys lie in its tables.
-    pub(crate) key: u64,
-    /// Every worker has all of it.
-    pub(crate) is_replicated: bool,
-}
-
-impl<'a> OperatorTables<'a> {
-    /// The tables of state by keys of type `K`.
-    pub(crate) fn of<K: Record>(build: &'a mut Build, operator: &'a str) -> Self {
-        Self { build, operator, key: K::schema().layout_hash, is_replicated: false }
-    }
-
-    fn claim<T: Bare>(&mut self, state: &str, layout: u64) -> Claimed<T> {
-        self.build.claim((self.operator, state), (self.key, layout), self.is_replicated)
-    }
-}
-
-impl crate::state::Tables for OperatorTables<'_> {
-    fn table(&mut self, state: &str, layout: u64) -> Claimed<Table> {
-        self.claim(state, layout)
-    }
-
-    fn timed(&mut self, state: &str, layout: u64) -> Claimed<TimedTable> {
-        self.claim(state, layout)
-    }
-
-    fn operator(&self) -> &str {
-        self.operator
-    }
-}
-
 /// With a route and a chain, the outlet; its only use is to keep the types out of [`Build::connect`].
 fn outlet<C: Chain, R: Route<C::Out>>(
     chain: C,
@@ -524,121 +492,3 @@ impl Clock for NoClock {
 
 /// A job's function.
 pub(crate) type JobFn = dyn Fn(&mut Topology) -> Result<()>;
-
-fn run(
-    job: &JobFn,
-    mut mode: Mode,
-    config: &JobConfig,
-    (files, streams): (Rc<dyn Files>, Arc<dyn Streams>),
-    restored: Option<Arc<Restored>>,
-) -> Result<Build> {
-    let store = match &mut mode {
-        Mode::Plan { .. } => Store::default(),
-        Mode::Worker(parts) => {
-            let reserve = config.state_reserve_bytes_a_worker();
-            let config = StoreConfig::default().reserve_bytes(reserve);
-            let mut store = Store::restore(config, std::mem::take(&mut parts.state));
-            for name in restored.iter().flat_map(|restored| restored.retired()) {
-                store.forget(name);
-            }
-            store
-        }
-    };
-    let build = Rc::new(RefCell::new(Build {
-        mode,
-        config: config.clone(),
-        files,
-        streams,
-        store,
-        restored,
-        layouts: BTreeMap::new(),
-        graph: Graph::default(),
-        names: HashSet::new(),
-        outputs: Vec::new(),
-        speaks: Vec::new(),
-        errors: Vec::new(),
-        tasks: Vec::new(),
-    }));
-    job(&mut Topology { build: Rc::clone(&build) })?;
-    let mut build = Rc::into_inner(build)
-        .ok_or_else(|| JobError::Program("a stream was kept after the job was built".into()))?
-        .into_inner();
-    build.check();
-    match build.errors.is_empty() {
-        true => Ok(build),
-        false => Err(JobError::Build(build.errors)),
-    }
-}
-
-/// The two things that a job's function is good for.
-pub(crate) mod build {
-    use super::*;
-
-    /// A plan, and the tasks of a worker that never runs.
-    pub(crate) struct Planned {
-        pub(crate) plan: Plan,
-        tasks: Vec<Box<dyn Task>>,
-    }
-
-    impl Planned {
-        /// Before the job begins: sees to what the job before it has left outside.
-        ///
-        /// # Errors
-        ///
-        /// What an operator says of it.
-        pub(crate) fn recover(&mut self, from: &Restored) -> Result<()> {
-            for task in &mut self.tasks {
-                let name = task.name().to_string();
-                task.recover(from).map_err(|fault| JobError::of_task(name, fault))?;
-            }
-            Ok(())
-        }
-    }
-
-    /// The plan, checked.
-    pub(crate) fn plan(
-        job: &JobFn,
-        config: &JobConfig,
-        files: Rc<dyn Files>,
-        streams: Arc<dyn Streams>,
-        restored: Option<Arc<Restored>>,
-    ) -> Result<Planned> {
-        config.check().map_err(JobError::from)?;
-        let mode = Mode::Plan {
-            makers: Vec::new(),
-            splits: Vec::new(),
-            ports: Vec::new(),
-            inputs: Vec::new(),
-            gone: Vec::new(),
-        };
-        let build = run(job, mode, config, (files, Arc::clone(&streams)), restored)?;
-        let Build { graph, layouts, tasks, .. } = build;
-        let plan = match build.mode {
-            Mode::Plan { makers, splits, ports, inputs, gone } => Plan {
-                graph,
-                makers,
-                splits,
-                ports,
-                inputs,
-                streams,
-                gone,
-                layouts: Arc::new(layouts),
-            },
-            Mode::Worker(_) => unreachable!("invariant: the mode does not change"),
-        };
-        Ok(Planned { plan, tasks })
-    }
-
-    /// One worker's tasks, senders before receivers, and the store that their state lies in.
-    pub(crate) fn tasks(
-        job: &JobFn,
-        config: &JobConfig,
-        files: Rc<dyn Files>,
-        parts: WorkerParts,
-    ) -> Result<(Vec<Box<dyn Task>>, Store)> {
-        let streams = Arc::clone(&parts.streams);
-        let restored = parts.restored.clone();
-        let build = run(job, Mode::Worker(parts), config, (files, streams), restored)?;
-        Ok((build.tasks, build.store))
-    }
-}
