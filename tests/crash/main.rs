@@ -19,7 +19,6 @@
 
 mod arguments;
 mod child;
-mod dice;
 mod jobs;
 mod rounds;
 

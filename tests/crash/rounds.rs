@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use thalweg_tests::canaries;
 
 use crate::arguments::{Arguments, Child};
-use crate::dice::Dice;
 use crate::jobs::{self, Job};
 use crate::say;
+use thalweg_tests::dice::Dice;
 
 /// A child that takes so long hangs: many times what any needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ struct Round {
 
 /// Runs rounds until there were enough kills; returns how many, and how many violations there were.
 pub(crate) fn run(arguments: &Arguments) -> (u64, u64) {
-    let mut dice = Dice::new(arguments.seed);
+    let mut dice = Dice::new(arguments.seed ^ 0x1f83_d9ab_fb41_bd6b);
     let (mut kills, mut violations, mut number) = (0, 0, 0);
     let wanted = |job: &&Job| arguments.job.as_deref().is_none_or(|name| name == job.name);
     let wanted: Vec<_> = jobs::ALL.iter().filter(wanted).collect();

@@ -7,6 +7,7 @@ use thalweg::prelude::*;
 use thalweg::rt::{MemoryFiles, Sim, SimDisk};
 use thalweg_storage::io::{Fault, Faulty, What};
 use thalweg_tests::bids::{Auctions, Texts, bids};
+use thalweg_tests::dice::Dice;
 
 /// Where the power goes.
 #[derive(Debug, Clone, Copy)]
@@ -25,20 +26,6 @@ pub(crate) struct Job {
     workers: u64,
 }
 
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    /// From 0 to `most`.
-    fn roll(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % (most + 1)
-    }
-}
-
 /// What outlives a cut.
 struct Machine {
     files: MemoryFiles,
@@ -49,13 +36,13 @@ struct Machine {
 impl Machine {
     fn new(seed: u64) -> Self {
         let (files, disk) = (MemoryFiles::default(), Faulty::new(seed));
-        Self { files, disk, dice: Dice(seed) }
+        Self { files, disk, dice: Dice::new(seed) }
     }
 
     /// The power goes, and comes back.
     fn cut(&mut self) {
         let Self { files, disk, dice } = self;
-        let mut choose = |most: usize| usize::try_from(dice.roll(most as u64)).expect("few");
+        let mut choose = |most: usize| usize::try_from(dice.between(0, most as u64)).expect("few");
         *files = files.after_power_cut(&mut choose);
         disk.cut();
     }
@@ -77,14 +64,15 @@ impl Job {
 
     /// A larger one.
     pub(crate) fn drawn(seed: u64) -> Self {
-        let mut dice = Dice(seed);
-        let roll = match dice.roll(2) {
+        let mut dice = Dice::new(seed);
+        let roll = match dice.between(0, 2) {
             0 => Roll::at_checkpoints(),
-            1 => Roll::at_bytes(1 + dice.roll(500)),
+            1 => Roll::at_bytes(1 + dice.between(0, 500)),
             _ => Roll::default(),
         };
-        let auctions = Auctions { seed, bids: dice.roll(400), auctions: 1 + dice.roll(20), roll };
-        Self { seed, auctions, workers: 1 + dice.roll(2) }
+        let auctions =
+            Auctions { seed, bids: dice.between(0, 400), auctions: 1 + dice.between(0, 20), roll };
+        Self { seed, auctions, workers: 1 + dice.between(0, 2) }
     }
 
     /// Steps and disk operations of a run that nothing happens to.
@@ -115,12 +103,12 @@ impl Job {
                     machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
                     STEPS_IN_THE_DARK
                 }
-                None if cuts > 3 && machine.dice.roll(3) == 0 => MOST_STEPS,
-                None => 1 << machine.dice.roll(12),
+                None if cuts > 3 && machine.dice.between(0, 3) == 0 => MOST_STEPS,
+                None => 1 << machine.dice.between(0, 12),
             };
-            if first.is_none() && machine.dice.roll(3) == 0 {
+            if first.is_none() && machine.dice.between(0, 3) == 0 {
                 steps = steps.min(STEPS_IN_THE_DARK);
-                let at = machine.disk.operations() + machine.dice.roll(60);
+                let at = machine.disk.operations() + machine.dice.between(0, 60);
                 machine.disk.plan(Fault { at, lasting: false, what: What::Cut });
             }
             let seed = self.seed_of(cuts);
@@ -135,7 +123,7 @@ impl Job {
             }
             machine.cut();
             cuts += 1;
-            workers = 1 + machine.dice.roll(2);
+            workers = 1 + machine.dice.between(0, 2);
             if cuts > MOST_CUTS {
                 return Err("it makes no progress".to_owned());
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use thalweg::rt::{Sim, SimDisk};
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::{Job, guarded};
 
 /// How a seed's runs went.
@@ -26,7 +26,7 @@ pub(crate) fn until_the_end(
     mut run: impl FnMut(Sim) -> Result<thalweg::rt::SimReport, String>,
 ) -> Result<Runs, String> {
     let disk = SimDisk::default();
-    let mut dice = Dice::new(seed ^ 0x00c4_a54e_d000_0000);
+    let mut dice = dice::of(seed ^ 0x00c4_a54e_d000_0000);
     let crashes = dice.between(1, 3);
     let mut runs = Runs::default();
     loop {

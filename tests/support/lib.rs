@@ -2,6 +2,7 @@
 
 pub mod records;
 pub mod random;
+pub mod dice;
 pub mod oracle;
 pub mod window_oracle;
 pub mod run;

@@ -11,8 +11,9 @@ use thalweg::time::AllIdle;
 use thalweg_tests::records::{Event, Totals};
 use thalweg_tests::scripted::{Act, Scripted};
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
+use thalweg_tests::dice::Dice;
 
 /// One seed's input and handles.
 pub(crate) struct AlignedSplits {
@@ -64,7 +65,7 @@ fn script(split: u64, dice: &mut Dice, may_be_silent: bool) -> Vec<Act> {
 
 impl AlignedSplits {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let becomes_idle = dice.below(2) == 0;
         let scripts: Vec<_> =
             (0..dice.between(1, 6)).map(|split| script(split, &mut dice, becomes_idle)).collect();

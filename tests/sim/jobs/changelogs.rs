@@ -10,7 +10,7 @@ use std::time::Duration;
 use thalweg::operator::{Over, Running};
 use thalweg::prelude::*;
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// An auction, or a bid on one.
@@ -44,7 +44,7 @@ pub(crate) struct Changelogs {
 
 impl Changelogs {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x6368_616e);
+        let mut dice = dice::of(seed ^ 0x6368_616e);
         let auctions = dice.between(1, 12);
         let sellers = dice.between(1, 4);
         let small = |n: u64| u32::try_from(n).expect("small");

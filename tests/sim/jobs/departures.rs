@@ -15,7 +15,7 @@ use thalweg_tests::departures::{
     DEPARTURES, LATE_HEADER, RESULTS, Results, WEATHER, hourly, oracle, results, rows, shipped,
 };
 
-use crate::dice::Dice;
+use crate::dice;
 
 /// Lines from which a seed takes its own: three days of departures, and the weather of five.
 const DEPARTURE_LINES: usize = 2500;
@@ -42,7 +42,7 @@ fn heads() -> &'static (Vec<String>, String) {
 
 impl Sample {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let (lines, weather) = heads();
         let count = usize::try_from(dice.between(0, 300)).expect("few");
         let rest = (lines.len() - 1 - count) as u64;

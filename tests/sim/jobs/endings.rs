@@ -10,7 +10,7 @@ use thalweg_tests::records::{Event, Totals};
 use thalweg_tests::scripted::{Act, Scripted};
 
 use super::aligned::Window;
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// One seed's input and handles.
@@ -28,7 +28,7 @@ type PerWorker<T> = Vec<Vec<(EventTime, T)>>;
 
 impl Endings {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let scripts = (0..dice.between(1, 4)).map(|split| {
             let mut clock_ms = 0;
             let records = (0..dice.between(0, 400)).map(|index| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thalweg::prelude::*;
 use thalweg::rt::{MemoryFiles, Sim, SimReport};
 
-use crate::dice::Dice;
+use crate::dice;
 
 /// What the host sends.
 #[record]
@@ -40,7 +40,7 @@ struct Input {
 
 impl Input {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let handles = (0..dice.between(1, 4)).map(|_| {
             let mut clock_ms = 0;
             let sent = (0..dice.between(0, 200)).map(|_| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thalweg::error::OperatorFault;
 use thalweg::prelude::*;
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// By how much a split's records are out of order, at most.
@@ -49,7 +49,7 @@ pub(crate) struct Operators {
 
 impl Operators {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x6f70_6572);
+        let mut dice = dice::of(seed ^ 0x6f70_6572);
         let customers = dice.between(1, 40);
         let step_ms = dice.between(0, 30);
         let splits = (0..dice.between(1, 4)).map(|split| {

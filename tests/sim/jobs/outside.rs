@@ -12,7 +12,8 @@ use thalweg::io::StandardOutput;
 use thalweg::prelude::*;
 use thalweg::rt::{Attempt, FileEvent, MemoryFiles, MemoryStreams, Sim, SimReport};
 
-use crate::dice::Dice;
+use crate::dice;
+use thalweg_tests::dice::Dice;
 
 const PEER: &str = "tcp://10.0.0.7:9100";
 
@@ -39,7 +40,7 @@ fn lines(first: u64, count: u64) -> String {
 
 impl Outside {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let connections = (0..dice.below(5)).map(|_| dice.below(60)).collect();
         let count = dice.below(80);
         let mut text = lines(100_000, count);

@@ -7,7 +7,7 @@ use thalweg::prelude::*;
 use thalweg_tests::processes::{Given, Handles, Raw, by_hand};
 use thalweg_tests::records::Event;
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// One seed's input and handles.
@@ -21,7 +21,7 @@ pub(crate) struct Processes {
 
 impl Processes {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let workers = usize::try_from(dice.between(1, 4)).expect("few");
         let bound = Duration::from_millis(dice.between(0, 100));
         let gap = Duration::from_millis(dice.between(1, 300));

@@ -7,7 +7,7 @@ use thalweg::prelude::*;
 use thalweg_tests::records::Event;
 use thalweg_tests::retries::{Given, Outcome, attach, expected};
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// One seed's input and handles.
@@ -21,7 +21,7 @@ pub(crate) struct Retries {
 
 impl Retries {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let splits = (0..dice.between(1, 4)).map(|split| {
             let mut clock_ms = 0;
             let events = (0..dice.between(0, 150)).map(|index| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thalweg::prelude::*;
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// What comes in.
@@ -64,7 +64,7 @@ pub(crate) struct TwoStages {
 
 impl TwoStages {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let is_patient = dice.below(4) != 0;
         let bound_ms = dice.between(0, 200);
         let disorder_ms = if is_patient { bound_ms } else { bound_ms * 3 + 100 };

@@ -6,8 +6,9 @@ use thalweg::prelude::*;
 use thalweg_tests::records::Event;
 use thalweg_tests::visits::{Step, Visited, check};
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
+use thalweg_tests::dice::Dice;
 
 /// One seed's input and handle.
 pub(crate) struct Visits {
@@ -31,7 +32,7 @@ fn events(dice: &mut Dice, most: u64, keys: u64) -> Arc<Vec<Event>> {
 
 impl Visits {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let keys = dice.between(1, 80);
         Self {
             workers: usize::try_from(dice.between(1, 4)).expect("few"),

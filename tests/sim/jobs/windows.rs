@@ -10,7 +10,7 @@ use std::time::Duration;
 use thalweg::prelude::*;
 use thalweg::window::Timing;
 
-use crate::dice::Dice;
+use crate::dice;
 use crate::seed::Job;
 
 /// What comes in.
@@ -51,7 +51,7 @@ pub(crate) struct Windows {
 
 impl Windows {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = dice::of(seed);
         let (bound_ms, users, step_ms) =
             (dice.between(0, 100), dice.between(1, 12), dice.between(0, 20));
         let splits = (0..dice.between(1, 3)).map(|split| {
