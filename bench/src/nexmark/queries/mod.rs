@@ -30,6 +30,7 @@ mod q20;
 mod q21;
 mod q22;
 mod totals;
+mod counted;
 mod winning;
 
 use thalweg::api::Stream;

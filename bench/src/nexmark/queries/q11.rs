@@ -10,21 +10,12 @@ use std::time::Duration;
 
 use thalweg::prelude::*;
 
-use super::super::line::{Line, Row};
 use super::super::outlet::Outlet;
 use super::Input;
+use super::counted::Bids;
 
 /// After so long without a bid a session is over.
 const GAP: Duration = Duration::from_secs(10);
-
-/// A row of the result.
-#[record]
-struct Bids {
-    bidder: u64,
-    bids: u64,
-    start: EventTime,
-    end: EventTime,
-}
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let Windowed { on_time, late } = input
@@ -40,10 +31,4 @@ pub(super) fn build(input: Input, out: &Outlet) {
         start: session.first(),
         end: session.last().saturating_add(GAP),
     }));
-}
-
-impl Row for Bids {
-    fn write(&self, line: &mut Line) {
-        line.number(self.bidder).number(self.bids).time(self.start).time(self.end).end();
-    }
 }

@@ -11,18 +11,9 @@
 use thalweg::prelude::*;
 use thalweg::window::InProcessingTime;
 
-use super::super::line::{Line, Row};
 use super::super::outlet::Outlet;
 use super::Input;
-
-/// A row of the result.
-#[record]
-struct Bids {
-    bidder: u64,
-    bids: u64,
-    start: EventTime,
-    end: EventTime,
-}
+use super::counted::Bids;
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let Windowed { on_time, late } = input
@@ -38,10 +29,4 @@ pub(super) fn build(input: Input, out: &Outlet) {
         start: window.start(),
         end: window.end(),
     }));
-}
-
-impl Row for Bids {
-    fn write(&self, line: &mut Line) {
-        line.number(self.bidder).number(self.bids).time(self.start).time(self.end).end();
-    }
 }
