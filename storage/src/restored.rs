@@ -18,68 +18,24 @@
 //!
 //! No maps yet: state is read into memory before it is served.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::archive::{self, Directory, DirectoryTable};
+use crate::archive::{self, DirectoryTable};
 use crate::checkpoint::{Manifest, Part, TableRecord};
-use crate::format::{Flaw, SegmentId};
-use crate::freeze::{Filed, Place, Shape};
+use crate::format::Flaw;
+use crate::freeze::{Filed, Shape};
 use crate::io::Disk;
+use crate::key_groups::KeyGroups;
 use crate::log::entry::{self, Header, Kind};
 use crate::log::{Address, CHUNK_BYTES, shift, size_class};
 use crate::raw::Region;
-use crate::segment::{SegmentError, SegmentReader, SegmentRef};
+use crate::segment::{SegmentError, SegmentRef};
 use crate::{Panes, Table, TableName, TimedTable};
-
-/// A contiguous range of the key groups of a job.
-///
-/// The group of a hash is the number that its top bits make: `hash * count / 2^64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyGroups {
-    /// How many groups the job has.
-    pub count: u32,
-    /// The first one of the range.
-    pub first: u32,
-    /// The last one of the range.
-    pub last: u32,
-}
-
-impl KeyGroups {
-    /// All groups of a job that has `count`.
-    #[must_use]
-    pub fn all(count: u32) -> Self {
-        Self { count, first: 0, last: count.saturating_sub(1) }
-    }
-
-    /// Those of one worker of several, as even shares as can be: group `g` belongs to worker `g * workers / count`.
-    #[must_use]
-    pub fn of_worker(count: u32, worker: u32, workers: u32) -> Self {
-        let (count64, worker, workers) = (u64::from(count), u64::from(worker), u64::from(workers));
-        let start = |worker: u64| (worker * count64).div_ceil(workers);
-        let number = |group: u64| u32::try_from(group).expect("invariant: a share of them");
-        // A worker without any group has a range that runs backwards.
-        let (first, end) = (number(start(worker)), number(start(worker + 1)));
-        if first == end {
-            return Self { count, first: 1, last: 0 };
-        }
-        Self { count, first, last: end - 1 }
-    }
-
-    /// Whether the key with this hash is in the range.
-    #[inline]
-    #[must_use]
-    pub fn hold(&self, hash: u64) -> bool {
-        let group = (u128::from(hash) * u128::from(self.count)) >> 64;
-        (u128::from(self.first)..=u128::from(self.last)).contains(&group)
-    }
-
-    fn and(self, other: Option<(u32, u32)>) -> Self {
-        let (first, last) = other.unwrap_or((self.first, self.last));
-        Self { first: self.first.max(first), last: self.last.min(last), ..self }
-    }
-}
+use files::{Files, Reading};
 
 /// Why the state of a checkpoint cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -218,8 +174,8 @@ impl RestoredParts {
         let mut shifts = BTreeMap::<i64, u32>::new();
         for chunk in &table.chunks {
             let log = restored.logs.entry(chunk.pane).or_default();
-            let next = log.iter().map(RestoredChunk::end).max().unwrap_or(1);
-            let by = *shifts.entry(chunk.pane).or_insert(next - 1);
+            let before = || log.iter().map(RestoredChunk::end).max().unwrap_or(1) - 1;
+            let by = *shifts.entry(chunk.pane).or_insert_with(before);
             let groups = match chunk.groups {
                 None if own == wanted || table.is_copied => None,
                 groups => Some(wanted.and(groups)),
@@ -261,30 +217,16 @@ impl RestoredParts {
             let place = place(tables, slot);
             (place.segment, place.offset)
         });
-        let mut open: Option<OpenSegment> = None;
-        for slot in slots {
-            let wanted = place(tables, &slot);
-            if open.as_ref().is_none_or(|open| open.id != wanted.segment) {
-                if let Some(open) = open.take() {
-                    open.reader.close(disk);
-                }
-                open = Some(files.open(disk, wanted.segment)?);
-            }
-            let segment = open.as_mut().expect("invariant: it was just opened");
-            let bytes = segment.bytes(disk, wanted);
+        let mut reading = Reading::default();
+        let read = slots.iter().try_for_each(|slot| {
+            let bytes = reading.bytes(disk, files, place(tables, slot))?;
             let table = tables.get_mut(&slot.name).expect("invariant: it was planned");
             let align = table.value_align;
             let log = table.logs.get_mut(&slot.pane).expect("invariant: it was planned");
-            let result = bytes.and_then(|bytes| log[slot.at].fill(bytes, align));
-            if let Err(obstacle) = result {
-                open.expect("invariant: it is open").reader.close(disk);
-                return Err(obstacle);
-            }
-        }
-        if let Some(open) = open {
-            open.reader.close(disk);
-        }
-        Ok(())
+            log[slot.at].fill(bytes, align)
+        });
+        reading.close(disk);
+        read
     }
 }
 
@@ -437,83 +379,5 @@ impl From<SegmentError> for Obstacle {
 impl From<Flaw> for Obstacle {
     fn from(flaw: Flaw) -> Self {
         Self::Flaw(flaw)
-    }
-}
-
-/// The files of a part.
-struct Files<'a> {
-    directory: &'a Path,
-    segments: &'a [SegmentRef],
-}
-
-impl Files<'_> {
-    fn open(&self, disk: &mut dyn Disk, id: SegmentId) -> Result<OpenSegment, Obstacle> {
-        let expected = self.segments.iter().find(|segment| segment.identity.id == id);
-        let expected = expected.ok_or(Flaw::Inconsistent { offset: 0 })?;
-        let path = self.directory.join(id.file_name());
-        let reader = SegmentReader::open_as(disk, &path, expected)?;
-        Ok(OpenSegment { id, reader, extent: None })
-    }
-
-    /// The part's directory: the last extent of the last segment. `None` if it has no state.
-    fn directory(&self, disk: &mut dyn Disk) -> Result<Option<Vec<u8>>, Obstacle> {
-        let Some(last) = self.segments.last() else { return Ok(None) };
-        let open = self.open(disk, last.identity.id)?;
-        let result = match open.reader.entries().len().checked_sub(1) {
-            Some(number) => open.reader.extent(disk, number).map_err(Obstacle::Segment),
-            None => Err(Flaw::Inconsistent { offset: 0 }.into()),
-        };
-        open.reader.close(disk);
-        let (extent, image) = result?;
-        if extent.tag.table != archive::DIRECTORY {
-            return Err(Flaw::Inconsistent { offset: extent.offset }.into());
-        }
-        Ok(Some(image[extent.payload()].to_vec()))
-    }
-
-    /// What is dead in the chunks.
-    fn deaths(
-        &self,
-        disk: &mut dyn Disk,
-        found: &Directory,
-    ) -> Result<archive::DeadUnits, Obstacle> {
-        let mut dead = archive::DeadUnits::new();
-        for place in &found.batches {
-            let mut open = self.open(disk, place.segment)?;
-            let result = open
-                .bytes(disk, *place)
-                .and_then(|bytes| archive::decode_deaths(bytes, &mut dead).map_err(Obstacle::Flaw));
-            open.reader.close(disk);
-            result?;
-        }
-        Ok(dead)
-    }
-}
-
-/// A segment that is being read, and the extent that was read last.
-struct OpenSegment {
-    id: SegmentId,
-    reader: SegmentReader,
-    extent: Option<(crate::format::extent::Extent, crate::io::Buffer)>,
-}
-
-impl OpenSegment {
-    /// The bytes at a place.
-    fn bytes(&mut self, disk: &mut dyn Disk, place: Place) -> Result<&[u8], Obstacle> {
-        let flaw = || Obstacle::Flaw(Flaw::Inconsistent { offset: place.offset });
-        let end = place.offset.checked_add(place.bytes).ok_or_else(flaw)?;
-        let lies_in = |offset: u64, length: u64| place.offset >= offset && end <= offset + length;
-        if self.extent.as_ref().is_none_or(|(extent, _)| !lies_in(extent.offset, extent.length)) {
-            let entries = self.reader.entries();
-            let number = entries.iter().position(|entry| lies_in(entry.offset, entry.length));
-            self.extent = Some(self.reader.extent(disk, number.ok_or_else(flaw)?)?);
-        }
-        let (extent, image) = self.extent.as_ref().expect("invariant: it was just read");
-        let start = usize::try_from(place.offset - extent.offset).map_err(|_| flaw())?;
-        let bytes = usize::try_from(place.bytes).map_err(|_| flaw())?;
-        if start < extent.payload().start {
-            return Err(flaw());
-        }
-        Ok(&image[start..start + bytes])
     }
 }

@@ -40,7 +40,7 @@ use crate::format::code::Encoder;
 use crate::format::extent::Tag;
 use crate::freeze::{Content, Frozen, Place};
 use crate::io::{Answer, Disk, DiskError, Operation, run};
-use crate::restored::KeyGroups;
+use crate::key_groups::KeyGroups;
 use crate::segment::Recycler;
 use output::{Output, Pack, bytes_of};
 use state::State;
