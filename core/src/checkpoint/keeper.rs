@@ -118,24 +118,29 @@ fn groups_of(worker: usize, workers: usize) -> KeyGroups {
     KeyGroups::of_worker(GROUPS, number(worker), number(workers))
 }
 
-/// The state of worker `worker` of `workers` in a checkpoint. Waits for the disk.
+/// The state of each of `workers` workers in a checkpoint. Waits for the disk.
 ///
 /// # Errors
 ///
 /// [`OpenError::State`].
-pub(crate) fn open_parts(
+pub(crate) fn open_states(
     disk: &mut dyn Disk,
     directory: &Path,
     manifest: &Manifest,
-    (worker, workers): (usize, usize),
-) -> Result<RestoredParts, OpenError> {
-    RestoredParts::open(disk, directory, manifest, groups_of(worker, workers)).map_err(|source| {
-        OpenError::State { directory: directory.to_owned(), source: Box::new(source) }
-    })
+    workers: usize,
+) -> Result<Vec<RestoredParts>, OpenError> {
+    let open = |worker| {
+        let groups = groups_of(worker, workers);
+        RestoredParts::open(disk, directory, manifest, groups).map_err(|source| OpenError::State {
+            directory: directory.to_owned(),
+            source: Box::new(source),
+        })
+    };
+    (0..workers).map(open).collect()
 }
 
 /// Complete checkpoints in `directory` up to `newest`, the latest `retain` of them, older first; those that cannot be read are not counted. Waits for the disk.
-pub(crate) fn retained(
+fn retained(
     disk: &mut dyn Disk,
     directory: &Path,
     newest: &Manifest,
@@ -175,25 +180,28 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Opens the archives of `workers` workers, and removes what no checkpoint in `retained` names. Waits for the disk.
+    /// Opens the archives of `workers` workers. Of the complete checkpoints up to `newest` the latest `retain` are kept; what none of them names is removed. Waits for
+    /// the disk.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Archive`].
+    /// [`OpenError::Archive`], [`OpenError::Directory`].
     pub(crate) fn open(
         mut disk: Box<dyn Disk + Send>,
         directory: &Path,
         workers: usize,
-        retained: Vec<Manifest>,
+        (newest, retain): (Option<&Manifest>, usize),
         shape: StateShape,
     ) -> Result<Self, OpenError> {
-        let mut archives = Vec::new();
+        let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
         let failed = |source| OpenError::Archive {
             directory: directory.to_owned(),
             source: Box::new(source),
         };
-        remove_leftovers(&mut *disk, directory, &retained)
-            .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
+        let retained = newest.map(|newest| retained(&mut *disk, directory, newest, retain));
+        let retained = retained.transpose().map_err(unusable)?.unwrap_or_default();
+        remove_leftovers(&mut *disk, directory, &retained).map_err(unusable)?;
+        let mut archives = Vec::new();
         for worker in 0..workers {
             let narrow = |number| u32::try_from(number).expect("invariant: few workers");
             let mut config =

@@ -23,7 +23,7 @@ pub(crate) use contribution::{Contribution, FrozenPart, Stall};
 pub(crate) use coordinator::{Abort, Action, Coordinator, Event, Pace};
 pub use freezing::Freezing;
 pub use keeper::OpenError;
-pub(crate) use keeper::{Found, Keeper, StateShape, find, open_parts, retained};
+pub(crate) use keeper::{Found, Keeper, StateShape, find, open_states};
 pub use prepared::{Prepared, PreparedError};
 pub(crate) use restored::Restored;
 pub use restored::Resuming;

@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use thalweg_storage::TableName;
 use thalweg_storage::checkpoint::Manifest;
 use thalweg_storage::io::{Disk, open};
-use thalweg_storage::{RestoredParts, TableName};
 
 use super::Checkpoints;
 use crate::api::build;
-use crate::checkpoint::{
-    Coordinator, Keeper, OpenError, Restored, StateShape, find, open_parts, retained,
-};
+use crate::checkpoint::{Coordinator, Keeper, OpenError, Restored, StateShape, find, open_states};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::host::HostPorts;
@@ -150,10 +148,7 @@ impl Origin {
     /// The state of each worker.
     fn open(&mut self, workers: usize) -> Result<Option<From>> {
         let Some((manifest, directory)) = &self.from else { return Ok(None) };
-        let disk = &mut *self.disk;
-        let open = |worker| open_parts(disk, directory, manifest, (worker, workers));
-        let states: Vec<RestoredParts> =
-            (0..workers).map(open).collect::<Result<_, _>>().map_err(failed)?;
+        let states = open_states(&mut *self.disk, directory, manifest, workers).map_err(failed)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 
@@ -163,15 +158,9 @@ impl Origin {
         workers: usize,
         shape: StateShape,
     ) -> Result<Coordination> {
-        let Self { mut disk, directory, next_epoch, from, .. } = self;
-        let kept = match from.filter(|(_, of)| *of == directory) {
-            None => Vec::new(),
-            Some((newest, _)) => {
-                let kept = retained(&mut *disk, &directory, &newest, checkpoints.retained());
-                let error = |source| OpenError::Directory { directory: directory.clone(), source };
-                kept.map_err(error).map_err(failed)?
-            }
-        };
+        let Self { disk, directory, next_epoch, from, .. } = self;
+        let own = from.as_ref().filter(|(_, of)| *of == directory).map(|(manifest, _)| manifest);
+        let kept = (own, checkpoints.retained());
         let keeper = Keeper::open(disk, &directory, workers, kept, shape).map_err(failed)?;
         let pace = checkpoints.pace();
         let coordinator = Coordinator::new(pace, workers, keeper.kept(), next_epoch, now_ns());

@@ -10,7 +10,7 @@ use super::SimDisk;
 use super::random::Random;
 use crate::checkpoint::{
     Action, Coordinator, Event, Found, FrozenPart, Keeper, Pace, Restored, StateShape, find,
-    open_parts, retained,
+    open_states,
 };
 use crate::error::{JobError, Result};
 use crate::plan::Plan;
@@ -68,8 +68,7 @@ impl Start {
     pub(super) fn from(&self, workers: usize) -> Result<Option<From>> {
         let Some(manifest) = &self.found.manifest else { return Ok(None) };
         let mut disk = self.disk.clone();
-        let open = |worker| open_parts(&mut disk, directory(), manifest, (worker, workers));
-        let states = (0..workers).map(open).collect::<Result<_, _>>().map_err(failed)?;
+        let states = open_states(&mut disk, directory(), manifest, workers).map_err(failed)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 
@@ -82,14 +81,16 @@ impl Start {
         random: &mut Random,
         now_ns: u64,
     ) -> Result<Checkpoints> {
-        let Self { mut disk, found, .. } = self;
-        let kept = match &found.manifest {
-            None => Vec::new(),
-            Some(newest) => retained(&mut disk, directory(), newest, RETAIN).map_err(failed)?,
-        };
+        let Self { disk, found, .. } = self;
         let shape =
             StateShape { segment_bytes: Some(SEGMENT_BYTES), layouts: Arc::clone(&plan.layouts) };
-        let keeper = Keeper::open(Box::new(disk), directory(), workers, kept, shape);
+        let keeper = Keeper::open(
+            Box::new(disk),
+            directory(),
+            workers,
+            (found.manifest.as_ref(), RETAIN),
+            shape,
+        );
         let keeper = keeper.map_err(failed)?;
         let interval_ns = 4_000 << random.small(6);
         // Some runs give up much of what they begin.
