@@ -22,6 +22,7 @@ use super::super::line::{Line, Row};
 use super::super::model::{ArchivedBid, Auction, Event};
 use super::super::outlet::Outlet;
 use super::Input;
+use super::winning::leads;
 
 /// A row of the result.
 #[record]
@@ -51,9 +52,7 @@ struct Lead {
 impl Lead {
     /// Takes a bid into account; true if it leads now.
     fn bid(&mut self, price: u64, at: EventTime) -> bool {
-        let is_valid = self.opens <= at && at <= self.expires;
-        let beats = |best: (u64, EventTime)| price > best.0 || price == best.0 && at < best.1;
-        let leads = is_valid && self.best.is_none_or(beats);
+        let leads = leads((price, at), self.best, (self.opens, self.expires));
         if leads {
             self.best = Some((price, at));
         }

@@ -1,4 +1,4 @@
-//! The winning bid of each auction so far, as a changelog; for q4 and q6.
+//! The winning bid of each auction so far, as a changelog; for q4 and q6; and which bid wins, for q9 too.
 //!
 //! A bid is valid from the auction's time to its expiry, both included. The highest wins, of equal ones the earliest. Events of one auction may come in
 //! any order: bids that come before their auction wait for it.
@@ -89,13 +89,21 @@ pub(super) struct Auctions {
 /// The process function.
 pub(super) struct WinningBids;
 
+/// Whether a bid of `price` at `at` leads: it is valid, and beats the one that leads now.
+pub(super) fn leads(
+    (price, at): (u64, EventTime),
+    best: Option<(u64, EventTime)>,
+    (opens, expires): (EventTime, EventTime),
+) -> bool {
+    let beats = |best: (u64, EventTime)| price > best.0 || price == best.0 && at < best.1;
+    opens <= at && at <= expires && best.is_none_or(beats)
+}
+
 impl Lead {
     /// Takes a bid into account; true if it leads now.
     fn bid(&mut self, bid: Price) -> bool {
-        let is_valid = self.sale.opens <= bid.at && bid.at <= self.sale.expires;
-        let beats =
-            |best: &Price| bid.price > best.price || bid.price == best.price && bid.at < best.at;
-        let leads = is_valid && self.best.as_ref().is_none_or(beats);
+        let best = self.best.as_ref().map(|best| (best.price, best.at));
+        let leads = leads((bid.price, bid.at), best, (self.sale.opens, self.sale.expires));
         if leads {
             self.best = Some(bid);
         }
