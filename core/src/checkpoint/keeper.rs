@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thalweg_storage::checkpoint::{
-    Manifest, Part, Passed, RestoreError, Unreferenced, newest, read, unreferenced,
+    Manifest, Part, Passed, RestoreError, SchemaRecord, Unreferenced, newest, read, unreferenced,
 };
 use thalweg_storage::io::{Answer, Disk, DiskError, Operation, Publish, PublishError, run};
 use thalweg_storage::savepoint::{self, SavepointError};
@@ -17,6 +17,7 @@ use thalweg_storage::{
 };
 
 use super::contribution::FrozenPart;
+use super::declared::{Declared, schemas_of};
 use crate::record::KEY_GROUPS;
 
 /// How many key groups a job has, for the store.
@@ -94,7 +95,7 @@ pub(crate) struct StateShape {
     /// Length of a file of state, bytes; `None` = what the store thinks best.
     pub(crate) segment_bytes: Option<u64>,
     /// How keys and values lie in each table.
-    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+    pub(crate) layouts: Arc<BTreeMap<TableName, Declared>>,
 }
 
 /// The newest checkpoint in `directory`. Waits for the disk.
@@ -219,6 +220,8 @@ pub(crate) struct Keeper {
     directory: PathBuf,
     archives: Vec<Archive>,
     shape: StateShape,
+    /// Of what types the states are, as manifests have it.
+    schemas: Vec<SchemaRecord>,
     /// Complete checkpoints that are kept, older first.
     retained: Vec<Manifest>,
     /// Of those that are copied, what is not to be recycled yet.
@@ -265,8 +268,8 @@ impl Keeper {
         }
         let directory = directory.to_owned();
         let parts = (0..workers).map(|_| None).collect();
-        let held = Vec::new();
-        Ok(Self { directory, archives, shape, retained, held, epoch: 0, parts, disk })
+        let (held, schemas) = (Vec::new(), schemas_of(&shape.layouts));
+        Ok(Self { directory, archives, shape, schemas, retained, held, epoch: 0, parts, disk })
     }
 
     /// The numbers of the checkpoints that are kept.
@@ -300,7 +303,7 @@ impl Keeper {
         let mut part = archive.write(&mut *self.disk, frozen)?;
         for table in &mut part.tables {
             let name = TableName::new(&table.operator, &table.state);
-            table.layout = self.shape.layouts.get(&name).copied().unwrap_or_default();
+            table.layout = self.shape.layouts.get(&name).map_or(0, |declared| declared.layout);
         }
         (part.blobs, part.positions) = (blobs, positions);
         self.parts[worker] = Some(part);
@@ -316,7 +319,9 @@ impl Keeper {
         let parts = self.parts.iter_mut().map(Option::take);
         let parts = parts.collect::<Option<_>>().expect("invariant: all parts were written");
         let parent = self.retained.last().map(|manifest| manifest.epoch);
-        let manifest = Manifest { epoch: self.epoch, parent, time_ns, key_groups: GROUPS, parts };
+        let schemas = self.schemas.clone();
+        let manifest =
+            Manifest { epoch: self.epoch, parent, time_ns, key_groups: GROUPS, schemas, parts };
         let path = self.directory.join(Manifest::file_name(self.epoch));
         Publish::now(&mut *self.disk, path, manifest.encode())?;
         self.retained.push(manifest);

@@ -15,6 +15,7 @@
 mod contribution;
 mod freezing;
 mod prepared;
+mod declared;
 mod restored;
 mod coordinator;
 mod keeper;
@@ -22,6 +23,7 @@ mod savepoint;
 
 pub(crate) use contribution::{Contribution, FrozenPart, Stall};
 pub(crate) use coordinator::{Abort, Action, Coordinator, Event, Pace};
+pub(crate) use declared::{Declared, schema_in};
 pub use freezing::Freezing;
 pub use keeper::OpenError;
 pub(crate) use keeper::{Found, Keeper, StateShape, find, find_elsewhere, import, open_states};

@@ -13,8 +13,8 @@
 //! A segment of a savepoint has the extents of the one it was copied from, at the same places, under the same number and generation. Its header says another length: that of its last
 //! extent's end. So it is the front of a segment that was never sealed, and has no footer. Links would not do: a file of a checkpoint is written again in another life.
 //!
-//! * Arrives from: a checkpoint that is complete ([`write()`]).
-//! * Leaves to: the directory of a job ([`import`]), where it becomes a checkpoint like any other.
+//! * Arrives from: a checkpoint that is complete ([`write()`]), or from nothing ([`Bootstrap`]).
+//! * Leaves to: the directory of a job ([`import`]), where it becomes a checkpoint like any other; and to whoever looks into it ([`Contents`]).
 //!
 //! # Invariants
 //!
@@ -24,10 +24,14 @@
 mod copy;
 mod error;
 mod read;
+mod contents;
+mod bootstrap;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use bootstrap::Bootstrap;
+pub use contents::{Contents, Entry, Kind, StateInfo};
 pub use error::{CopyError, SavepointError};
 pub use read::{is_there, read};
 

@@ -1,10 +1,14 @@
 //! Savepoints: whole or refused by name, whatever becomes of the disk and of the checkpoint they were made of.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
 use thalweg_storage::checkpoint::{Manifest, newest};
+use thalweg_storage::format::checksum::crc32c;
 use thalweg_storage::io::{Disk, Fault, Faulty, Memory, Operation, What, run};
-use thalweg_storage::savepoint::{self, FILE, SavepointError};
+use thalweg_storage::savepoint::{self, Contents, FILE, SavepointError};
 use thalweg_storage::segment::Verification;
 
 use crate::store::{Contents, Worker, contents, directory, publish};
@@ -227,4 +231,42 @@ fn wherever_power_goes_there_is_a_whole_savepoint_or_none() {
         }
     }
     assert!(whole > 6 && none > 100, "{whole} whole, {none} none");
+}
+
+/// The files of a savepoint, with lists, panes and deadlines in them.
+fn files_of_one() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut disk = Memory::new();
+    let (manifest, _) = some(&mut disk, 1);
+    savepoint::write(&mut disk, directory(), &manifest, saved()).unwrap();
+    all_files(&mut disk, saved())
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_manifest_says_looking_into_it_ends_well_or_with_an_error(
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        static FILES: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(files_of_one);
+        let mut disk = Memory::new();
+        for (path, bytes) in FILES.iter() {
+            let mut bytes = bytes.clone();
+            if path.ends_with(FILE) {
+                let length = u64::from_le_bytes(bytes[24..32].try_into().unwrap()) as usize;
+                for (place, byte) in &changes {
+                    bytes[64 + place.index(length)] = *byte;
+                }
+                // Made right again, so that it is what it says that is looked at.
+                let checksum = crc32c(&bytes[64..]);
+                bytes[32..36].copy_from_slice(&checksum.to_le_bytes());
+                let checksum = crc32c(&bytes[..60]);
+                bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+            }
+            disk.plant(path, bytes);
+        }
+        if let Ok(contents) = Contents::open(&mut disk, saved()) {
+            for state in contents.states() {
+                contents.for_each(&state.name, |_| {});
+            }
+        }
+    }
 }

@@ -84,7 +84,14 @@ impl Worker {
 }
 
 pub(crate) fn publish(disk: &mut dyn Disk, epoch: u64, parts: Vec<Part>) -> Manifest {
-    let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+    let manifest = Manifest {
+        epoch,
+        parent: None,
+        time_ns: 0,
+        key_groups: GROUPS,
+        schemas: Vec::new(),
+        parts,
+    };
     let path = directory().join(Manifest::file_name(epoch));
     Publish::now(disk, path, manifest.encode()).unwrap();
     manifest
