@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 32 << 20;
 enum Filled {
     Table(Table),
     Panes(Panes),
-    Timed(TimedTable),
+    Timed(Box<TimedTable>),
 }
 
 /// A savepoint in the making; all of it is in memory until it is [written](Bootstrap::write).
@@ -120,7 +120,7 @@ impl Bootstrap {
             let made = match kind {
                 Kind::Table => Filled::Table(store.table(name.clone(), config)?),
                 Kind::Panes => Filled::Panes(store.panes(name.clone(), config)?),
-                Kind::Timed => Filled::Timed(store.timed(name.clone(), config)?),
+                Kind::Timed => Filled::Timed(Box::new(store.timed(name.clone(), config)?)),
             };
             self.states.insert(name.clone(), made);
         }

@@ -60,7 +60,7 @@ pub struct StateInfo {
 enum Opened {
     Table(Table),
     Panes(Panes),
-    Timed(TimedTable),
+    Timed(Box<TimedTable>),
 }
 
 /// What is in a savepoint; read as a whole when it is opened.
@@ -157,7 +157,7 @@ fn open(
     match shape {
         Shape::Table => store.table(name, config).map(Opened::Table),
         Shape::Panes => store.panes(name, config).map(Opened::Panes),
-        Shape::Timed => store.timed(name, config).map(Opened::Timed),
+        Shape::Timed => store.timed(name, config).map(Box::new).map(Opened::Timed),
     }
 }
 
