@@ -14,11 +14,11 @@ use crate::time::{EventTime, ProcessingTime};
 struct Tests(Store);
 
 impl Tables for Tests {
-    fn table(&mut self, state: &str, _: u64) -> Claimed<Table> {
+    fn table(&mut self, state: &str, _: Layout) -> Claimed<Table> {
         self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
-    fn timed(&mut self, state: &str, _: u64) -> Claimed<TimedTable> {
+    fn timed(&mut self, state: &str, _: Layout) -> Claimed<TimedTable> {
         self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
