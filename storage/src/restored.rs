@@ -276,7 +276,8 @@ impl RestoredParts {
             let log = table.logs.get_mut(&slot.pane).expect("invariant: it was planned");
             let chunk = &mut log[slot.at];
             let listing = chunk.filed.listing.expect("invariant: what is parked is listed");
-            let parked = Parked::new(files.map(disk, &mut maps, chunk.filed.place)?, chunk.filed.place)?;
+            let parked =
+                Parked::new(files.map(disk, &mut maps, chunk.filed.place)?, chunk.filed.place)?;
             let roster = files.map(disk, &mut maps, listing.roster)?;
             dormant::Roster::new(Arc::clone(&roster), listing.roster)?;
             chunk.content = Held::Parked(parked, roster);

@@ -144,7 +144,8 @@ pub(crate) fn decode_directory(bytes: &[u8]) -> Result<Directory, Flaw> {
     let rosters: Vec<Place> = rosters.collect::<Result<_, Flaw>>()?;
     let flaw = decoder.flaw();
     decoder.end()?;
-    let mut listings = tables.iter().flat_map(|table| &table.chunks).filter_map(|chunk| chunk.listing);
+    let mut listings =
+        tables.iter().flat_map(|table| &table.chunks).filter_map(|chunk| chunk.listing);
     if listings.any(|listing| listing.roster >= rosters.len()) {
         return Err(flaw);
     }
@@ -318,7 +319,8 @@ mod tests {
         let (sequence, number, shift) = (0x0708, 0x09, 0x0a);
         let chunk = DirectoryChunk { sequence, pane, number, shift, groups, place, listing };
         let table = DirectoryTable { number: 0x0b, shape: 1, is_copied: true, chunks: vec![chunk] };
-        let directory = Directory { tables: vec![table], batches: vec![place], rosters: vec![place] };
+        let directory =
+            Directory { tables: vec![table], batches: vec![place], rosters: vec![place] };
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let place = "02010000000000000403000000000000 0605000000000000";
         let expected = format!(

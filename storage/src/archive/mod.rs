@@ -30,7 +30,8 @@ pub(crate) mod roster;
 mod state;
 
 pub(crate) use directory::{
-    DIRECTORY, DeadUnits, Directory, DirectoryTable, Listing, decode_deaths, decode_directory, shape_of,
+    DIRECTORY, DeadUnits, Directory, DirectoryTable, Listing, decode_deaths, decode_directory,
+    shape_of,
 };
 
 use std::collections::BTreeMap;

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_roster_has_every_entry_once_in_order_of_partitions() {
-        let hashes = |from: u64| (from..from + 500).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let hashes =
+            |from: u64| (from..from + 500).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let (first, second): (Vec<u64>, Vec<u64>) = (hashes(0).collect(), hashes(900).collect());
         let mut lister = Lister::default();
         let counted = Counted { entries: 500, dead_bytes: 0 };
@@ -198,8 +199,10 @@ mod tests {
         assert!(found.windows(2).all(is_ordered));
         found.sort_by_key(|listed| (listed.member, listed.unit));
         let expected = |member, hashes: &[u64]| -> Vec<Listed> {
-            let listed = |(at, hash): (u32, &u64)| {
-                Listed { member, unit: 2 * at, hash: hash & ((1 << 40) - 1) }
+            let listed = |(at, hash): (u32, &u64)| Listed {
+                member,
+                unit: 2 * at,
+                hash: hash & ((1 << 40) - 1),
             };
             (0..).zip(hashes).map(listed).collect()
         };

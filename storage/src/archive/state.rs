@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use super::output::bytes_of;
 use super::directory::{Directory, DirectoryChunk, DirectoryTable, Listing, shape_number};
+use super::output::bytes_of;
 use super::roster::Counted;
 use crate::TableName;
 use crate::format::SegmentId;
@@ -265,7 +265,11 @@ impl State {
                 bytes += used;
                 let is_worth_it = (LEAST_LISTED..=CHUNK_BYTES as u64).contains(&used);
                 if is_worth_it && table.shape != Shape::Timed && chunk.is_at_hand() {
-                    found.push(Unlisted { key: (*number, *sequence), pane: chunk.pane, bytes: used });
+                    found.push(Unlisted {
+                        key: (*number, *sequence),
+                        pane: chunk.pane,
+                        bytes: used,
+                    });
                 }
             }
         }

@@ -230,13 +230,7 @@ impl Log {
         self.memory.add_live(used - dead);
     }
 
-    fn adopt_as(
-        &mut self,
-        number: u32,
-        (frame, bytes): (Frame, usize),
-        pane: i64,
-        filed: Filed,
-    ) {
+    fn adopt_as(&mut self, number: u32, (frame, bytes): (Frame, usize), pane: i64, filed: Filed) {
         let sequence = self.memory.next_sequence();
         let at = number as usize;
         let numbers = bytes.div_ceil(CHUNK_BYTES).max(1);

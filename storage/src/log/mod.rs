@@ -304,7 +304,8 @@ impl Log {
         let Self { frames, chunks, memory, .. } = self;
         if frames[from.chunk()].is_empty() {
             let source = parked::entry(&chunks[from.chunk()], memory, from);
-            frames[to.chunk()].bytes_mut()[to.offset()..][..bytes].copy_from_slice(&source[..bytes]);
+            frames[to.chunk()].bytes_mut()[to.offset()..][..bytes]
+                .copy_from_slice(&source[..bytes]);
             return;
         }
         let [source, target] = frames

@@ -74,7 +74,8 @@ impl Log {
     #[cold]
     #[inline(never)]
     pub(super) fn ask_for_parked(&self, address: Address) {
-        if let Some(parked) = self.chunks.get(address.chunk()).and_then(|chunk| chunk.parked.as_ref())
+        if let Some(parked) =
+            self.chunks.get(address.chunk()).and_then(|chunk| chunk.parked.as_ref())
             && address.offset() < parked.used()
         {
             parked.segment.hint(parked.place.offset + address.offset() as u64);

@@ -173,7 +173,7 @@ fn play(steps: Vec<Step>) {
                 }
             }
             Step::Append(key) => {
-                let key = key % 50 | LIST;
+                let key = (key % 50) | LIST;
                 job.table.append(hash(key), &key.to_le_bytes(), &[fill]);
                 models[0].entry(key).or_default().push(vec![fill]);
             }
