@@ -64,7 +64,7 @@
 //!
 //! # Not here
 //!
-//! State is in memory as a whole: what is on disk is there for restores, and cold parts are not read from it yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
+//! What was written in this life stays in memory as a whole; cold parts of it are not read from disk yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!
