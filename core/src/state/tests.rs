@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use thalweg_storage::{Store, Table, TableConfig, TableName, TimedTable};
 
 use super::*;
+use crate::raw::layout::Layout;
 use crate::record::{KeyHash, KeyRef, KeyScratch, Str};
 use crate::time::{EventTime, ProcessingTime};
 

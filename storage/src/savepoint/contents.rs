@@ -92,9 +92,10 @@ impl Contents {
         manifest: Manifest,
     ) -> Result<Self, SavepointError> {
         let groups = KeyGroups::all(manifest.key_groups);
-        let parts = RestoredParts::open(disk, folder, &manifest, groups).map_err(|source| {
-            SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
-        })?;
+        let parts =
+            RestoredParts::open_checked(disk, folder, &manifest, groups).map_err(|source| {
+                SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
+            })?;
         let shapes: Vec<_> = parts
             .tables
             .iter()
