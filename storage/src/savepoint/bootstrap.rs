@@ -21,7 +21,7 @@ const MOST_BYTES: u64 = 32 << 20;
 
 #[derive(Debug)]
 enum Filled {
-    Table(Table),
+    Table(Box<Table>),
     Panes(Panes),
     Timed(Box<TimedTable>),
 }
@@ -118,7 +118,7 @@ impl Bootstrap {
         if !self.states.contains_key(name) {
             let (store, config) = (&mut self.store, TableConfig::default());
             let made = match kind {
-                Kind::Table => Filled::Table(store.table(name.clone(), config)?),
+                Kind::Table => Filled::Table(Box::new(store.table(name.clone(), config)?)),
                 Kind::Panes => Filled::Panes(store.panes(name.clone(), config)?),
                 Kind::Timed => Filled::Timed(Box::new(store.timed(name.clone(), config)?)),
             };

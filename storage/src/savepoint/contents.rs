@@ -58,7 +58,7 @@ pub struct StateInfo {
 
 #[derive(Debug)]
 enum Opened {
-    Table(Table),
+    Table(Box<Table>),
     Panes(Panes),
     Timed(Box<TimedTable>),
 }
@@ -156,7 +156,7 @@ fn open(
 ) -> Result<Opened, StoreError> {
     let config = TableConfig::default().value_align(value_align);
     match shape {
-        Shape::Table => store.table(name, config).map(Opened::Table),
+        Shape::Table => store.table(name, config).map(Box::new).map(Opened::Table),
         Shape::Panes => store.panes(name, config).map(Opened::Panes),
         Shape::Timed => store.timed(name, config).map(Box::new).map(Opened::Timed),
     }
