@@ -1,7 +1,7 @@
 //! What checkpoints cost a table: its updates, the stall at a freeze, the bytes that are written, the time of a restore.
 //!
 //! ```text
-//! cargo run --release -p thalweg-bench --bin checkpoint -- [--keys 1000000] [--seconds 6] [--every-ms 1000] [--directory /tmp] [--skewed] [--keep]
+//! cargo run --release -p thalweg-bench --bin checkpoint -- [--keys 1000000] [--seconds 6] [--every-ms 1000] [--directory /tmp] [--skewed] [--keep] [--resident MIB]
 //! cargo run --release -p thalweg-bench --bin checkpoint -- --restore DIRECTORY [--keys 1000000] [--checked]
 //! ```
 //!
@@ -13,6 +13,8 @@
 //!
 //! Printed are rates, the longest step (a page of records, or a freeze) and the longest freeze alone; bytes written by each distinct entry that changed; memory and files by what is live;
 //! then the newest checkpoint is restored, and the counts are compared.
+//!
+//! With `--resident` the table may hold so much memory, and printed is what a page of records takes then.
 //!
 //! With `--keep` the files stay. `--restore` begins from them, as a process that starts anew does, and counts on: printed is when the first record was counted, from the start of the process on,
 //! and when a thousand times and a million times as many were; with `--checked` everything is read and checked first.
@@ -65,6 +67,9 @@ struct Options {
     /// Where the files go
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     directory: PathBuf,
+    /// MiB that the table may hold in memory, its index included; 0: all of it
+    #[arg(long, default_value_t = 0)]
+    resident: usize,
     /// Leaves the files there, and says where
     #[arg(long)]
     keep: bool,
@@ -116,14 +121,23 @@ impl Counter {
     fn new(options: &Options) -> Self {
         // Twice: chunks that are half dead wait to be compacted, and some for the disk.
         let bytes = usize::try_from(options.keys * ENTRY_BYTES).expect("it fits memory");
-        let mut store = Store::new(StoreConfig::default().reserve_bytes(2 * bytes + (64 << 20)));
+        let reserve = if options.resident > 0 { 64 << 20 } else { 2 * bytes + (64 << 20) };
+        let config = StoreConfig::default().reserve_bytes(reserve);
+        let mut store = Store::new(config.resident_bytes(options.resident << 20));
         let keys = usize::try_from(options.keys).expect("it fits memory");
         let config = TableConfig::default().expected_keys(keys);
-        let mut table = store.table(name(), config).expect("a fresh store has no table");
-        for key in 0..options.keys {
-            table.put(mix(key), &key.to_le_bytes(), &0u64.to_le_bytes());
-        }
+        let table = store.table(name(), config).expect("a fresh store has no table");
         Self { store, table, random: 1, changed: vec![0; keys.div_ceil(64)] }
+    }
+
+    /// Puts all keys there; `after` each million of them.
+    fn fill(&mut self, options: &Options, mut after: impl FnMut(&mut Self)) {
+        for key in 0..options.keys {
+            self.table.put(mix(key), &key.to_le_bytes(), &0u64.to_le_bytes());
+            if key % 1_000_000 == 999_999 {
+                after(self);
+            }
+        }
     }
 
     fn draw(&mut self, options: &Options) -> u64 {
@@ -189,6 +203,10 @@ impl Run {
 fn measure(options: &Options, place: &Path) -> Result<(), Box<dyn Error>> {
     let mut counter = Counter::new(options);
     println!("{} keys, {} MiB of entries", options.keys, (options.keys * ENTRY_BYTES) >> 20);
+    if options.resident > 0 {
+        return measure_resident(options, place, counter);
+    }
+    counter.fill(options, |_| {});
     let before = count(&mut counter, options, None);
     println!(
         "{:<34} {:>9.1} M/s   longest step {}",
@@ -341,6 +359,69 @@ fn restore(counter: &Counter, place: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A table that memory has no room for: what its updates cost, by the page.
+fn measure_resident(
+    options: &Options,
+    place: &Path,
+    mut counter: Counter,
+) -> Result<(), Box<dyn Error>> {
+    let (frozen, to_write) = channel();
+    let (written, done) = channel();
+    let path = place.to_path_buf();
+    let writer = std::thread::spawn(move || write(&path, &to_write, &written));
+    let mut epoch = 0;
+    // What is not durable cannot be let go of, so it is made durable as it comes.
+    counter.fill(options, |counter| {
+        epoch += 1;
+        frozen.send(counter.freeze(epoch)).expect("the writer is there");
+        done.recv().expect("it is written");
+    });
+    let faults = major_faults();
+    let every = Duration::from_millis(options.every_ms);
+    let (started, mut next, mut is_writing) = (Instant::now(), every, false);
+    let mut steps = Vec::new();
+    while started.elapsed().as_secs() < options.seconds {
+        if is_writing && done.try_recv().is_ok() {
+            is_writing = false;
+        }
+        if started.elapsed() >= next && !is_writing {
+            epoch += 1;
+            frozen.send(counter.freeze(epoch)).expect("the writer is there");
+            (is_writing, next) = (true, started.elapsed() + every);
+        }
+        let before = Instant::now();
+        counter.step(options);
+        steps.push(before.elapsed());
+    }
+    let (seconds, records) = (started.elapsed().as_secs_f64(), steps.len() * PAGE);
+    steps.sort_unstable();
+    let of = |share: f64| steps[((steps.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+    println!(
+        "{} MiB resident: {:.3} M/s, {} major faults; a page of {PAGE} records p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us",
+        counter.table.bytes() >> 20,
+        records as f64 / seconds / 1e6,
+        major_faults() - faults,
+        of(0.5),
+        of(0.99),
+        of(0.999),
+        of(1.0)
+    );
+    if is_writing {
+        done.recv().expect("it is written");
+    }
+    drop(frozen);
+    writer.join().expect("the writer does not panic").map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Faults of this thread that had to wait for a disk.
+fn major_faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    // The name, in parentheses, may have spaces; behind it, the tenth.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields.split_whitespace().nth(9).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
 /// Counts on from what is in `place`, in a process that was `started` then.
 fn go_on(options: &Options, place: &Path, started: Instant) -> Result<(), Box<dyn Error>> {
     let mut disk: Box<dyn Disk + Send> = open();
@@ -356,6 +437,7 @@ fn go_on(options: &Options, place: &Path, started: Instant) -> Result<(), Box<dy
     let changed = vec![0; table.len().div_ceil(64)];
     let mut counter = Counter { store, table, random: 1, changed };
     let options = Options { keys, ..options.clone() };
+    let faults = major_faults();
     println!("{keys} keys, opened after {:.3} s", opened.as_secs_f64());
     let (mut records, mut longest) = (0, Duration::ZERO);
     for until in [1, 1_000, 1_000_000] {
@@ -367,9 +449,10 @@ fn go_on(options: &Options, place: &Path, started: Instant) -> Result<(), Box<dy
             records += PAGE as u64;
         }
         println!(
-            "{records} records after {:.3} s, the longest step so far {:.0} us",
+            "{records} records after {:.3} s, the longest step so far {:.0} us, {} major faults",
             started.elapsed().as_secs_f64(),
-            longest.as_secs_f64() * 1e6
+            longest.as_secs_f64() * 1e6,
+            major_faults() - faults
         );
     }
     assert_eq!(counter.table.len() as u64, keys, "every key was there");
