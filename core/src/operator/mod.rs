@@ -169,6 +169,13 @@ pub(crate) trait Operator: 'static {
         false
     }
 
+    /// Whether nothing may be read until an alarm has made room; asked before and after each run, a function of the operator's state alone. One that is full
+    /// has an [`alarm`](Self::alarm).
+    #[inline]
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true

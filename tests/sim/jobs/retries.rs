@@ -15,6 +15,7 @@ pub(crate) struct Retries {
     workers: usize,
     attempts: u32,
     delays: (Duration, Duration),
+    room: usize,
     splits: Arc<Vec<Vec<Event>>>,
     given: Given,
 }
@@ -44,6 +45,7 @@ impl Retries {
             workers: usize::try_from(dice.between(1, 4)).expect("few"),
             attempts: u32::try_from(dice.between(2, 6)).expect("few"),
             delays: (delay, delay * u32::try_from(dice.between(1, 5)).expect("few")),
+            room: 1 + usize::try_from(dice.below(1 << dice.between(0, 8))).expect("few"),
             splits,
             given: Given::default(),
         }
@@ -64,7 +66,7 @@ impl Job for Retries {
             (0..splits[split].len()).map(move |index| splits[split][index].clone())
         });
         let events = t.source("events", items).watermarks(Monotonic);
-        attach(events, self.attempts, self.delays, &self.given);
+        attach(events, self.attempts, self.delays, self.room, &self.given);
         Ok(())
     }
 

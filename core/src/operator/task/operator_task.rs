@@ -81,6 +81,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             into.push(Choice::Slice);
             return;
         }
+        if self.core.operator.is_full() {
+            return;
+        }
         for lane in 0..self.ports.lanes() {
             if !self.core.alignment.is_held(lane) && self.ports.is_ready(lane) {
                 into.push(Self::lane(lane));
@@ -91,6 +94,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     fn choose(&mut self) -> Option<Choice> {
         if self.core.is_firing {
             return Some(Choice::Slice);
+        }
+        if self.core.operator.is_full() {
+            return None;
         }
         let lanes = self.ports.lanes();
         for turn in 0..lanes {
