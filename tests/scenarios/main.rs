@@ -24,6 +24,7 @@ mod failures;
 mod builds;
 mod checkpoints;
 mod backpressure;
+mod blocked_sinks;
 mod replay;
 mod departures;
 mod engines;

@@ -123,6 +123,11 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// The worker has decided the barrier of `epoch`, and it is on its way; not called of an operator whose inputs have ended.
+    fn await_barrier(&mut self, epoch: u64) {
+        let _ = epoch;
+    }
+
     /// Shows all its state to `into`, as it is now, without copying it: the barrier has come of all inputs, and no firing is under way. [`Progress::More`] to be asked
     /// again, until when nothing is read: for what has to become durable outside before the barrier is passed on. What is not shown here is derived on a restore.
     fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {

@@ -113,9 +113,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         None
     }
 
-    fn barrier(&mut self, _: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
         if self.core.is_finished {
             self.freeze(context);
+        } else {
+            self.core.operator.await_barrier(epoch);
         }
         self.core.fault.take().map_or(Ok(()), Err)
     }
