@@ -41,11 +41,13 @@ impl Retries {
         let splits = Arc::new(splits.collect());
         let magnitude = dice.between(0, 20);
         let delay = Duration::from_nanos(1 + dice.below(1 << magnitude));
+        let bits = dice.between(0, 8);
+        let room = 1 + usize::try_from(dice.below(1 << bits)).expect("few");
         Self {
             workers: usize::try_from(dice.between(1, 4)).expect("few"),
             attempts: u32::try_from(dice.between(2, 6)).expect("few"),
             delays: (delay, delay * u32::try_from(dice.between(1, 5)).expect("few")),
-            room: 1 + usize::try_from(dice.below(1 << dice.between(0, 8))).expect("few"),
+            room,
             splits,
             given: Given::default(),
         }
