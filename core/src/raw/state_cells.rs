@@ -12,11 +12,12 @@ use std::marker::PhantomData;
 use thalweg_storage::{Cursor, Freezer, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
-use super::claimed::{Claimed, Freezes, layout, layout_of};
+use super::claimed::{Claimed, Freezes};
+use super::layout::Layout;
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 
 /// A table with or without deadlines.
 #[derive(Debug)]
@@ -74,15 +75,17 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     pub(crate) fn new(backing: ClaimedBacking) -> Self {
         const { assert!(PREFIX.is_multiple_of(8), "invariant 2: archives are aligned") };
         let backing = match backing {
-            ClaimedBacking::Plain(table) => Backing::Plain(table.open(Self::layout())),
-            ClaimedBacking::Timed(table) => Backing::Timed(table.open(Self::layout())),
+            ClaimedBacking::Plain(table) => Backing::Plain(table.open(&Self::layout())),
+            ClaimedBacking::Timed(table) => {
+                Backing::Timed(table.open(&Self::layout().expiring(true)))
+            }
         };
         Self { backing, scratch: Scratch::default(), buffer: Vec::new() }
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("cells", &[PREFIX as u64, layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::Cells { prefix: PREFIX as u64, expires: false })
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -270,7 +273,7 @@ impl<V: Record> ListCells<V> {
     /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
     pub(crate) fn new(table: Claimed<Table>) -> Self {
         Self {
-            table: table.open(Self::layout()),
+            table: table.open(&Self::layout()),
             scratch: Scratch::default(),
             buffer: Vec::new(),
             marker: PhantomData,
@@ -278,8 +281,8 @@ impl<V: Record> ListCells<V> {
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("lists of cells", &[layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::ListsOfCells)
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {

@@ -56,6 +56,7 @@ pub use bytes::{BufferPool, Bytes};
 pub use engine::{Engine, Executor, Job, Outcome};
 pub use error::{DiskError, Verb};
 pub use faulty::{Fault, Faulty, Rates, What};
+pub(crate) use lock::make as make_directory;
 pub use lock::{LockError, Owner, StateLock};
 pub use mapped::Mapped;
 pub use memory::Memory;

@@ -15,3 +15,4 @@ mod powercut;
 mod faults;
 mod restore;
 mod golden;
+mod savepoints;
