@@ -1,7 +1,14 @@
 //! What a checkpoint gives back: the state of one or several old workers, on its way to the tables of a new one.
 //!
-//! Each part's directory says which chunks are live, where they are and what is dead in them. They are read, every byte is checked, and a table takes them over as
-//! they are: frozen, and on disk already, so that the next checkpoint does not write them again. What is left to do is the index: one pass over the entries.
+//! Each part's directory says which chunks are live, where they are and what is dead in them. A table takes them over as they are: frozen, and on disk already, so that the next checkpoint does
+//! not write them again. There are two ways:
+//!
+//! * Chunks that a [roster](crate::archive::roster) lists stay where they are: their segments are mapped, and neither they nor their entries are looked at before somebody asks for one
+//!   ([`crate::dormant`]). Every block is checked when it is first touched. So this costs nothing, whatever their size.
+//! * All others are read, every byte is checked, and their entries get into the index: 1 s a GiB. Those are the few that no roster lists, lists and timers, and what is to be dealt anew since the
+//!   number of workers is another.
+//!
+//! [`RestoredParts::open_checked`] reads and checks everything first: it takes as long as that takes, and then a damaged file is an error before the job begins, rather than a panic in its midst.
 //!
 //! * Arrives from: [`crate::checkpoint::newest`], as a manifest, and from the disk.
 //! * Leaves to: [`crate::Store::restore`], on the worker.
@@ -14,26 +21,23 @@
 //!
 //! State of which every worker has the whole ([`crate::TableConfig::is_copied`]) is taken from the first part that has it.
 //!
-//! # Not here
-//!
-//! No maps yet: state is read into memory before it is served.
-
 mod files;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::archive::{self, DirectoryTable};
+use crate::archive::{self, DirectoryTable, Listing};
 use crate::checkpoint::{Manifest, Part, TableRecord};
+use crate::dormant::{self, Dormant};
 use crate::format::Flaw;
-use crate::freeze::{Filed, Shape};
+use crate::freeze::{Filed, FiledListing, Place, Shape};
 use crate::io::Disk;
 use crate::key_groups::KeyGroups;
 use crate::log::entry::{self, Header, Kind};
-use crate::log::{Address, CHUNK_BYTES, shift, size_class};
+use crate::log::{Address, CHUNK_BYTES, Parked, restored_bytes, shift, size_class};
 use crate::raw::Region;
-use crate::segment::{SegmentError, SegmentRef};
+use crate::segment::{MappedSegment, SegmentError, SegmentRef, suspect};
 use crate::{Panes, Table, TableName, TimedTable};
 use files::{Files, Reading};
 
@@ -56,7 +60,15 @@ pub enum PartsError {
     },
 }
 
-/// State that was read and checked; becomes tables in [`crate::Store::restore`]. May go to another thread.
+impl PartsError {
+    /// Whether a file is damaged, so that [`crate::checkpoint::newest`], asked again, passes over this checkpoint.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Segment(SegmentError::Unfit { .. }))
+    }
+}
+
+/// State that was opened; becomes tables in [`crate::Store::restore`]. May go to another thread.
 #[derive(Debug, Default)]
 pub struct RestoredParts {
     pub(crate) tables: BTreeMap<TableName, RestoredTable>,
@@ -66,7 +78,6 @@ pub struct RestoredParts {
 pub(crate) struct RestoredTable {
     pub(crate) shape: Shape,
     pub(crate) value_align: usize,
-    keys: u64,
     /// By pane; 0 where there are none.
     logs: BTreeMap<i64, Vec<RestoredChunk>>,
     segments: Vec<SegmentRef>,
@@ -75,10 +86,22 @@ pub(crate) struct RestoredTable {
 #[derive(Debug)]
 struct RestoredChunk {
     number: u32,
-    memory: Arc<Region>,
+    content: Held,
     used: usize,
     groups: Option<KeyGroups>,
     filed: Filed,
+    /// Entries that were read, dead or alive, and are in the key groups.
+    entries: usize,
+}
+
+/// Where the bytes of a chunk are.
+#[derive(Debug)]
+enum Held {
+    /// They are to be read.
+    Unread,
+    Read(Arc<Region>),
+    /// They stay on disk.
+    Parked(Parked, Arc<MappedSegment>),
 }
 
 const _: fn() = || {
@@ -87,7 +110,10 @@ const _: fn() = || {
 };
 
 impl RestoredParts {
-    /// Reads what the workers of `manifest` had in the key groups `wanted`, and checks every byte of it. Waits for its reads.
+    /// Opens what the workers of `manifest` had in the key groups `wanted`: maps what is listed, and reads the rest of it. Waits for its reads.
+    ///
+    /// What is mapped is checked when it is first touched. If it is damaged then, that is a panic with the name of the file on the worker that touched it, and from then on
+    /// [`crate::checkpoint::newest`] reads all of that file before it believes it: so the restart falls back to a checkpoint without it.
     ///
     /// # Errors
     ///
@@ -98,11 +124,38 @@ impl RestoredParts {
         manifest: &Manifest,
         wanted: KeyGroups,
     ) -> Result<Self, PartsError> {
+        Self::open_with(disk, directory, manifest, wanted, true)
+    }
+
+    /// As [`RestoredParts::open`], with every byte read into memory and checked: nothing of it can fail later. Cost: about 1 s a GiB.
+    ///
+    /// # Errors
+    ///
+    /// See [`PartsError`].
+    pub fn open_checked(
+        disk: &mut dyn Disk,
+        directory: &Path,
+        manifest: &Manifest,
+        wanted: KeyGroups,
+    ) -> Result<Self, PartsError> {
+        Self::open_with(disk, directory, manifest, wanted, false)
+    }
+
+    fn open_with(
+        disk: &mut dyn Disk,
+        directory: &Path,
+        manifest: &Manifest,
+        wanted: KeyGroups,
+        may_park: bool,
+    ) -> Result<Self, PartsError> {
         let mut restored = Self::default();
         for part in &manifest.parts {
-            let files = Files { directory, segments: &part.segments };
+            let files = Files { directory, segments: &part.segments, may_park };
             restored.add(disk, &files, part, wanted).map_err(|obstacle| match obstacle {
-                Obstacle::Segment(error) => PartsError::Segment(error),
+                Obstacle::Segment(error) => {
+                    suspect::note(error.path());
+                    PartsError::Segment(error)
+                }
                 Obstacle::Flaw(flaw) => {
                     PartsError::Content { epoch: manifest.epoch, worker: part.worker, flaw }
                 }
@@ -127,23 +180,25 @@ impl RestoredParts {
         let found = archive::decode_directory(&content)?;
         let mut dead = files.deaths(disk, &found)?;
         let mut slots = Vec::new();
-        for table in found.tables {
+        for table in &found.tables {
             let record = part.tables.iter().find(|record| record.number == table.number);
             // A number that no table has is dead.
             let Some(record) = record else { continue };
-            self.plan(&table, record, &mut dead, wanted, &part.segments, &mut slots)?;
+            self.plan((table, &found.rosters), record, &mut dead, wanted, files, &mut slots)?;
         }
-        self.read(disk, files, slots)
+        let (parked, read) = slots.into_iter().partition(|slot| slot.is_parked);
+        self.park(disk, files, parked)?;
+        self.read(disk, files, read)
     }
 
     /// Makes a table's chunks ready to be read.
     fn plan(
         &mut self,
-        table: &DirectoryTable,
+        (table, rosters): (&DirectoryTable, &[Place]),
         record: &TableRecord,
         dead: &mut archive::DeadUnits,
         wanted: KeyGroups,
-        segments: &[SegmentRef],
+        files: &Files<'_>,
         slots: &mut Vec<Slot>,
     ) -> Result<(), Obstacle> {
         let name = TableName::new(&record.operator, &record.state);
@@ -156,7 +211,6 @@ impl RestoredParts {
         let restored = self.tables.entry(name.clone()).or_insert_with(|| RestoredTable {
             shape,
             value_align,
-            keys: 0,
             logs: BTreeMap::new(),
             segments: Vec::new(),
         });
@@ -168,8 +222,7 @@ impl RestoredParts {
             first: record.first_key_group,
             last: record.last_key_group,
         };
-        restored.keys += record.entries;
-        restored.segments.extend_from_slice(segments);
+        restored.segments.extend_from_slice(files.segments);
         // How far each pane's numbers are shifted, so that they lie behind those of the parts before.
         let mut shifts = BTreeMap::<i64, u32>::new();
         for chunk in &table.chunks {
@@ -177,14 +230,21 @@ impl RestoredParts {
             let before = || log.iter().map(RestoredChunk::end).max().unwrap_or(1) - 1;
             let by = *shifts.entry(chunk.pane).or_insert_with(before);
             let groups = match chunk.groups {
-                None if own == wanted || table.is_copied => None,
+                None if wanted.has_all_of(own) || table.is_copied => None,
                 groups => Some(wanted.and(groups)),
             };
             if groups.is_some_and(|groups| groups.first > groups.last) {
                 continue;
             }
             let used = usize::try_from(chunk.place.bytes).map_err(|_| flaw())?;
+            let listing = chunk.listing.map(|listing| {
+                let Listing { roster, member, entries, dead_bytes } = listing;
+                FiledListing { roster: rosters[roster], member, entries, dead_bytes }
+            });
+            let is_whole = groups.is_none() && shape != Shape::Timed;
+            let is_parked = files.may_park && is_whole && listing.is_some();
             let filed = Filed {
+                listing,
                 place: chunk.place,
                 shift: chunk.shift + by,
                 groups: groups.map(|groups| (groups.first, groups.last)),
@@ -192,12 +252,35 @@ impl RestoredParts {
             };
             log.push(RestoredChunk {
                 number: chunk.number + by,
-                memory: Arc::new(Region::zeroed(0)),
+                content: Held::Unread,
                 used,
                 groups,
                 filed,
+                entries: 0,
             });
-            slots.push(Slot { name: name.clone(), pane: chunk.pane, at: log.len() - 1 });
+            slots.push(Slot { name: name.clone(), pane: chunk.pane, at: log.len() - 1, is_parked });
+        }
+        Ok(())
+    }
+
+    /// Maps the segments of chunks.
+    fn park(
+        &mut self,
+        disk: &mut dyn Disk,
+        files: &Files<'_>,
+        slots: Vec<Slot>,
+    ) -> Result<(), Obstacle> {
+        let mut maps = BTreeMap::new();
+        for slot in slots {
+            let table = self.tables.get_mut(&slot.name).expect("invariant: it was planned");
+            let log = table.logs.get_mut(&slot.pane).expect("invariant: it was planned");
+            let chunk = &mut log[slot.at];
+            let listing = chunk.filed.listing.expect("invariant: what is parked is listed");
+            let parked =
+                Parked::new(files.map(disk, &mut maps, chunk.filed.place)?, chunk.filed.place)?;
+            let roster = files.map(disk, &mut maps, listing.roster)?;
+            dormant::Roster::new(Arc::clone(&roster), listing.roster)?;
+            chunk.content = Held::Parked(parked, roster);
         }
         Ok(())
     }
@@ -230,11 +313,12 @@ impl RestoredParts {
     }
 }
 
-/// A chunk that is to be read.
+/// A chunk that is to be read, or mapped.
 struct Slot {
     name: TableName,
     pane: i64,
     at: usize,
+    is_parked: bool,
 }
 
 impl RestoredChunk {
@@ -246,8 +330,7 @@ impl RestoredChunk {
 
     /// Takes the bytes, and makes sure that they are entries.
     fn fill(&mut self, bytes: &[u8], value_align: usize) -> Result<(), Obstacle> {
-        let size = bytes.len().next_power_of_two().clamp(4096, CHUNK_BYTES).max(bytes.len());
-        let mut region = Region::zeroed(size);
+        let mut region = Region::zeroed(restored_bytes(bytes.len()));
         region[..bytes.len()].copy_from_slice(bytes);
         let by = self.filed.shift;
         let mut offset = 0;
@@ -269,23 +352,21 @@ impl RestoredChunk {
             if size < needed || size > entry.len() {
                 return Err(flaw().into());
             }
+            if matches!(header.kind(), Kind::Single | Kind::List) {
+                let hash = entry::second_word(entry);
+                self.entries += usize::from(self.groups.is_none_or(|groups| groups.hold(hash)));
+            }
             if by > 0 {
                 shift(&mut entry[..size], header, value_align, by);
             }
             offset += size;
         }
-        self.memory = Arc::new(region);
+        self.content = Held::Read(Arc::new(region));
         Ok(())
     }
 }
 
 impl RestoredTable {
-    /// About how many keys there are.
-    pub(crate) fn keys(&self) -> usize {
-        let most = self.logs.values().flatten().map(|chunk| chunk.used / 32).sum();
-        usize::try_from(self.keys).unwrap_or(usize::MAX).min(most)
-    }
-
     pub(crate) fn give_to_table(self, table: &mut Table) {
         table.account().journal().segments.extend(self.segments);
         for (pane, chunks) in self.logs {
@@ -312,15 +393,47 @@ impl RestoredTable {
 /// Entries whose buckets are asked for together.
 const GROUP: usize = 32;
 
-/// Has a table take over chunks: everything in them that is live gets into the index.
-fn adopt(table: &mut Table, pane: i64, mut chunks: Vec<RestoredChunk>) {
+/// Has a table take over chunks: everything in them that is live gets into the index, or sleeps until it is asked for.
+fn adopt(table: &mut Table, pane: i64, chunks: Vec<RestoredChunk>) {
     table.log.begin_adoption();
-    for RestoredChunk { number, memory, used, filed, .. } in &mut chunks {
+    let mut dormant = Dormant::default();
+    // Which one it is, by where it lies.
+    let mut rosters = BTreeMap::new();
+    let (mut read, mut keys) = (Vec::new(), 0);
+    for RestoredChunk { number, content, used, groups, mut filed, entries: counted } in chunks {
         filed.dead.sort_unstable();
-        table.log.adopt(*number, Arc::clone(memory), *used, pane, filed.clone());
+        keys += counted.saturating_sub(filed.dead.len());
+        match (content, filed.listing) {
+            (Held::Parked(parked, segment), Some(listing)) => {
+                let FiledListing { roster: place, member, entries, dead_bytes } = listing;
+                let roster = match rosters.get(&(place.segment, place.offset)) {
+                    Some(roster) => *roster,
+                    None => {
+                        let roster = dormant::Roster::new(segment, place);
+                        let roster = dormant.add(roster.expect("invariant: it was looked at"));
+                        rosters.insert((place.segment, place.offset), roster);
+                        roster
+                    }
+                };
+                dormant.add_chunk((roster, member), (number, used), entries, &filed.dead);
+                let dead = usize::try_from(dead_bytes).expect("invariant: a chunk is short");
+                table.log.adopt_parked(number, parked, dead, pane, filed);
+            }
+            (Held::Read(memory), _) => {
+                table.log.adopt(number, memory, used, pane, filed.clone());
+                read.push((number, used, filed, groups));
+            }
+            _ => unreachable!("invariant: what is not parked was read"),
+        }
     }
+    let asleep = dormant.keys();
+    if asleep > 0 {
+        table.account().add_keys(asleep);
+        table.dormant = Some(Box::new(dormant));
+    }
+    table.index.make_room(asleep + keys);
     let (mut live, mut lists) = (Vec::new(), Vec::new());
-    for RestoredChunk { number, used, filed, groups, .. } in chunks {
+    for (number, used, filed, groups) in read {
         live_entries(table, number, used, &filed.dead, groups, &mut live);
         for group in live.chunks(GROUP) {
             group.iter().for_each(|(hash, _)| table.index.prefetch(*hash));

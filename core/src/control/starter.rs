@@ -86,7 +86,11 @@ impl Starter {
         let mut planned = build::plan(&*self.job, &self.config, files, streams, restored)?;
         let mut from = None;
         if let Some(origin) = &mut origin {
-            from = origin.open(self.config.workers)?;
+            from = match origin.open(self.config.workers) {
+                // Now that it is known, the checkpoint is passed over: each time there is one less.
+                Err(OpenError::State { source, .. }) if source.is_damage() => return self.start(),
+                opened => opened.map_err(failed)?,
+            };
             // Code of sinks; a panic in it is an error of the job.
             let restored = Arc::clone(&origin.restored);
             guarded(0, || planned.recover(&restored))?;
@@ -144,13 +148,13 @@ impl Starter {
 
 impl Origin {
     /// The state of each worker. What lies elsewhere is copied first: a checkpoint refers to what is in its own directory alone.
-    fn open(&mut self, workers: usize) -> Result<Option<From>> {
+    fn open(&mut self, workers: usize) -> Result<Option<From>, OpenError> {
         let Self { disk, directory, from, elsewhere, .. } = self;
         let Some(manifest) = from else { return Ok(None) };
         if let Some(folder) = elsewhere.take() {
-            *manifest = import(&mut **disk, &folder, manifest, directory).map_err(failed)?;
+            *manifest = import(&mut **disk, &folder, manifest, directory)?;
         }
-        let states = open_states(&mut **disk, directory, manifest, workers).map_err(failed)?;
+        let states = open_states(&mut **disk, directory, manifest, workers)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 

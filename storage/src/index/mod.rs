@@ -67,6 +67,17 @@ impl Index {
         Self { current, migration: None, retired: None, dirty: 0, len: 0, memory }
     }
 
+    /// Makes room for that many keys in an index that is empty. Nothing is populated, so it costs little, and later page faults.
+    pub(crate) fn make_room(&mut self, keys: usize) {
+        if self.len > 0 || self.migration.is_some() || keys <= self.current.limit() {
+            return;
+        }
+        let larger = Buckets::with_room_for(keys);
+        self.memory.add(larger.bytes());
+        self.memory.subtract(self.current.bytes());
+        self.current = larger;
+    }
+
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
         self.len
