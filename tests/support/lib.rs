@@ -12,4 +12,5 @@ pub mod visits;
 pub mod retries;
 pub mod canaries;
 pub mod departures;
+pub mod nexmark;
 pub mod scripted;
