@@ -21,7 +21,7 @@ struct Gate {
     open: AtomicUsize,
     /// How many were read.
     read: AtomicUsize,
-    /// The reader that comes here panics; 0 for none.
+    /// The reader panics that comes to the event before this number; 0 for none.
     breaks: AtomicUsize,
 }
 
@@ -39,7 +39,7 @@ impl Gated {
 
     /// The reader panics, once, when it has come to `event`.
     pub(crate) fn break_at(&self, event: usize) {
-        self.gate.breaks.store(event, Ordering::SeqCst);
+        self.gate.breaks.store(event + 1, Ordering::SeqCst);
     }
 }
 
@@ -80,15 +80,10 @@ impl SplitReader<Event> for GatedReader {
             if self.next >= open {
                 return Ok(Polled::Pending);
             }
-            let next = self.next;
-            if self
-                .gate
-                .breaks
-                .compare_exchange(next, 0, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
-            {
-                panic!("event {next} was one too many");
-            }
+            let breaks = &self.gate.breaks;
+            let here =
+                breaks.compare_exchange(self.next + 1, 0, Ordering::SeqCst, Ordering::SeqCst);
+            assert!(here.is_err(), "event {} was one too many", self.next);
             out.emit(event);
             self.next += 1;
             self.gate.read.store(self.next, Ordering::SeqCst);

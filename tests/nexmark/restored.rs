@@ -27,7 +27,7 @@ pub(crate) fn wait_until(mut is_there: impl FnMut() -> bool) {
 }
 
 /// Checkpoints come when they are asked for.
-fn engine(folder: &Path, workers: usize) -> EngineBuilder {
+fn builder(folder: &Path, workers: usize) -> EngineBuilder {
     let checkpoints = Checkpoints::in_directory(folder).every(3_600.secs());
     Engine::builder().workers(workers).checkpoints(checkpoints)
 }
@@ -46,10 +46,10 @@ impl Broken {
         Self { query, source: Gated::default(), kept: Kept::default(), folder }
     }
 
-    fn start(&self, engine: EngineBuilder) -> JobHandle {
+    fn start(&self, engine: &Engine) -> JobHandle {
         let (query, source) = (self.query, self.source.clone());
         let (outlet, side_input) = (Outlet::Kept(self.kept.clone()), side_input());
-        let job = engine.build().deploy(query.name, move |t| {
+        let job = engine.deploy(query.name, move |t| {
             run::build(query, t, source.clone(), side_input.clone(), &outlet);
             Ok(())
         });
@@ -67,9 +67,9 @@ impl Broken {
     }
 
     fn panics(&self, workers: usize) {
-        let engine =
-            engine(self.folder.path(), workers).restart(Restart::fixed_delay(1, 1.millis()));
-        let job = self.start(engine);
+        let builder = builder(self.folder.path(), workers);
+        let engine = builder.restart(Restart::fixed_delay(1, 1.millis())).build();
+        let job = self.start(&engine);
         self.begin(&job);
         self.source.break_at(BROKEN);
         self.source.open();
@@ -78,12 +78,14 @@ impl Broken {
     }
 
     fn is_cancelled(&self, (before, after): (usize, usize)) {
-        let job = self.start(engine(self.folder.path(), before));
+        let engine = builder(self.folder.path(), before).build();
+        let job = self.start(&engine);
         self.begin(&job);
         job.cancel();
         assert!(matches!(job.join(), Err(JobError::Cancelled)));
         self.source.open();
-        let report = self.start(engine(self.folder.path(), after)).join().unwrap();
+        let engine = builder(self.folder.path(), after).build();
+        let report = self.start(&engine).join().unwrap();
         assert_eq!(report.checkpoints.restored, Some(2));
     }
 }

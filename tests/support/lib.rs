@@ -13,4 +13,5 @@ pub mod retries;
 pub mod canaries;
 pub mod departures;
 pub mod nexmark;
+pub mod asking;
 pub mod scripted;
