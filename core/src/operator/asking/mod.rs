@@ -175,6 +175,7 @@ where
     ) -> Result<(), OperatorFault> {
         let entry = self.slots.entry(slot);
         self.due.remove(&(entry.due, slot));
+        entry.is_asked = false;
         if reply.is_err() && entry.attempts < self.terms.attempts {
             self.guard.note_retry();
             match self.terms.delays.map(|delays| delays.after(entry.attempts)) {
@@ -309,7 +310,7 @@ where
                 break;
             };
             self.due.remove(&(due, slot));
-            if std::mem::take(&mut self.slots.entry(slot).is_asked) {
+            if self.slots.entry(slot).is_asked {
                 self.slots.drop_future(slot);
                 let message = format!("no reply within {:?}", self.terms.timeout);
                 self.complete(slot, Err(message.into()))?;
@@ -329,8 +330,8 @@ where
     fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
         let next = from.notes::<u64>(NEXT)?.into_iter().max().unwrap_or(0);
         self.backlog = self.in_flight.resume(next);
-        // What was passed on is not more than this, and what it waited for is in the backlog.
-        if from.watermark() > EventTime::MIN {
+        // If it was not passed on, then because of what is in the backlog.
+        if !self.backlog.is_empty() && from.watermark() > EventTime::MIN {
             self.control(Control::Watermark(from.watermark()));
         }
         Ok(())

@@ -102,11 +102,10 @@ where
 
     /// Asks a slot that was woken; `None` if there is nothing in it any more.
     pub(super) fn poll(&mut self, slot: u32) -> Option<Poll<P::Output>> {
-        let Slot { future, waker, entry } = &mut self.slots[slot as usize];
+        let Slot { future, waker, .. } = &mut self.slots[slot as usize];
         let polled = future.as_mut().as_pin_mut()?.poll(&mut Context::from_waker(waker));
         if polled.is_ready() {
             future.set(None);
-            entry.as_mut().expect("invariant: what is polled has a record").is_asked = false;
         }
         Some(polled)
     }

@@ -162,7 +162,7 @@ fn what_was_told_is_told_again_to_a_replay_which_asks_nobody() {
     let mut replay = rig(true, 4, 1);
     replay.task.replay_inputs(&recorded);
     assert_eq!(replay.read(&[record(1), record(2), record(3)]), []);
-    assert_eq!(replay.asked(), []);
+    assert!(replay.asked().is_empty());
     step_at(&mut *replay.task, Choice::Poll(0), 2, 100).unwrap();
     assert_eq!(replay.go_on(), []);
     step_at(&mut *replay.task, Choice::Poll(0), 1, 100).unwrap();
