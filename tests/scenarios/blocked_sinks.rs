@@ -94,7 +94,7 @@ fn engine(folder: &std::path::Path, workers: usize) -> Engine {
 }
 
 /// Waits until two more checkpoints are complete: the second was begun when the gate was closed.
-fn two_more(job: &JobHandle) {
+fn two_more(job: &thalweg::control::JobHandle) {
     let completed = || job.snapshot().checkpoints.completed;
     let before = completed();
     while completed() < before + 2 {
@@ -160,7 +160,7 @@ fn a_socket_that_nobody_reads_holds_up_no_checkpoint() {
         let job = engine(folder.path(), 2).deploy("lines", run.clone()).unwrap();
         let (silent, _) = listener.accept().unwrap();
         // Until it is full.
-        let written = || job.snapshot().operator("numbers").map_or(0, |o| o.totals.records_out);
+        let written = || job.snapshot().operator("numbers").map_or(0, |o| o.records_out);
         let mut last = u64::MAX;
         while last != written() || last == 0 {
             last = written();

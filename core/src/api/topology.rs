@@ -32,6 +32,7 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node};
 use crate::raw::claimed::Bare;
+use crate::raw::doorbell::Ringer;
 use crate::raw::layout::Layout;
 use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
@@ -50,6 +51,8 @@ pub(crate) struct WorkerParts {
     pub(crate) record: bool,
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
+    /// Wakes the worker.
+    pub(crate) ringer: Ringer,
     /// The checkpoint that the job goes on from, and this worker's state in it.
     pub(crate) restored: Option<Arc<Restored>>,
     pub(crate) state: RestoredParts,
@@ -361,6 +364,14 @@ impl Build {
         match &self.mode {
             Mode::Plan { .. } => 0,
             Mode::Worker(parts) => parts.worker,
+        }
+    }
+
+    /// Wakes the worker whose tasks are made; none while the plan is.
+    pub(crate) fn ringer(&self) -> Option<Ringer> {
+        match &self.mode {
+            Mode::Plan { .. } => None,
+            Mode::Worker(parts) => Some(parts.ringer.clone()),
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
 pub(crate) mod retry_later;
+pub(crate) mod asking;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
@@ -36,6 +37,7 @@ pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
+pub use asking::{Promise, Reply, promise};
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use change::{ArchivedChange, ArchivedChangeKind, Change, ChangeKind};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
@@ -53,6 +55,7 @@ pub use top_n::Ranking;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
+use crate::raw::page::Control;
 use crate::record::Record;
 use crate::time::{EventTime, ProcessingTime};
 use output::AnyOutput;
@@ -184,6 +187,12 @@ pub(crate) trait Operator: 'static {
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true
+    }
+
+    /// Whether it passes on itself, later, that its inputs are idle or are so no more; `idleness` says which.
+    fn delays(&mut self, idleness: Control) -> bool {
+        let _ = idleness;
+        false
     }
 }
 

@@ -59,7 +59,7 @@ impl Delays {
     }
 
     /// After so many attempts.
-    fn after(self, attempts: u32) -> Duration {
+    pub(super) fn after(self, attempts: u32) -> Duration {
         let doubled = 2_u32.checked_pow(attempts - 1).and_then(|by| self.first.checked_mul(by));
         doubled.map_or(self.most, |delay| delay.min(self.most))
     }

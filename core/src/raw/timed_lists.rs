@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Freezer, Panes, Table};
+use thalweg_storage::{Cursor, Freezer, Panes, Table};
 
 use super::claimed::{Claimed, Freezes, Stored};
 use super::layout::Layout;
@@ -168,6 +168,16 @@ impl<T: Record> TimedRecords<T> {
     #[inline]
     pub(crate) fn get(&self, hash: KeyHash, key: &[u8]) -> Option<(&Rec<T>, EventTime)> {
         self.table.get(hash.0, key).map(read)
+    }
+
+    /// Forgets the record of `key`.
+    pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) {
+        self.table.remove(hash.0, key);
+    }
+
+    /// The next key, in no particular order; each once while nothing is changed.
+    pub(crate) fn next_key(&self, cursor: &mut Cursor) -> Option<(KeyHash, &[u8])> {
+        self.table.next(cursor).map(|(hash, key, _)| (KeyHash(hash), key))
     }
 
     /// Asks for what leads to the record of a key with this hash.

@@ -182,6 +182,10 @@ pub(crate) trait Task {
     fn take_recorded(&mut self) -> Vec<RecordedInput> {
         Vec::new()
     }
+    /// Before a replay: what came from outside when it was recorded, of all tasks; nobody is asked again.
+    fn replay_inputs(&mut self, recorded: &[RecordedInput]) {
+        let _ = recorded;
+    }
 }
 
 impl dyn Task + '_ {

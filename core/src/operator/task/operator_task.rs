@@ -65,6 +65,37 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
         core.end_step();
     }
 
+    pub(crate) fn operator(&self) -> &O {
+        &self.core.operator
+    }
+
+    pub(crate) fn operator_mut(&mut self) -> &mut O {
+        &mut self.core.operator
+    }
+
+    /// True while a watermark, the end, or what a record has asked for, is being worked off.
+    pub(crate) fn is_firing(&self) -> bool {
+        self.core.is_firing
+    }
+
+    /// True when the end was passed on.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.core.is_finished
+    }
+
+    /// A step that has to do neither with the inputs nor with what is being worked off.
+    pub(crate) fn aside(
+        &mut self,
+        context: StepContext<'_>,
+        run: impl FnOnce(&mut O) -> Result<(), OperatorFault>,
+    ) -> Result<(), OperatorFault> {
+        self.core.operator.clock(context.now);
+        let result = run(&mut self.core.operator);
+        self.core.note(result);
+        self.core.end_step();
+        self.core.fault.take().map_or(Ok(()), Err)
+    }
+
     /// The number of a lane, as choices carry it.
     fn lane(lane: usize) -> Choice {
         Choice::Lane(u16::try_from(lane).expect("invariant: fewer than 65,536 lanes"))
