@@ -2,7 +2,7 @@
 
 use super::page::PageBuf;
 use super::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{ArchivesAs, KeyHash, Record};
 use crate::time::EventTime;
 
 /// A reusable page for one archive; allocates on first use and when a larger value comes.
@@ -22,7 +22,7 @@ impl<T: Record> Scratch<T> {
     ///
     /// Cost: one serialisation.
     #[inline]
-    pub(crate) fn archive(&mut self, value: &T) -> &Rec<T> {
+    pub(crate) fn archive<V: ArchivesAs<T>>(&mut self, value: &V) -> &Rec<T> {
         let page = self.page.get_or_insert_with(|| PageBuf::for_archive(1024));
         page.clear();
         if !page.push(value, EventTime::MIN, KeyHash(0)) {

@@ -27,7 +27,7 @@ use rkyv::ser::{Allocator, Positional, Writer};
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Place};
 
-use crate::record::Record;
+use crate::record::{ArchivesAs, Record};
 
 /// The largest archive [`write_archive_large`] writes, in bytes: pointers inside an archive are 32
 /// bits and signed, and rkyv panics when one overflows, so stay well below.
@@ -41,7 +41,7 @@ pub struct ArchiveWriter {
     capacity: usize,
 }
 
-/// Writes the archive of `value` into `page`, at the first position from `start` that suits its
+/// Writes the archive of `value`, a `T` or a twin of it, into `page`, at the first position from `start` that suits its
 /// alignment, and returns where the archive begins and ends; the root is at the end.
 ///
 /// `None` means that it does not fit; what the page holds after `start` is then undefined. Otherwise every
@@ -54,8 +54,8 @@ pub struct ArchiveWriter {
 ///
 /// If `page` is not aligned to `T::ALIGN` in memory; pages are aligned to 64.
 #[inline]
-pub fn write_archive<T: Record>(
-    value: &T,
+pub fn write_archive<T: Record, V: ArchivesAs<T>>(
+    value: &V,
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
@@ -64,7 +64,7 @@ pub fn write_archive<T: Record>(
         return None;
     }
     // SAFETY: both were just checked.
-    unsafe { write_aligned(value, page, start) }
+    unsafe { write_aligned::<T, V>(value, page, start) }
 }
 
 /// As [`write_archive`], for callers that know their page.
@@ -73,8 +73,8 @@ pub fn write_archive<T: Record>(
 ///
 /// `page` is aligned to `T::ALIGN`, and `start <= page.len()`.
 #[inline(always)]
-pub(super) unsafe fn write_aligned<T: Record>(
-    value: &T,
+pub(super) unsafe fn write_aligned<T: Record, V: ArchivesAs<T>>(
+    value: &V,
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
@@ -82,6 +82,7 @@ pub(super) unsafe fn write_aligned<T: Record>(
         assert!(T::ALIGN.is_power_of_two() && T::ALIGN <= 8, "records are aligned to 8 at most");
         assert!(align_of::<T::Archived>() <= T::ALIGN, "a record is aligned as its parts need it");
     }
+    V::check();
     let mut writer = ArchiveWriter::new(page, start);
     writer.align(T::ALIGN)?;
     let first = writer.position;
@@ -99,12 +100,12 @@ pub(super) unsafe fn write_aligned<T: Record>(
 ///
 /// If the archive is longer than [`MAX_ARCHIVE_BYTES`].
 #[cold]
-pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
+pub fn write_archive_large<T: Record, V: ArchivesAs<T>>(value: &V) -> AlignedVec<16> {
     let mut capacity: usize = 32 << 10;
     while capacity <= MAX_ARCHIVE_BYTES {
         let mut memory = AlignedVec::new();
         memory.resize(capacity, 0);
-        if let Some((first, end)) = write_archive(value, &mut memory, 0) {
+        if let Some((first, end)) = write_archive::<T, V>(value, &mut memory, 0) {
             debug_assert_eq!(first, 0, "position 0 suits every alignment");
             memory.resize(end, 0);
             return memory;

@@ -37,6 +37,7 @@
 //!
 //! Where archives are kept: batches and pages. Which changes of a schema old state survives.
 
+mod archives_as;
 mod field;
 mod field_impls;
 mod key;
@@ -45,6 +46,9 @@ mod schema;
 
 use crate::time::{ArchivedEventTime, EventTime};
 
+pub use archives_as::ArchivesAs;
+#[doc(hidden)]
+pub use archives_as::{Text, check_order};
 pub use field::Field;
 #[doc(hidden)]
 pub use field::{debug_archived, largest};
