@@ -5,9 +5,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{
-    Data, DeriveInput, Error, Fields, Member, Path, Result, Type, parse_quote, parse2,
-};
+use syn::{Data, DeriveInput, Error, Fields, Member, Path, Result, Type, parse_quote, parse2};
 
 pub(crate) fn expand(of: TokenStream, item: TokenStream) -> TokenStream {
     generate(of, item).unwrap_or_else(Error::into_compile_error)
@@ -32,7 +30,8 @@ fn generate(of: TokenStream, item: TokenStream) -> Result<TokenStream> {
             let mut names = Vec::new();
             for variant in &mut data.variants {
                 if let Some((_, value)) = &variant.discriminant {
-                    let error = "variants are numbered as those of the record are: leave the number out";
+                    let error =
+                        "variants are numbered as those of the record are: leave the number out";
                     return Err(Error::new_spanned(value, error));
                 }
                 mark_texts(&mut variant.fields, &mut bounds);
@@ -103,7 +102,9 @@ fn mark_texts(fields: &mut Fields, bounds: &mut Vec<TokenStream>) {
             if matches!(&*reference.elem, Type::Path(path) if path.path.is_ident("str")));
         let ty = &field.ty;
         if is_text {
-            bounds.push(quote!(::thalweg::record::Text: ::thalweg::rkyv::with::SerializeWith<#ty, __S>));
+            bounds.push(
+                quote!(::thalweg::record::Text: ::thalweg::rkyv::with::SerializeWith<#ty, __S>),
+            );
             field.attrs.push(parse_quote!(#[rkyv(with = ::thalweg::record::Text)]));
         } else {
             bounds.push(quote!(#ty: ::thalweg::rkyv::Serialize<__S>));

@@ -289,7 +289,7 @@ mod tests {
         let (a, mut rx) = lane::<Str>(5);
         let mut out = output(vec![a]);
         out.stamp(77);
-        out.value(&"x".repeat(500).into(), at(1));
+        out.value(&Str::from("x".repeat(500)), at(1));
         out.end_step().unwrap();
         out.flush();
         assert_eq!(rx.pages.front().unwrap().origin_ns(), 77);

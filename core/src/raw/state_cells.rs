@@ -245,7 +245,8 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
 
     #[inline]
     fn live_mut(&mut self, place: Place, key: &[u8], times: Times) -> Option<&mut [u8]> {
-        let hint = if place.hint().leads_somewhere() { place.hint() } else { self.hint(place.hash()) };
+        let hint =
+            if place.hint().leads_somewhere() { place.hint() } else { self.hint(place.hash()) };
         let hash = place.hash().0;
         match &mut self.backing {
             Backing::Plain(table) => table.get_mut_at(hint, hash, key),

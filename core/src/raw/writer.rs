@@ -41,11 +41,11 @@ pub struct ArchiveWriter {
     capacity: usize,
 }
 
-/// Writes the archive of `value`, a `T` or a twin of it, into `page`, at the first position from `start` that suits its
+/// Writes the archive of `value` into `page`, at the first position from `start` that suits its
 /// alignment, and returns where the archive begins and ends; the root is at the end.
 ///
 /// `None` means that it does not fit; what the page holds after `start` is then undefined. Otherwise every
-/// byte from `start` to the end is written, and no other.
+/// byte from `start` to the end is written, and of those behind it at most a few.
 ///
 /// Cost: one store per field and one copy per out-of-line string; no allocation unless the record
 /// holds a list of strings or lists.
@@ -54,7 +54,17 @@ pub struct ArchiveWriter {
 ///
 /// If `page` is not aligned to `T::ALIGN` in memory; pages are aligned to 64.
 #[inline]
-pub fn write_archive<T: Record, V: ArchivesAs<T>>(
+pub fn write_archive<T: Record>(
+    value: &T,
+    page: &mut [u8],
+    start: usize,
+) -> Option<(usize, usize)> {
+    write_archive_as::<T, T>(value, page, start)
+}
+
+/// As [`write_archive`], of a `T` or a twin of it.
+#[inline]
+pub(super) fn write_archive_as<T: Record, V: ArchivesAs<T>>(
     value: &V,
     page: &mut [u8],
     start: usize,
@@ -100,12 +110,18 @@ pub(super) unsafe fn write_aligned<T: Record, V: ArchivesAs<T>>(
 ///
 /// If the archive is longer than [`MAX_ARCHIVE_BYTES`].
 #[cold]
-pub fn write_archive_large<T: Record, V: ArchivesAs<T>>(value: &V) -> AlignedVec<16> {
+pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
+    write_large_as::<T, T>(value)
+}
+
+/// As [`write_archive_large`], of a `T` or a twin of it.
+#[cold]
+pub(super) fn write_large_as<T: Record, V: ArchivesAs<T>>(value: &V) -> AlignedVec<16> {
     let mut capacity: usize = 32 << 10;
     while capacity <= MAX_ARCHIVE_BYTES {
         let mut memory = AlignedVec::new();
         memory.resize(capacity, 0);
-        if let Some((first, end)) = write_archive::<T, V>(value, &mut memory, 0) {
+        if let Some((first, end)) = write_archive_as::<T, V>(value, &mut memory, 0) {
             debug_assert_eq!(first, 0, "position 0 suits every alignment");
             memory.resize(end, 0);
             return memory;
@@ -114,6 +130,9 @@ pub fn write_archive_large<T: Record, V: ArchivesAs<T>>(value: &V) -> AlignedVec
     }
     panic!("a record of type {} is larger than 1 GiB", T::NAME)
 }
+
+/// Up to here a root is made on the stack and copied; longer ones, whose parts are often resolved by calls, in place.
+const SMALL_ROOT_BYTES: usize = 64;
 
 impl ArchiveWriter {
     /// A writer that starts at `start`, which lies in the page or at its end.
@@ -145,9 +164,16 @@ impl ArchiveWriter {
         if gap == 0 {
             return Some(());
         }
+        let room = self.capacity - self.position;
         let at = self.take(gap)?;
-        // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
-        unsafe { at.write_bytes(0, gap) };
+        if room >= 8 {
+            // All gaps are shorter than a word, and what is written too much lies in front, where nothing is yet: no call of `memset`.
+            // SAFETY: eight bytes of the page lie there, which are ours to write (invariant 1).
+            unsafe { at.cast::<u64>().write_unaligned(0) };
+        } else {
+            // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
+            unsafe { at.write_bytes(0, gap) };
+        }
         Some(())
     }
 
@@ -157,6 +183,14 @@ impl ArchiveWriter {
         let position = self.position;
         let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
         debug_assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
+        if size_of::<T::Archived>() > SMALL_ROOT_BYTES {
+            // SAFETY: `take` gave as many bytes as a `T::Archived` has.
+            unsafe { at.write_bytes(0, 1) };
+            // SAFETY: aligned, and every byte was initialised just now; relative pointers follow `position`, not the address.
+            let place = unsafe { Place::new_unchecked(position, at.as_ptr()) };
+            value.resolve(resolver, place);
+            return Some(());
+        }
         // Padding inside the root is zero (invariant 3). It is made on the stack, where the compiler sees which of the zeros are
         // overwritten: most of the time all of them. Not by `zeroed`, whose result is moved here, and a move leaves padding behind.
         let mut root = MaybeUninit::<T::Archived>::uninit();

@@ -170,7 +170,8 @@ mod tests {
             serializer: &mut crate::record::Serializer,
         ) -> Result<Self::Resolver, crate::record::ArchiveFailure> {
             rkyv::vec::ArchivedVec::<rkyv::string::ArchivedString>::serialize_from_slice::<Str, _>(
-                &[], serializer,
+                &[],
+                serializer,
             )
         }
     }

@@ -2,12 +2,12 @@
 
 use thalweg::prelude::*;
 
+use super::channels::{Channels, HOT_CHANNELS};
 use super::config::{
     ACTIVE_AUCTIONS, ACTIVE_PERSONS, AUCTION_BYTES, AUCTIONS, BID_BYTES, CATEGORIES, Config,
     FIRST_CATEGORY, FIRST_ID, HOT, HOT_AUCTION, HOT_BIDDER, HOT_CHANNEL, HOT_SELLER, LEAD,
     PERSON_BYTES, PERSONS, ROUND,
 };
-use super::channels::{Channels, HOT_CHANNELS};
 use super::dice::Dice;
 use super::instants::Instants;
 use super::texts::Texts;
@@ -73,17 +73,18 @@ impl Maker {
     pub fn make_ref(&mut self, n: u64) -> EventRef<'_> {
         let mut dice = Dice::of(self.config.seed, n);
         let at = self.instants.of(&self.config, n);
-        match n % ROUND {
+        let number = Number::of(n);
+        match number.place {
             place if place >= PERSONS + AUCTIONS => {
                 let Self { texts, prices, channels, .. } = self;
-                EventRef::Bid(make_bid((texts, prices, channels), n, at, &mut dice))
+                EventRef::Bid(make_bid((texts, prices, channels), number, at, &mut dice))
             }
             place if place >= PERSONS => {
-                self.make_auction(n, at, &mut dice);
+                self.make_auction(number, n, at, &mut dice);
                 EventRef::Auction((&self.auction).into())
             }
             _ => {
-                self.make_person(n, at, &mut dice);
+                self.make_person(number, at, &mut dice);
                 EventRef::Person((&self.person).into())
             }
         }
@@ -93,14 +94,17 @@ impl Maker {
     pub fn make(&mut self, n: u64) -> &Event {
         let mut dice = Dice::of(self.config.seed, n);
         let at = self.instants.of(&self.config, n);
-        match n % ROUND {
+        let number = Number::of(n);
+        match number.place {
             place if place >= PERSONS + AUCTIONS => {
                 let Self { texts, prices, channels, event, .. } = self;
-                let made = make_bid((texts, prices, channels), n, at, &mut dice);
+                let made = make_bid((texts, prices, channels), number, at, &mut dice);
                 if !matches!(event, Event::Bid(_)) {
                     *event = Event::Bid(Bid::default());
                 }
-                let Event::Bid(bid) = event else { unreachable!("invariant: it was just made one") };
+                let Event::Bid(bid) = event else {
+                    unreachable!("invariant: it was just made one")
+                };
                 let BidRef { auction, bidder, price, channel, url, date_time, extra } = made;
                 (bid.auction, bid.bidder, bid.price) = (auction, bidder, price);
                 bid.date_time = date_time;
@@ -109,24 +113,24 @@ impl Maker {
                 set(&mut bid.extra, extra);
             }
             place if place >= PERSONS => {
-                self.make_auction(n, at, &mut dice);
+                self.make_auction(number, n, at, &mut dice);
                 self.event = Event::Auction(self.auction.clone());
             }
             _ => {
-                self.make_person(n, at, &mut dice);
+                self.make_person(number, at, &mut dice);
                 self.event = Event::Person(self.person.clone());
             }
         }
         &self.event
     }
 
-    fn make_auction(&mut self, n: u64, at: EventTime, dice: &mut Dice) {
+    fn make_auction(&mut self, number: Number, n: u64, at: EventTime, dice: &mut Dice) {
         let Self { texts, prices, auction, config, .. } = self;
-        auction.id = FIRST_ID + last_auction(n);
+        auction.id = FIRST_ID + number.last_auction();
         auction.seller = FIRST_ID
             + match dice.all_but_one_in(HOT_SELLER) {
-                true => last_person(n) / HOT * HOT,
-                false => some_person(n, dice),
+                true => number.last_person() / HOT * HOT,
+                false => number.some_person(dice),
             };
         auction.category = FIRST_CATEGORY + dice.below(CATEGORIES);
         auction.initial_bid = prices.draw(dice);
@@ -143,9 +147,9 @@ impl Maker {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "digits")]
-    fn make_person(&mut self, n: u64, at: EventTime, dice: &mut Dice) {
+    fn make_person(&mut self, number: Number, at: EventTime, dice: &mut Dice) {
         let Self { texts, person, .. } = self;
-        person.id = FIRST_ID + last_person(n);
+        person.id = FIRST_ID + number.last_person();
         let (first, last) = (one_of(dice, &FIRST_NAMES), one_of(dice, &LAST_NAMES));
         join(&mut person.name, &[first, " ", last]);
         let (name, host) = (texts.words(dice, 7), texts.words(dice, 5));
@@ -171,7 +175,7 @@ impl Maker {
 #[inline]
 fn make_bid<'a>(
     (texts, prices, channels): (&'a Texts, &Prices, &'a Channels),
-    n: u64,
+    number: Number,
     at: EventTime,
     dice: &mut Dice,
 ) -> BidRef<'a> {
@@ -181,12 +185,12 @@ fn make_bid<'a>(
     let (from, among) = if is_hot { (0, hot) } else { (hot, channels.len() - hot) };
     let (channel, url) = channels.get(from + dice.index(among));
     let is_hot = dice.all_but_one_in(HOT_AUCTION);
-    let hot = last_auction(n) / HOT * HOT;
-    let auction = FIRST_ID + dice.unless(is_hot, hot, |dice| some_auction(n, dice));
+    let hot = number.last_auction() / HOT * HOT;
+    let auction = FIRST_ID + dice.unless(is_hot, hot, |dice| number.some_auction(dice));
     let is_hot = dice.all_but_one_in(HOT_BIDDER);
     // The one behind the hot seller.
-    let hot = last_person(n) / HOT * HOT + 1;
-    let bidder = FIRST_ID + dice.unless(is_hot, hot, |dice| some_person(n, dice));
+    let hot = number.last_person() / HOT * HOT + 1;
+    let bidder = FIRST_ID + dice.unless(is_hot, hot, |dice| number.some_person(dice));
     let price = prices.draw(dice);
     let extra = texts.extra(dice, 32, BID_BYTES);
     BidRef { auction, bidder, price, channel, url, date_time: at, extra }
@@ -212,37 +216,50 @@ fn one_of(dice: &mut Dice, texts: &[&'static str]) -> &'static str {
     texts[dice.index(texts.len())]
 }
 
-/// The number of the last person of event `n` and those before it.
-#[inline]
-fn last_person(n: u64) -> u64 {
-    // The one person of a round is its first event.
-    n / ROUND * PERSONS
+/// An event's number, taken apart: the round, and the place in it.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    round: u64,
+    place: u64,
 }
 
-/// The number of the last auction of event `n` and those before it; of the first event, which has none before it, that of the first to come.
-#[inline]
-fn last_auction(n: u64) -> u64 {
-    let (round, place) = (n / ROUND, n % ROUND);
-    match place.checked_sub(PERSONS) {
-        Some(place) => round * AUCTIONS + place.min(AUCTIONS - 1),
-        None => (round * AUCTIONS).saturating_sub(1),
+impl Number {
+    #[inline]
+    fn of(n: u64) -> Self {
+        Self { round: n / ROUND, place: n % ROUND }
     }
-}
 
-/// One of the active persons, or of those that are to come soon.
-#[inline]
-fn some_person(n: u64, dice: &mut Dice) -> u64 {
-    let persons = last_person(n) + 1;
-    let active = persons.min(ACTIVE_PERSONS);
-    persons - active + dice.below(active + LEAD)
-}
+    /// The number of the last person of this event and those before it.
+    #[inline]
+    fn last_person(self) -> u64 {
+        // The one person of a round is its first event.
+        self.round * PERSONS
+    }
 
-/// One of the active auctions, or of those that are to come soon.
-#[inline]
-fn some_auction(n: u64, dice: &mut Dice) -> u64 {
-    let last = last_auction(n);
-    let first = last.saturating_sub(ACTIVE_AUCTIONS);
-    first + dice.below(last - first + 1 + LEAD)
+    /// The number of the last auction of this event and those before it; of the first event, which has none before it, that of the first to come.
+    #[inline]
+    fn last_auction(self) -> u64 {
+        match self.place.checked_sub(PERSONS) {
+            Some(place) => self.round * AUCTIONS + place.min(AUCTIONS - 1),
+            None => (self.round * AUCTIONS).saturating_sub(1),
+        }
+    }
+
+    /// One of the active persons, or of those that are to come soon.
+    #[inline]
+    fn some_person(self, dice: &mut Dice) -> u64 {
+        let persons = self.last_person() + 1;
+        let active = persons.min(ACTIVE_PERSONS);
+        persons - active + dice.below(active + LEAD)
+    }
+
+    /// One of the active auctions, or of those that are to come soon.
+    #[inline]
+    fn some_auction(self, dice: &mut Dice) -> u64 {
+        let last = self.last_auction();
+        let first = last.saturating_sub(ACTIVE_AUCTIONS);
+        first + dice.below(last - first + 1 + LEAD)
+    }
 }
 
 /// Prices from 100 to 100,000,000, as many of each magnitude: `100 * 10^(6 u)` for an even `u`.
@@ -254,7 +271,10 @@ struct Prices {
 }
 
 /// Points of the table.
-const POINTS: u64 = 2_048;
+const POINTS: u64 = 1 << (53 - REST_BITS);
+
+/// Of a draw's 53 bits, those that lie between two points.
+const REST_BITS: u32 = 42;
 
 #[expect(
     clippy::cast_precision_loss,
@@ -271,9 +291,10 @@ impl Prices {
     #[inline]
     fn draw(&self, dice: &mut Dice) -> u64 {
         let drawn = dice.draw() >> 11;
-        let place = (drawn as f64) * (POINTS as f64 / (1_u64 << 53) as f64);
-        let point = place as usize;
+        // The upper bits are the point, the lower ones how far it is to the next.
+        let (point, rest) = ((drawn >> REST_BITS) as usize, drawn & ((1 << REST_BITS) - 1));
+        let share = rest.cast_signed() as f64 * (1.0 / (1_u64 << REST_BITS) as f64);
         let (below, above) = (self.powers[point], self.powers[point + 1]);
-        (below + (above - below) * (place - point as f64) + 0.5) as u64
+        ((below + (above - below) * share + 0.5) as i64).cast_unsigned()
     }
 }

@@ -37,7 +37,7 @@ impl<T: Record> PageBuf<T> {
 
     /// An empty page that holds `value`, whatever its size.
     pub fn for_value<V: ArchivesAs<T>>(value: &V) -> Self {
-        Self::for_archive(writer::write_archive_large::<T, V>(value).len())
+        Self::for_archive(writer::write_large_as::<T, V>(value).len())
     }
 
     /// Bytes of the page.
