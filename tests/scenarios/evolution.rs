@@ -103,12 +103,13 @@ macro_rules! version {
                     _: Timer,
                     _: EventTime,
                 ) -> Result<(), OperatorFault> {
-                    let counted = |totals: Totals| u64::from(totals.count);
+                    let counted = |totals: &ArchivedTotals| u64::from(totals.count());
                     let last = cx.state.last.get().map_or(0, counted);
                     let recent = cx.state.recent.get().map_or(0, counted);
                     let mut all = 0;
                     cx.state.all.for_each(|totals| all += u64::from(totals.count()));
-                    let parts = (0..3).map(|part| cx.state.parts.get(part).map_or(0, counted));
+                    let part = |part: u64| cx.state.parts.get(part).map_or(0, counted);
+                    let parts = (0..3).map(part);
                     let parts = parts.fold(0, |sum, part| sum * 10_000 + part);
                     cx.out.emit(&(cx.key(), last * 10_000 + recent, all, parts));
                     Ok(())

@@ -440,18 +440,19 @@ impl Build {
             .map_err(|error| error.to_string())
     }
 
-    /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
+    /// The state's name; where it is a duplicate, the build fails anyway, but not here.
     fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
-        let operator = match self.errors.len() {
-            0 => operator.to_owned(),
-            errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
-        };
+        let mut name = TableName::new(operator, state);
+        if self.layouts.contains_key(&name) {
+            let (errors, nodes) = (self.errors.len(), self.graph.nodes.len());
+            name.operator = format!("{operator} (refused {errors}, {nodes})");
+        }
         // A plan is not run: what it makes is thrown away.
         let keys = match &self.mode {
             Mode::Plan { .. } => 0,
-            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+            Mode::Worker(_) => self.config.expected_keys_a_worker(operator),
         };
-        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
+        (name, TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use thalweg_storage::checkpoint::{Manifest, newest};
 use thalweg_storage::format::checksum::crc32c;
 use thalweg_storage::io::{Disk, Fault, Faulty, Memory, Operation, What, run};
-use thalweg_storage::savepoint::{self, Contents, FILE, SavepointError};
+use thalweg_storage::savepoint::{self, FILE, SavepointError};
 use thalweg_storage::segment::Verification;
 
 use crate::store::{Contents, Worker, contents, directory, publish};
@@ -263,7 +263,7 @@ proptest! {
             }
             disk.plant(path, bytes);
         }
-        if let Ok(contents) = Contents::open(&mut disk, saved()) {
+        if let Ok(contents) = savepoint::Contents::open(&mut disk, saved()) {
             for state in contents.states() {
                 contents.for_each(&state.name, |_| {});
             }
