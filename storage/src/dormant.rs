@@ -1,6 +1,6 @@
 //! Entries of restored chunks that are not in the index yet: they get there when a key of their partition is first used.
 //!
-//! A [roster](crate::archive::roster) lists them by partition of their hash. An index that has some of the entries is a good index of those; so a table whose state is parked on disk is served
+//! A [roster](crate::archive::roster) lists them by partition of their hash; chunks that were read have one that was made then, since an index of all of them is larger than they are. An index that has some of the entries is a good index of those; so a table whose state is parked on disk is served
 //! at once, and a key that is not found in the index is looked for again after its partition, a thousandth of all entries, was brought in. What is found in the index is not looked at
 //! twice: with all partitions awake, or with keys that are there, nothing of this is on the path.
 //!
@@ -61,13 +61,18 @@ impl Default for Dormant {
     }
 }
 
-/// A roster in the map of its segment.
+/// A roster, on disk or made when its chunks were read.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    segment: Arc<MappedSegment>,
-    place: Place,
+    bytes: Bytes,
     /// The chunks of it that are there, by their place in it.
     members: Vec<Option<Member>>,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Arc<MappedSegment>, Place),
+    Made(Box<[u8]>),
 }
 
 /// A chunk that is listed.
@@ -101,19 +106,55 @@ impl Roster {
         if !is_there || place.bytes < roster::ENTRIES_AT as u64 {
             return Err(segment.unfit(Flaw::Inconsistent { offset: place.offset }));
         }
-        Ok(Self { segment, place, members: vec![None; roster::MOST_CHUNKS] })
+        Ok(Self { bytes: Bytes::Mapped(segment, place), members: Vec::new() })
     }
 
-    /// Where in the file the entries of a partition are, and how many bytes.
+    /// A roster that was made.
+    pub(crate) fn made(bytes: Vec<u8>) -> Self {
+        Self { bytes: Bytes::Made(bytes.into()), members: Vec::new() }
+    }
+
+    fn is_mapped(&self) -> bool {
+        matches!(self.bytes, Bytes::Mapped(..))
+    }
+
+    /// How many bytes it has.
+    fn len(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Mapped(_, place) => place.bytes,
+            Bytes::Made(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Some of its bytes.
+    fn read(&self, at: u64, count: usize) -> Result<&[u8], SegmentError> {
+        match &self.bytes {
+            Bytes::Mapped(segment, place) => segment.bytes(place.offset + at, count),
+            Bytes::Made(bytes) => {
+                let at = usize::try_from(at).expect("invariant: it is in memory");
+                Ok(&bytes[at..at + count])
+            }
+        }
+    }
+
+    /// Has the entries of a partition read soon.
+    fn ask_for(&self, partition: usize) {
+        if let Bytes::Mapped(segment, place) = &self.bytes
+            && let Ok((start, bytes)) = self.extent_of(partition)
+        {
+            segment.ask_for(place.offset + start, bytes);
+        }
+    }
+
+    /// Where in it the entries of a partition are, and how many bytes.
     fn extent_of(&self, partition: usize) -> Result<(u64, usize), SegmentError> {
-        let at = self.place.offset + roster::table_at(partition) as u64;
-        let (from, to) = roster::range(self.segment.bytes(at, 8)?);
+        let (from, to) = roster::range(self.read(roster::table_at(partition) as u64, 8)?);
         let size = roster::ENTRY_BYTES as u64;
         let end = roster::ENTRIES_AT as u64 + size * u64::from(to);
-        if from > to || end > self.place.bytes {
+        if from > to || end > self.len() {
             return Err(self.flaw());
         }
-        let start = self.place.offset + roster::ENTRIES_AT as u64 + size * u64::from(from);
+        let start = roster::ENTRIES_AT as u64 + size * u64::from(from);
         Ok((start, (to - from) as usize * roster::ENTRY_BYTES))
     }
 
@@ -128,11 +169,11 @@ impl Roster {
         if bytes == 0 {
             return Ok(());
         }
-        for word in self.segment.bytes(start, bytes)?.chunks_exact(roster::ENTRY_BYTES) {
+        for word in self.read(start, bytes)?.chunks_exact(roster::ENTRY_BYTES) {
             let listed = Listed::of(entry::word(word, 0), partition);
-            let member = self.members.get(listed.member).ok_or_else(|| self.flaw())?;
             // Of a chunk that is gone nothing is live.
-            let Some(Member { number, used, dead }) = *member else { continue };
+            let member = self.members.get(listed.member).copied().flatten();
+            let Some(Member { number, used, dead }) = member else { continue };
             let offset = listed.unit as usize * 16;
             if offset + entry::HEADER_BYTES > used {
                 return Err(self.flaw());
@@ -145,7 +186,12 @@ impl Roster {
     }
 
     fn flaw(&self) -> SegmentError {
-        self.segment.unfit(Flaw::Inconsistent { offset: self.place.offset })
+        match &self.bytes {
+            Bytes::Mapped(segment, place) => {
+                segment.unfit(Flaw::Inconsistent { offset: place.offset })
+            }
+            Bytes::Made(_) => unreachable!("invariant: what was just made is right"),
+        }
     }
 }
 
@@ -161,28 +207,32 @@ impl Dormant {
         self.rosters.len() - 1
     }
 
-    /// Adds a chunk that is the `at`-th of a roster: `entries` of it are listed, of which those at the units `dead` do not count.
+    /// Adds a chunk that is the `at`-th of a roster: `entries` of it are listed and live. Other entries in it, listed or not, are those at the units `dead`.
     pub(crate) fn add_chunk(
         &mut self,
         (roster, at): (usize, u32),
         (number, used): (u32, usize),
-        entries: u32,
+        entries: usize,
         dead: &[u32],
     ) {
         let units = dead.iter().max().map_or(0, |last| *last as usize + 1);
         let mut bits = vec![0u64; units.div_ceil(64)];
         dead.iter().for_each(|unit| bits[*unit as usize / 64] |= 1 << (unit % 64));
-        let died: u32 = bits.iter().map(|word| word.count_ones()).sum();
-        self.keys += entries.saturating_sub(died) as usize;
+        self.keys += entries;
         let member = Member { number, used, dead: self.dead.len() };
-        self.rosters[roster].members[at as usize] = Some(member);
+        let members = &mut self.rosters[roster].members;
+        members.resize(members.len().max(at as usize + 1), None);
+        members[at as usize] = Some(member);
         self.numbers.insert(number, self.dead.len());
         self.dead.push(Dead(bits.into()));
     }
 
     /// Whether the partition of this hash is asleep.
     pub(crate) fn is_asleep(&self, hash: u64) -> bool {
-        let partition = roster::partition(hash);
+        self.sleeps(roster::partition(hash))
+    }
+
+    fn sleeps(&self, partition: usize) -> bool {
         self.asleep[partition / 64] >> (partition % 64) & 1 == 1
     }
 
@@ -198,11 +248,7 @@ impl Dormant {
         partition: usize,
         mut each: impl FnMut(Address, u64),
     ) -> Result<(), SegmentError> {
-        for roster in &self.rosters {
-            if let Ok((start, bytes)) = roster.extent_of(partition) {
-                roster.segment.ask_for(start, bytes);
-            }
-        }
+        self.rosters.iter().for_each(|roster| roster.ask_for(partition));
         self.rosters.iter().try_for_each(|roster| roster.for_each(partition, &self.dead, &mut each))
     }
 }
@@ -268,7 +314,7 @@ impl Table {
     #[cold]
     pub(crate) fn wake_next(&mut self) -> bool {
         let Some(mut dormant) = self.dormant.take() else { return false };
-        while !dormant.is_asleep(dormant.next as u64) {
+        while !dormant.sleeps(dormant.next) {
             dormant.next += 1;
         }
         let next = dormant.next;
@@ -297,8 +343,8 @@ impl Table {
         self.account().remove_keys(brought.min(dormant.keys));
         let is_right = brought <= dormant.keys && (dormant.left > 0 || brought == dormant.keys);
         if !is_right {
-            let error = dormant.rosters[0].flaw();
-            give_up(self.account(), &error);
+            let mapped = dormant.rosters.iter().find(|roster| roster.is_mapped());
+            give_up(self.account(), &mapped.unwrap_or(&dormant.rosters[0]).flaw());
         }
         dormant.keys -= brought;
         // What is not there any more costs nothing.

@@ -5,7 +5,7 @@
 //!
 //! * Chunks that a [roster](crate::archive::roster) lists stay where they are: their segments are mapped, and neither they nor their entries are looked at before somebody asks for one
 //!   ([`crate::dormant`]). Every block is checked when it is first touched. So this costs nothing, whatever their size.
-//! * All others are read, every byte is checked, and their entries get into the index: 1 s a GiB. Those are the few that no roster lists, lists and timers, and what is to be dealt anew since the
+//! * All others are read, and every byte is checked: 1 s a GiB. Those are the few that no roster lists, lists and timers, and what is to be dealt anew since the
 //!   number of workers is another.
 //!
 //! [`RestoredParts::open_checked`] reads and checks everything first: it takes as long as that takes, and then a damaged file is an error before the job begins, rather than a panic in its midst.
@@ -27,10 +27,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::archive::roster::Lister;
 use crate::archive::{self, DirectoryTable, Listing};
 use crate::checkpoint::{Manifest, Part, TableRecord};
 use crate::dormant::{self, Dormant};
-use crate::format::Flaw;
+use crate::format::{Flaw, SegmentId};
 use crate::freeze::{Filed, FiledListing, Place, Shape};
 use crate::io::Disk;
 use crate::key_groups::KeyGroups;
@@ -90,8 +91,21 @@ struct RestoredChunk {
     used: usize,
     groups: Option<KeyGroups>,
     filed: Filed,
-    /// Entries that were read, dead or alive, and are in the key groups.
+    /// What was found when it was read.
+    seen: Seen,
+}
+
+/// What is in a chunk that was read.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Entries with a key that are live, and in the key groups.
     entries: usize,
+    /// Bytes of those.
+    bytes: usize,
+    /// Where the other ones are that have a key, in units.
+    dead: Vec<u32>,
+    /// Whether there are lists, or blocks of them.
+    has_lists: bool,
 }
 
 /// Where the bytes of a chunk are.
@@ -256,7 +270,7 @@ impl RestoredParts {
                 used,
                 groups,
                 filed,
-                entries: 0,
+                seen: Seen::default(),
             });
             slots.push(Slot { name: name.clone(), pane: chunk.pane, at: log.len() - 1, is_parked });
         }
@@ -334,6 +348,9 @@ impl RestoredChunk {
         region[..bytes.len()].copy_from_slice(bytes);
         let by = self.filed.shift;
         let mut offset = 0;
+        self.filed.dead.sort_unstable();
+        let mut dead = self.filed.dead.iter().copied().peekable();
+        let mut seen = Seen::default();
         while offset < bytes.len() {
             let flaw = || Flaw::Inconsistent { offset: self.filed.place.offset + offset as u64 };
             let entry = &mut region[offset..bytes.len()];
@@ -352,32 +369,44 @@ impl RestoredChunk {
             if size < needed || size > entry.len() {
                 return Err(flaw().into());
             }
+            seen.has_lists |= matches!(header.kind(), Kind::List | Kind::Block);
             if matches!(header.kind(), Kind::Single | Kind::List) {
+                let unit = Address::of(0, offset).unit();
+                while dead.next_if(|dead| *dead < unit).is_some() {}
                 let hash = entry::second_word(entry);
-                self.entries += usize::from(self.groups.is_none_or(|groups| groups.hold(hash)));
+                let is_wanted = self.groups.is_none_or(|groups| groups.hold(hash));
+                if is_wanted && dead.peek() != Some(&unit) {
+                    (seen.entries, seen.bytes) = (seen.entries + 1, seen.bytes + size);
+                } else {
+                    seen.dead.push(unit);
+                }
             }
             if by > 0 {
                 shift(&mut entry[..size], header, value_align, by);
             }
             offset += size;
         }
-        self.content = Held::Read(Arc::new(region));
+        (self.content, self.seen) = (Held::Read(Arc::new(region)), seen);
         Ok(())
     }
 }
 
 impl RestoredTable {
     pub(crate) fn give_to_table(self, table: &mut Table) {
+        self.give(table, false);
+    }
+
+    fn give(self, table: &mut Table, is_awake: bool) {
         table.account().journal().segments.extend(self.segments);
         for (pane, chunks) in self.logs {
-            adopt(table, pane, chunks);
+            adopt(table, pane, chunks, is_awake);
         }
     }
 
     pub(crate) fn give_to_panes(self, panes: &mut Panes) {
         panes.account().journal().segments.extend(self.segments);
         for (pane, chunks) in self.logs {
-            adopt(panes.pane(pane), pane, chunks);
+            adopt(panes.pane(pane), pane, chunks, false);
             if panes.get(pane).is_some_and(Table::is_empty) {
                 panes.drop_pane(pane);
             }
@@ -385,7 +414,8 @@ impl RestoredTable {
     }
 
     pub(crate) fn give_to_timed(self, timed: &mut TimedTable) {
-        self.give_to_table(timed.table_mut());
+        // The wheel is made of all entries.
+        self.give(timed.table_mut(), true);
         timed.file_all();
     }
 }
@@ -393,87 +423,144 @@ impl RestoredTable {
 /// Entries whose buckets are asked for together.
 const GROUP: usize = 32;
 
-/// Has a table take over chunks: everything in them that is live gets into the index, or sleeps until it is asked for.
-fn adopt(table: &mut Table, pane: i64, chunks: Vec<RestoredChunk>) {
+/// Chunks of one roster that is made of what was read.
+const MADE_CHUNKS: u32 = 64;
+
+/// Has a table take over chunks. What is live in them gets into the index when it is asked for; at once if there are lists, or if `is_awake`.
+fn adopt(table: &mut Table, pane: i64, chunks: Vec<RestoredChunk>, is_awake: bool) {
     table.log.begin_adoption();
-    let mut dormant = Dormant::default();
-    // Which one it is, by where it lies.
-    let mut rosters = BTreeMap::new();
-    let (mut read, mut keys) = (Vec::new(), 0);
-    for RestoredChunk { number, content, used, groups, mut filed, entries: counted } in chunks {
-        filed.dead.sort_unstable();
-        keys += counted.saturating_sub(filed.dead.len());
-        match (content, filed.listing) {
-            (Held::Parked(parked, segment), Some(listing)) => {
-                let FiledListing { roster: place, member, entries, dead_bytes } = listing;
-                let roster = match rosters.get(&(place.segment, place.offset)) {
-                    Some(roster) => *roster,
-                    None => {
-                        let roster = dormant::Roster::new(segment, place);
-                        let roster = dormant.add(roster.expect("invariant: it was looked at"));
-                        rosters.insert((place.segment, place.offset), roster);
-                        roster
-                    }
-                };
-                dormant.add_chunk((roster, member), (number, used), entries, &filed.dead);
-                let dead = usize::try_from(dead_bytes).expect("invariant: a chunk is short");
-                table.log.adopt_parked(number, parked, dead, pane, filed);
+    let is_awake = is_awake || chunks.iter().any(|chunk| chunk.seen.has_lists);
+    let mut sleeping = Sleeping::default();
+    let mut awake = Vec::new();
+    let mut keys = 0;
+    for chunk in chunks {
+        match chunk.content {
+            Held::Parked(..) => sleeping.park(table, pane, chunk),
+            Held::Read(_) if is_awake => {
+                let RestoredChunk { number, content, used, filed, seen, .. } = chunk;
+                let Held::Read(memory) = content else { continue };
+                table.log.adopt(number, memory, used, pane, filed);
+                keys += seen.entries;
+                awake.push((number, used, seen.dead));
             }
-            (Held::Read(memory), _) => {
-                table.log.adopt(number, memory, used, pane, filed.clone());
-                read.push((number, used, filed, groups));
-            }
-            _ => unreachable!("invariant: what is not parked was read"),
+            Held::Read(_) => sleeping.list(table, pane, chunk),
+            Held::Unread => unreachable!("invariant: what is not parked was read"),
         }
     }
-    let asleep = dormant.keys();
-    if asleep > 0 {
-        table.account().add_keys(asleep);
+    let dormant = sleeping.finish();
+    table.index.make_room(dormant.keys() + keys);
+    if dormant.keys() > 0 {
+        table.account().add_keys(dormant.keys());
         table.dormant = Some(Box::new(dormant));
     }
-    table.index.make_room(asleep + keys);
+    index_all(table, awake);
+    table.log.settle();
+}
+
+/// What is not indexed at once.
+#[derive(Default)]
+struct Sleeping {
+    dormant: Dormant,
+    /// Rosters that are known, by where they lie.
+    rosters: BTreeMap<(SegmentId, u64), usize>,
+    lister: Lister,
+    /// Chunks of the roster that is being made.
+    listed: Vec<(u32, usize, Seen)>,
+}
+
+impl Sleeping {
+    /// Takes a chunk that stays on disk.
+    fn park(&mut self, table: &mut Table, pane: i64, chunk: RestoredChunk) {
+        let RestoredChunk { number, content, used, mut filed, .. } = chunk;
+        let (Held::Parked(parked, segment), Some(listing)) = (content, filed.listing) else {
+            unreachable!("invariant: what is parked is listed")
+        };
+        filed.dead.sort_unstable();
+        filed.dead.dedup();
+        let FiledListing { roster: place, member, entries, dead_bytes } = listing;
+        let dormant = &mut self.dormant;
+        let roster = self.rosters.entry((place.segment, place.offset)).or_insert_with(|| {
+            let roster = dormant::Roster::new(segment, place);
+            dormant.add(roster.expect("invariant: it was looked at"))
+        });
+        let entries = (entries as usize).saturating_sub(filed.dead.len());
+        self.dormant.add_chunk((*roster, member), (number, used), entries, &filed.dead);
+        let dead = usize::try_from(dead_bytes).expect("invariant: a chunk is short");
+        table.log.adopt_parked(number, parked, dead, pane, filed);
+    }
+
+    /// Takes a chunk that was read, and lists what is live in it.
+    fn list(&mut self, table: &mut Table, pane: i64, chunk: RestoredChunk) {
+        let RestoredChunk { number, content, used, filed, seen, .. } = chunk;
+        let Held::Read(memory) = content else { return };
+        table.log.adopt(number, memory, used, pane, filed);
+        table.log.revive_some(number, seen.bytes);
+        for_each_live(table, (number, used), &seen.dead, |_, hash, offset| {
+            self.lister.push(hash, offset);
+        });
+        self.listed.push((number, used, seen));
+        if self.lister.end_chunk() + 1 == MADE_CHUNKS {
+            self.end_roster();
+        }
+    }
+
+    fn end_roster(&mut self) {
+        if self.listed.is_empty() {
+            return;
+        }
+        let roster = self.dormant.add(dormant::Roster::made(self.lister.take()));
+        for (member, (number, used, seen)) in (0..).zip(self.listed.drain(..)) {
+            self.dormant.add_chunk((roster, member), (number, used), seen.entries, &seen.dead);
+        }
+    }
+
+    fn finish(mut self) -> Dormant {
+        self.end_roster();
+        self.dormant
+    }
+}
+
+/// Gets what is live in chunks into the index.
+fn index_all(table: &mut Table, chunks: Vec<(u32, usize, Vec<u32>)>) {
     let (mut live, mut lists) = (Vec::new(), Vec::new());
-    for (number, used, filed, groups) in read {
-        live_entries(table, number, used, &filed.dead, groups, &mut live);
+    for (number, used, dead) in chunks {
+        for_each_live(table, (number, used), &dead, |kind, hash, offset| {
+            let address = Address::of(number as usize, offset);
+            live.push((hash, address));
+            if kind == Kind::List {
+                lists.push(address);
+            }
+        });
         for group in live.chunks(GROUP) {
             group.iter().for_each(|(hash, _)| table.index.prefetch(*hash));
             for (hash, address) in group {
                 table.index.insert(*hash, *address, &table.log);
                 table.log.revive(*address);
-                if table.log.header(*address).kind() == Kind::List {
-                    lists.push(*address);
-                }
             }
         }
         live.clear();
     }
     lists.into_iter().for_each(|anchor| table.revive_blocks(anchor));
-    table.log.settle();
 }
 
-fn live_entries(
+/// Calls `each` with kind, hash and place of every entry of a chunk that has a key and is not among those at the units `dead`, which are in order.
+fn for_each_live(
     table: &Table,
-    number: u32,
-    used: usize,
+    (number, used): (u32, usize),
     dead: &[u32],
-    groups: Option<KeyGroups>,
-    live: &mut Vec<(u64, Address)>,
+    mut each: impl FnMut(Kind, u64, usize),
 ) {
     let (mut offset, mut dead) = (0, dead.iter().copied().peekable());
     while offset < used {
         let address = Address::of(number as usize, offset);
-        let header = table.log.header(address);
-        offset += size_class::bytes(header.class());
-        while dead.next_if(|unit| *unit < address.unit()).is_some() {}
-        if dead.peek() == Some(&address.unit())
-            || !matches!(header.kind(), Kind::Single | Kind::List)
+        let bytes = table.log.at(address);
+        let header = Header::read(bytes);
+        if matches!(header.kind(), Kind::Single | Kind::List)
+            && dead.next_if_eq(&address.unit()).is_none()
         {
-            continue;
+            each(header.kind(), entry::second_word(bytes), offset);
         }
-        let hash = entry::second_word(table.log.at(address));
-        if groups.is_none_or(|groups| groups.hold(hash)) {
-            live.push((hash, address));
-        }
+        offset += size_class::bytes(header.class());
     }
 }
 

@@ -10,10 +10,10 @@
 //! version (4): 1   chunks (4)   entries (8)
 //! 1025 of: how many entries are in the partitions before (4)
 //! 0 (4)
-//! entries, by partition: place in its chunk / 16 (bits 0 to 16), chunk of the roster (17 to 31), bits 10 to 39 of the hash (32 to 61)
+//! entries, by partition: place in its chunk / 16 (bits 0 to 16), chunk of the roster (17 to 31), bits 0 to 29 of the hash (32 to 61)
 //! ```
 //!
-//! Bits 0 to 9 of the hash are the number of the partition; the index needs no more than these 40.
+//! Bits 30 to 39 of the hash are the number of the partition; the index needs no more than these 40, and has what is of one partition in one place.
 
 use crate::format::code::u32_at;
 use crate::log::entry::{self, Header, Kind};
@@ -50,7 +50,7 @@ pub(crate) const MOST_CHUNKS: usize = 16;
 /// The partition of a hash.
 #[inline]
 pub(crate) fn partition(hash: u64) -> usize {
-    usize::try_from(hash & (PARTITIONS as u64 - 1)).expect("invariant: ten bits")
+    usize::try_from(hash >> HASH_BITS & (PARTITIONS as u64 - 1)).expect("invariant: ten bits")
 }
 
 /// An entry as a roster has it.
@@ -70,7 +70,7 @@ impl Listed {
         Self {
             member: narrow(word >> UNIT_BITS & 0x7fff) as usize,
             unit: narrow(word & ((1 << UNIT_BITS) - 1)),
-            hash: (word >> 32 & ((1 << HASH_BITS) - 1)) << PARTITION_BITS | partition as u64,
+            hash: (partition as u64) << HASH_BITS | word >> 32 & ((1 << HASH_BITS) - 1),
         }
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn table_at(partition: usize) -> usize {
 
 /// Makes rosters; to be used again.
 #[derive(Debug, Default)]
-pub(super) struct Lister {
+pub(crate) struct Lister {
     /// Partition and word of each entry, in the order of the chunks.
     found: Vec<(u16, u64)>,
     members: u32,
@@ -112,11 +112,7 @@ impl Lister {
             let size = size_class::bytes(header.class());
             match header.kind() {
                 Kind::Single => {
-                    let hash = entry::second_word(bytes);
-                    let unit = (offset / 16) as u64 | u64::from(self.members) << UNIT_BITS;
-                    let word = (hash >> PARTITION_BITS & ((1 << HASH_BITS) - 1)) << 32 | unit;
-                    let number = u16::try_from(partition(hash)).expect("invariant: ten bits");
-                    self.found.push((number, word));
+                    self.push(entry::second_word(bytes), offset);
                 }
                 Kind::Dead => dead_bytes += size as u64,
                 Kind::List | Kind::Block => {
@@ -126,13 +122,27 @@ impl Lister {
             }
             offset += size;
         }
-        self.members += 1;
+        self.end_chunk();
         let entries = u32::try_from(self.found.len() - before);
         Some(Counted { entries: entries.expect("invariant: a chunk has 2^17 units"), dead_bytes })
     }
 
+    /// Adds an entry of the chunk that is [ended](Lister::end_chunk) next.
+    pub(crate) fn push(&mut self, hash: u64, offset: usize) {
+        let unit = (offset / 16) as u64 | u64::from(self.members) << UNIT_BITS;
+        let word = (hash & ((1 << HASH_BITS) - 1)) << 32 | unit;
+        let number = u16::try_from(partition(hash)).expect("invariant: ten bits");
+        self.found.push((number, word));
+    }
+
+    /// Ends a chunk; which one of the roster it is.
+    pub(crate) fn end_chunk(&mut self) -> u32 {
+        self.members += 1;
+        self.members - 1
+    }
+
     /// The roster of what was added; nothing is added any more then.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         let count = u32::try_from(self.found.len()).expect("invariant: a few chunks");
         let mut starts = vec![0u32; PARTITIONS + 1];
         self.found.iter().for_each(|(partition, _)| starts[usize::from(*partition) + 1] += 1);
@@ -220,8 +230,8 @@ mod tests {
         assert_eq!(roster[..20], [1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(roster[20..24], [1, 0, 0, 0]);
         assert_eq!(roster[16 + 4 * 1024..][..8], [2, 0, 0, 0, 0, 0, 0, 0]);
-        // The lowest 40 bits without the lowest 10, above the place.
-        let word = (0x56_789a_bc01_u64 >> 10) << 32 | 2;
+        // The lowest 30 bits, above the place.
+        let word = (0x56_789a_bc01_u64 & ((1 << 30) - 1)) << 32 | 2;
         assert_eq!(roster[ENTRIES_AT..], [[0; 8], word.to_le_bytes()].concat());
     }
 }

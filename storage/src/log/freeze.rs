@@ -257,6 +257,12 @@ impl Log {
         self.memory.add_live(bytes);
     }
 
+    /// Says that so many bytes of an adopted chunk are live, in single values.
+    pub(crate) fn revive_some(&mut self, number: u32, bytes: usize) {
+        self.chunks[number as usize].dead -= bytes;
+        self.memory.add_live(bytes);
+    }
+
     /// Makes an empty log ready to take over chunks, whatever their numbers.
     pub(crate) fn begin_adoption(&mut self) {
         while let Some((_, number)) = self.cold.order.last() {
