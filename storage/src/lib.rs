@@ -65,7 +65,7 @@
 //!
 //! # Not here
 //!
-//! State is in memory as a whole: what is on disk is there for restores, and cold parts are not read from it yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
+//! No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!
@@ -86,6 +86,7 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+mod supply;
 mod freeze;
 mod archive;
 mod key_groups;
