@@ -107,8 +107,8 @@ impl Table {
 
     /// Whether the key has a list.
     pub(crate) fn has_list(&self, hash: u64, key: &[u8]) -> bool {
-        let found = self.find(hash, key);
-        found.is_some_and(|(_, anchor)| self.log.header(anchor).kind() == Kind::List)
+        let found = self.look_up(hash, key);
+        found.is_some_and(|anchor| self.log.header(anchor).kind() == Kind::List)
     }
 
     /// Says that the blocks of a list that was restored are live.

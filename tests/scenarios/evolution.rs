@@ -217,9 +217,10 @@ version!(
     narrowed,
     #[record]
     pub(super) struct Totals {
+        name: Str,
         count: u16,
     },
-    Totals { count: 0 }
+    Totals { name: Str::default(), count: 0 }
 );
 
 fn engine(workers: usize, checkpoints: &Path) -> EngineBuilder {

@@ -1,8 +1,5 @@
 //! Files that are written exactly once, across savepoints.
 
-#[path = "../../core/examples/departures/job.rs"]
-mod job;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +7,8 @@ use std::time::Duration;
 use thalweg::control::EngineBuilder;
 use thalweg::prelude::*;
 use thalweg_tests::departures::{DATA, DEPARTURES, WEATHER, assert_same, oracle, results, shipped};
+
+use crate::departures::job;
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -18,9 +18,7 @@ fn main() -> ExitCode {
         // Who reads has seen enough.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes = std::iter::successors(Some(&*error as &(dyn Error + 'static)), |error| {
-                (*error).source()
-            });
+            let causes = std::iter::successors(Some(&*error), |error| (**error).source());
             let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
             // Where even this cannot be said, the exit code says it.
             let _ = writeln!(io::stderr(), "{text}");

@@ -321,7 +321,7 @@ impl Model {
         let text = name.unraw().to_string();
         let aligns = self.fields().into_iter().map(FieldModel::align);
         let field_type = self.field_type(&text);
-        let from_value = self.from_value();
+        let from_value = self.of_value();
 
         let mut out = quote! {
             #[automatically_derived]
@@ -472,7 +472,7 @@ impl Model {
     }
 
     /// The body of `Field::from_value`.
-    fn from_value(&self) -> TokenStream {
+    fn of_value(&self) -> TokenStream {
         let upgrade = self.upgrade.then(|| {
             quote! {
                 let value = match ::thalweg::record::upgraded::<Self>(value)? {

@@ -9,12 +9,13 @@ use thalweg::time::EventTime;
 /// What `old`, written as it was, is as a value of `New`.
 fn evolved<Old: Record, New: Record>(old: &Old) -> Result<New, String> {
     New::field_type().reads(&Old::field_type()).map_err(|found| found.to_string())?;
-    let value = Decoder::new(&Old::field_type()).read(&write_archive_large(old)).unwrap();
-    Ok(New::from_value(value).unwrap())
+    let value = Decoder::new(&Old::field_type()).read(&write_archive_large(old));
+    let value = value.expect("it was just written");
+    Ok(New::from_value(value).expect("what it reads it can be made of"))
 }
 
 fn refused<Old: Record, New: Record>() -> String {
-    New::field_type().reads(&Old::field_type()).unwrap_err().to_string()
+    New::field_type().reads(&Old::field_type()).expect_err("it is refused").to_string()
 }
 
 mod v1 {

@@ -398,7 +398,15 @@ impl Build {
         let config = config.is_copied(is_replicated);
         let declared =
             Declared { layout: layout.keyed(key.hash), schema: layout.schema((key.ty)()) };
-        let found = self.restored.as_ref().and_then(|restored| restored.state(&name));
+        let restored = self.restored.as_ref();
+        let mut found = restored.and_then(|restored| restored.state(&name));
+        // What was of other types and is empty is as good as new.
+        if found.as_ref().is_some_and(|found| found.layout != declared.layout)
+            && !restored.is_some_and(|restored| restored.holds(&name))
+        {
+            self.store.forget(&name);
+            found = None;
+        }
         let claimed = match found {
             Some(found) if found.layout != declared.layout => {
                 self.rewrite((&name, config), &found, (&declared, layout))

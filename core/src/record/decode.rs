@@ -50,8 +50,15 @@ enum Kind {
     Array(usize, Box<Layout>),
     Tuple(Vec<(usize, Layout)>),
     Struct(Arc<Shape>, Vec<(usize, Layout)>),
-    /// By tag.
-    Enum(Vec<(u8, Arc<Shape>, Vec<(usize, Layout)>)>),
+    Enum(Vec<Variant>),
+}
+
+/// A variant of an enum.
+#[derive(Debug, Clone)]
+struct Variant {
+    tag: u8,
+    shape: Arc<Shape>,
+    fields: Vec<(usize, Layout)>,
 }
 
 /// Places fields one after the other.
@@ -124,7 +131,8 @@ impl Layout {
                     let mut row = Row { end: 1, align: 1 };
                     let placed = place(&mut row, &variant.fields);
                     align = align.max(row.align);
-                    (variant.tag, shape(hash, Some(variant), &variant.fields), placed)
+                    let shape = shape(hash, Some(variant), &variant.fields);
+                    Variant { tag: variant.tag, shape, fields: placed }
                 };
                 let variants = variants.iter().map(variant).collect();
                 Self { size: *archived_bytes, align, kind: Kind::Enum(variants) }
@@ -145,8 +153,8 @@ fn shape(layout_hash: u64, variant: Option<&VariantSchema>, fields: &[FieldSchem
     })
 }
 
-/// How deep values may lie in each other: a schema that was read is a tree, so this bounds nothing but time.
-const MOST_ELEMENTS: usize = 1 << 30;
+/// Values that an archive has at most: lists of what has no size may say any length.
+const MOST_ELEMENTS: usize = 1 << 28;
 
 impl Decoder {
     /// For archives of this type.
@@ -225,9 +233,9 @@ fn read(archive: &[u8], at: usize, layout: &Layout, left: &mut usize) -> Result<
         }
         Kind::Enum(variants) => {
             let tag = bytes(archive, at, 1)?[0];
-            let variant = variants.iter().find(|(of, ..)| *of == tag).ok_or(NoArchive)?;
-            let values = fields(archive, at, &variant.2, left)?;
-            Ok(Value::Record(Arc::clone(&variant.1), values))
+            let variant = variants.iter().find(|variant| variant.tag == tag).ok_or(NoArchive)?;
+            let values = fields(archive, at, &variant.fields, left)?;
+            Ok(Value::Record(Arc::clone(&variant.shape), values))
         }
     }
 }

@@ -86,7 +86,7 @@ fn number(primitive: Primitive, rest: &mut &[u8]) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Field, KeyRef, KeyScratch, Str};
+    use crate::record::{KeyRef, KeyScratch, Str};
 
     fn check<K: crate::record::Key + KeyRef>(key: &K) {
         let mut scratch = KeyScratch::new();

@@ -21,9 +21,9 @@ const MOST_BYTES: u64 = 32 << 20;
 
 #[derive(Debug)]
 enum Filled {
-    Table(Table),
+    Table(Box<Table>),
     Panes(Panes),
-    Timed(TimedTable),
+    Timed(Box<TimedTable>),
 }
 
 /// A savepoint in the making; all of it is in memory until it is [written](Bootstrap::write).
@@ -118,9 +118,9 @@ impl Bootstrap {
         if !self.states.contains_key(name) {
             let (store, config) = (&mut self.store, TableConfig::default());
             let made = match kind {
-                Kind::Table => Filled::Table(store.table(name.clone(), config)?),
+                Kind::Table => Filled::Table(Box::new(store.table(name.clone(), config)?)),
                 Kind::Panes => Filled::Panes(store.panes(name.clone(), config)?),
-                Kind::Timed => Filled::Timed(store.timed(name.clone(), config)?),
+                Kind::Timed => Filled::Timed(Box::new(store.timed(name.clone(), config)?)),
             };
             self.states.insert(name.clone(), made);
         }

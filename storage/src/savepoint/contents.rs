@@ -58,9 +58,9 @@ pub struct StateInfo {
 
 #[derive(Debug)]
 enum Opened {
-    Table(Table),
+    Table(Box<Table>),
     Panes(Panes),
-    Timed(TimedTable),
+    Timed(Box<TimedTable>),
 }
 
 /// What is in a savepoint; read as a whole when it is opened.
@@ -92,9 +92,10 @@ impl Contents {
         manifest: Manifest,
     ) -> Result<Self, SavepointError> {
         let groups = KeyGroups::all(manifest.key_groups);
-        let parts = RestoredParts::open(disk, folder, &manifest, groups).map_err(|source| {
-            SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
-        })?;
+        let parts =
+            RestoredParts::open_checked(disk, folder, &manifest, groups).map_err(|source| {
+                SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
+            })?;
         let shapes: Vec<_> = parts
             .tables
             .iter()
@@ -155,9 +156,9 @@ fn open(
 ) -> Result<Opened, StoreError> {
     let config = TableConfig::default().value_align(value_align);
     match shape {
-        Shape::Table => store.table(name, config).map(Opened::Table),
+        Shape::Table => store.table(name, config).map(Box::new).map(Opened::Table),
         Shape::Panes => store.panes(name, config).map(Opened::Panes),
-        Shape::Timed => store.timed(name, config).map(Opened::Timed),
+        Shape::Timed => store.timed(name, config).map(Box::new).map(Opened::Timed),
     }
 }
 
