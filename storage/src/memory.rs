@@ -177,6 +177,11 @@ impl Memory {
         self.keys.set(self.keys.get() + 1);
     }
 
+    /// Counts keys that a checkpoint has.
+    pub(crate) fn add_keys(&self, keys: usize) {
+        self.keys.set(self.keys.get() + keys);
+    }
+
     /// Counts keys that are gone.
     #[inline]
     pub(crate) fn remove_keys(&self, keys: usize) {

@@ -87,7 +87,7 @@ impl Store {
     /// [`StoreError::OtherShape`] if a checkpoint has something else under that name.
     pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Table)?;
-        let mut table = Table::new(account, expecting(config, restored.as_ref()));
+        let mut table = Table::new(account, config);
         if let Some(restored) = restored {
             restored.give_to_table(&mut table);
         }
@@ -119,7 +119,7 @@ impl Store {
         config: TableConfig,
     ) -> Result<TimedTable, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Timed)?;
-        let mut timed = TimedTable::new(account, expecting(config, restored.as_ref()));
+        let mut timed = TimedTable::new(account, config);
         if let Some(restored) = restored {
             restored.give_to_timed(&mut timed);
         }
@@ -176,12 +176,6 @@ impl Store {
         self.names.insert(name, Claim { account: Rc::clone(&account), shape, value_align });
         Ok((account, restored))
     }
-}
-
-/// The same, with room for what was restored.
-fn expecting(config: TableConfig, restored: Option<&RestoredTable>) -> TableConfig {
-    let keys = restored.map_or(0, RestoredTable::keys).max(config.expected_keys);
-    config.expected_keys(keys)
 }
 
 impl Default for Store {

@@ -13,7 +13,7 @@
 
 mod journal;
 
-pub(crate) use journal::{Captured, Content, Filed, Journal, Place};
+pub(crate) use journal::{Captured, Content, Filed, FiledListing, Journal, Place};
 
 use crate::memory::Memory;
 use crate::{Panes, Store, Table, TableName, TimedTable};

@@ -1,5 +1,6 @@
 //! A file's front as memory, wherever the file is.
 
+use std::io;
 use std::ops::{Deref, Range};
 
 use crate::raw::Map;
@@ -25,12 +26,29 @@ impl Mapped {
 
     /// Has the pages of `range` read in, so that touching them does not fault; waits for it. See [`Map::populate`].
     ///
+    /// # Errors
+    ///
+    /// The medium does not give them.
+    ///
     /// # Panics
     ///
     /// If `range` does not lie in the map.
-    pub fn populate(&self, range: Range<usize>) {
+    pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
         match &self.0 {
-            Kind::File(map) => map.populate(range),
+            Kind::File(map) => map.populate(range)?,
+            Kind::Memory(bytes) => _ = &bytes[range],
+        }
+        Ok(())
+    }
+
+    /// Has the pages of `range` read soon; does not wait. See [`Map::ask_for`].
+    ///
+    /// # Panics
+    ///
+    /// If `range` does not lie in the map.
+    pub fn ask_for(&self, range: Range<usize>) {
+        match &self.0 {
+            Kind::File(map) => map.ask_for(range),
             Kind::Memory(bytes) => _ = &bytes[range],
         }
     }
