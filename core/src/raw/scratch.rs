@@ -30,10 +30,12 @@ impl<T: Record> Scratch<T> {
     /// Cost: one serialisation.
     #[inline]
     pub(crate) fn archive<V: ArchivesAs<T>>(&mut self, value: &V) -> &Rec<T> {
-        let end = match writer::write_archive_as::<T, V>(value, &mut self.bytes, 0) {
-            Some((_, end)) => end,
-            None => self.grow(value),
+        // Memory that is not there yet is not aligned either.
+        let written = match self.bytes.is_empty() {
+            true => None,
+            false => writer::write_archive_as::<T, V>(value, &mut self.bytes, 0),
         };
+        let end = written.map_or_else(|| self.grow(value), |(_, end)| end);
         // SAFETY: 1. the writer wrote these bytes just now, from position 0, which suits every alignment. 2. They are aligned to 16, and archives to 8 at most.
         unsafe { Rec::from_archive(&self.bytes[..end]) }
     }

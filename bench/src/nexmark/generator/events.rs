@@ -146,7 +146,6 @@ impl Maker {
         set(&mut auction.extra, texts.extra(dice, taken, AUCTION_BYTES));
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "digits")]
     fn make_person(&mut self, number: Number, at: EventTime, dice: &mut Dice) {
         let Self { texts, person, .. } = self;
         person.id = FIRST_ID + number.last_person();
@@ -279,7 +278,6 @@ const REST_BITS: u32 = 42;
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "numbers far below 2^53, and prices from 100 to 10^8"
 )]
 impl Prices {
