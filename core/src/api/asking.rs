@@ -200,6 +200,7 @@ where
                 if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
             let node = build.node(name, "async_map", detail, outputs);
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            build.holds_records(node);
             let (out, port) = build.output(node, 0);
             let guard = Guard::new(ONCE, then((&mut build, node)));
             let records = build.state::<u64, TimedRecords<T>>(name, "asked");

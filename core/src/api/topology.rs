@@ -303,6 +303,13 @@ impl Build {
         }
     }
 
+    /// Says that `node` may have records of its own to send when the job goes on from a checkpoint, also on a worker that no source reads on: event time has to wait for them.
+    pub(crate) fn holds_records(&mut self, node: usize) {
+        if self.restored.is_some() {
+            self.speaks[node].fill(true);
+        }
+    }
+
     /// This worker's end of the next port to the host; none while the plan is made.
     pub(crate) fn port<E: 'static>(&mut self, maker: PortMaker) -> Option<E> {
         match &mut self.mode {

@@ -47,9 +47,8 @@ impl<T: Record> InFlight<T> {
     /// Keeps a record.
     pub(crate) fn add(&mut self, record: &Rec<T>, at: EventTime) -> Place {
         let mut key = [0; 10];
-        for (byte, shift) in key[..8].iter_mut().zip((0..64).step_by(8).rev()) {
-            *byte = self.next.wrapping_shr(shift) as u8;
-        }
+        key[..8].copy_from_slice(&self.next.to_le_bytes());
+        key[..8].reverse();
         key[8..].copy_from_slice(&self.worker.to_le_bytes());
         let place = Place { hash: self.hash(&key), key };
         self.next += 1;

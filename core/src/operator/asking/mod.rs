@@ -10,7 +10,8 @@
 //! 2. Replies are decisions: a poll takes those that are there, is recorded with them, and a replay takes them from the recording and asks nobody. What the clock brings
 //!    about, a timeout or another attempt, follows from the decided clock.
 //! 3. Results leave in the order that [`order`] keeps: that of their records, or any within watermarks. A watermark never overtakes a record that came before it.
-//! 4. As many are asked about at a time as there are slots; while none is free nothing is read.
+//! 4. A checkpoint does not wait for replies, at the end neither: then the task passes the barrier on before its end.
+//! 5. As many are asked about at a time as there are slots; while none is free nothing is read.
 //!
 //! # Not here
 //!

@@ -26,6 +26,8 @@ type Inner<T, F, P, U> = OperatorTask<Ask<T, F, P, U>, OnePort<T>>;
 pub(crate) struct AskTask<T: Record, F, P, U: Record> {
     inner: Inner<T, F, P, U>,
     worker: usize,
+    /// A poll was the last choice: what wakes itself again and again does not keep the inputs from being read.
+    has_polled: bool,
 }
 
 impl<T, F, P, U> AskTask<T, F, P, U>
@@ -36,7 +38,7 @@ where
     P: Future<Output = Result<U, OperatorFault>> + 'static,
 {
     pub(crate) fn new(inner: Inner<T, F, P, U>, worker: usize) -> Self {
-        Self { inner, worker }
+        Self { inner, worker, has_polled: false }
     }
 
     fn is_waiting(&self) -> bool {
@@ -69,10 +71,13 @@ where
     }
 
     fn choose(&mut self) -> Option<Choice> {
-        if self.wants_poll() {
+        let wants_poll = self.wants_poll();
+        self.has_polled = wants_poll && !self.has_polled;
+        if self.has_polled {
             return Some(Choice::Poll(0));
         }
-        if self.is_waiting() { None } else { self.inner.choose() }
+        let other = if self.is_waiting() { None } else { self.inner.choose() };
+        other.or(wants_poll.then_some(Choice::Poll(0)))
     }
 
     fn stop(&mut self, last: Control, now_ns: u64) -> Result<bool, OperatorFault> {
@@ -80,6 +85,7 @@ where
     }
 
     fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+        self.inner.freeze_before_end(context)?;
         self.inner.barrier(epoch, context)
     }
 
@@ -109,7 +115,11 @@ where
                 Ok(())
             })?,
             Choice::Alarm => self.inner.aside(context, |operator| operator.on_alarm(limit))?,
-            Choice::Lane(_) | Choice::Slice => return self.inner.step(work, context),
+            Choice::Lane(_) | Choice::Slice => {
+                let done = self.inner.step(work, context)?;
+                self.inner.freeze_before_end(context)?;
+                return Ok(done);
+            }
         }
         let amount = u32::try_from(taken).expect("invariant: at most the limit, a u32");
         Ok(Done { amount, outcome: PollOutcome::Full, counts })

@@ -96,6 +96,30 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
         self.core.fault.take().map_or(Ok(()), Err)
     }
 
+    /// For an operator that can only wait while the end is worked off: its inputs give no barrier any more, so it freezes as it is when one is decided, and passes
+    /// that on before its end.
+    #[cold]
+    pub(crate) fn freeze_before_end(
+        &mut self,
+        context: StepContext<'_>,
+    ) -> Result<(), OperatorFault> {
+        let Self { name, core, .. } = self;
+        let mut into = context.contribution.borrow_mut();
+        let is_ending = core.is_firing && core.todo.front() == Some(&Control::End);
+        let epoch = into.epoch().filter(|_| is_ending);
+        let Some(epoch) = epoch.filter(|&epoch| core.alignment.skip_to(epoch)) else {
+            return Ok(());
+        };
+        let began_ns = context.clock.now_ns();
+        let mut freezing = into.freezing(epoch, name);
+        core.operator.freeze(&mut freezing)?;
+        freezing.note(WATERMARK, &core.watermark.as_nanos());
+        into.done(epoch, name, context.clock.now_ns().saturating_sub(began_ns));
+        core.operator.outputs(&mut |output| output.emit_control(Control::Barrier(epoch)));
+        core.end_step();
+        core.fault.take().map_or(Ok(()), Err)
+    }
+
     /// The number of a lane, as choices carry it.
     fn lane(lane: usize) -> Choice {
         Choice::Lane(u16::try_from(lane).expect("invariant: fewer than 65,536 lanes"))
