@@ -37,7 +37,9 @@ pub use read::{is_there, read};
 
 use crate::checkpoint::{Manifest, Part};
 use crate::format::SegmentId;
-use crate::io::{Answer, Disk, DiskError, Operation, Publish, Verb, make_directory, run};
+use crate::io::{
+    Answer, Disk, DiskError, Operation, Publish, Verb, is_empty_directory, make_directory, run,
+};
 use crate::segment::SegmentRef;
 
 /// The file that makes a folder a savepoint.
@@ -54,9 +56,9 @@ pub fn make_folder(folder: &Path) -> Result<(), SavepointError> {
         SavepointError::Folder { folder: folder.to_path_buf(), source }
     };
     make_directory(folder).map_err(refused)?;
-    match std::fs::read_dir(folder).map_err(refused)?.next() {
-        None => Ok(()),
-        Some(_) => Err(SavepointError::Exists { folder: folder.to_path_buf() }),
+    match is_empty_directory(folder).map_err(refused)? {
+        true => Ok(()),
+        false => Err(SavepointError::Exists { folder: folder.to_path_buf() }),
     }
 }
 

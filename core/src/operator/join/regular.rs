@@ -29,10 +29,6 @@ use crate::state::{Hint, Prefetch, TimedListPanes, TimedLists};
 use crate::time::EventTime;
 
 /// The records of one side, by key.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are two for each join, and no access should follow a pointer more"
-)]
 pub(crate) enum Kept<T: Record> {
     /// All of them.
     Forever(TimedLists<T>),
