@@ -64,7 +64,7 @@
 //!
 //! # Not here
 //!
-//! What was written in this life stays in memory as a whole; cold parts of it are not read from disk yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
+//! No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!
@@ -85,6 +85,7 @@ mod index;
 mod log;
 mod cursor;
 mod memory;
+mod supply;
 mod freeze;
 mod archive;
 mod key_groups;

@@ -43,7 +43,8 @@ impl Store {
     /// An empty store. Cost: populating [`StoreConfig::reserve_bytes`].
     #[must_use]
     pub fn new(config: StoreConfig) -> Self {
-        let memory = Memory::of_store(config.copied_bytes);
+        let bound = if config.resident_bytes == 0 { usize::MAX } else { config.resident_bytes };
+        let memory = Memory::bounded(config.copied_bytes, bound);
         memory.reserve(config.reserve_bytes);
         let (names, restored) = (BTreeMap::new(), BTreeMap::new());
         Self { names, memory, pending: Rc::default(), restored }
@@ -70,6 +71,11 @@ impl Store {
     #[must_use]
     pub fn freezer(&mut self, epoch: u64) -> Freezer {
         Freezer::new(epoch, &self.pending)
+    }
+
+    /// What accounts for it.
+    pub(crate) fn account(&self) -> &Rc<Memory> {
+        &self.memory
     }
 
     /// The names that were claimed.

@@ -36,6 +36,7 @@ pub(crate) use directory::{
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use crate::checkpoint::{Manifest, Part, TableRecord, named};
 use crate::format::SegmentId;
@@ -44,7 +45,9 @@ use crate::format::extent::Tag;
 use crate::freeze::{Content, Frozen, Place};
 use crate::io::{Answer, Disk, DiskError, Operation, run};
 use crate::key_groups::KeyGroups;
-use crate::segment::Recycler;
+use crate::log::Parked;
+use crate::segment::{MappedSegment, Recycler, Verification};
+use crate::supply::Supply;
 use output::{Output, Pack, bytes_of};
 use roster::{Counted, Lister, ROSTER};
 use state::{NewRoster, State, Unlisted};
@@ -145,6 +148,10 @@ pub struct Archive {
     last: Option<Part>,
     /// Bytes of live state that were moved since.
     moved: u64,
+    /// What is handed to the worker.
+    supply: Option<Arc<Supply>>,
+    /// Segments of this life that the worker may have mapped.
+    mapped: BTreeMap<SegmentId, Vec<Weak<MappedSegment>>>,
 }
 
 /// What an archive has done and holds, for statistics.
@@ -198,6 +205,8 @@ impl Archive {
             serial: 0,
             last: None,
             moved: 0,
+            supply: None,
+            mapped: BTreeMap::new(),
         };
         archive.adopt(disk, retained).map_err(|source| archive.error(0, source))?;
         Ok(archive)
@@ -253,6 +262,8 @@ impl Archive {
             frozen.serial, self.serial,
             "invariant: everything that is frozen reaches its archive, in order"
         );
+        frozen.supply.fill();
+        self.supply = Some(frozen.supply).filter(|supply| supply.is_bounded());
         frozen.tables.into_iter().for_each(|table| self.state.take_in(table));
     }
 
@@ -268,6 +279,14 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         let mut needed = named(retained);
         needed.extend(self.state.segments.keys());
+        self.mapped.retain(|id, maps| {
+            maps.retain(|map| map.strong_count() > 0);
+            // Somebody reads it: it may go, and is not written again.
+            if !maps.is_empty() {
+                self.output.spoil(*id);
+            }
+            !maps.is_empty()
+        });
         self.output.retire(disk, &needed).map_err(|source| self.error(0, source))
     }
 
@@ -305,6 +324,7 @@ impl Archive {
             held.expect("invariant: it is held").reference = reference;
         }
         // Invariant 1: from here on it is durable.
+        let written: Vec<_> = placed.keys().copied().collect();
         placed.into_iter().for_each(|(chunk, place)| self.state.settle(chunk, place));
         self.state.settle_rosters(new_rosters, moved_rosters);
         if everything {
@@ -323,7 +343,36 @@ impl Archive {
         let open = self.output.open_segment();
         self.state.segments.retain(|id, held| held.live > 0 || Some(*id) == open);
         self.state.is_dirty = false;
+        self.tell(disk, &written);
         Ok(())
+    }
+
+    /// Tells a worker whose memory is bounded where chunks are. One that cannot be told keeps them.
+    fn tell(&mut self, disk: &mut dyn Disk, written: &[(u32, u64)]) {
+        let Some(supply) = self.supply.clone() else { return };
+        let mut maps = BTreeMap::new();
+        for (table, sequence) in written {
+            let chunk = self.state.chunk((*table, *sequence));
+            let Some(place) = chunk.place.filter(|place| chunk.can_be_parked(*place)) else {
+                continue;
+            };
+            let reference = self.state.segments[&place.segment].reference;
+            let map = maps.entry(place.segment).or_insert_with(|| {
+                let path = self.directory.join(place.segment.file_name());
+                let map = MappedSegment::open(disk, &path, &reference, Verification::OnTouch);
+                let map = map.inspect_err(|error| {
+                    tracing::warn!(%error, "what was written cannot be mapped, and stays in memory");
+                });
+                map.ok().map(Arc::new)
+            });
+            let Some(map) = map else { continue };
+            if let Ok(parked) = Parked::new(Arc::clone(map), place) {
+                supply.file(*table, *sequence, parked);
+            }
+        }
+        for (id, map) in maps {
+            self.mapped.entry(id).or_default().extend(map.as_ref().map(Arc::downgrade));
+        }
     }
 
     /// Writes the chunks that are not on disk, and says where.

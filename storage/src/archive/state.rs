@@ -332,6 +332,11 @@ impl State {
 }
 
 impl Chunked {
+    /// Whether its entries may be read where they lie: addresses in them are what they say.
+    pub(super) fn can_be_parked(&self, place: Place) -> bool {
+        self.shift == 0 && (LEAST_LISTED..=CHUNK_BYTES as u64).contains(&place.bytes)
+    }
+
     fn is_at_hand(&self) -> bool {
         let written = self.written.as_ref();
         self.content.is_some() || written.is_some_and(|(region, _)| region.strong_count() > 0)

@@ -145,6 +145,12 @@ impl Journal {
         self.segments.append(&mut later.segments);
     }
 
+    /// Chunks whose memory is shared.
+    pub(crate) fn shared_chunks(&self) -> usize {
+        let is_shared = |captured: &&Captured| matches!(captured.content, Content::Shared(..));
+        self.chunks.iter().filter(is_shared).count()
+    }
+
     /// Bytes of the chunks that are not on disk.
     pub(crate) fn bytes(&self) -> u64 {
         let bytes = |captured: &Captured| match &captured.content {

@@ -52,7 +52,7 @@ pub(crate) struct Index {
     /// The table that the current one replaces, while entries still move.
     migration: Option<Migration>,
     /// A table that everything has left, given back piece by piece.
-    retired: Option<Buckets>,
+    retired: Option<Box<Buckets>>,
     /// Buckets at the front of a cleared table that are not zero yet.
     dirty: usize,
     len: usize,
@@ -87,7 +87,7 @@ impl Index {
     /// Memory held, bytes.
     pub(crate) fn bytes(&self) -> usize {
         let outgoing = self.migration.as_ref().map_or(0, |migration| migration.outgoing.bytes());
-        self.current.bytes() + outgoing + self.retired.as_ref().map_or(0, Buckets::bytes)
+        self.current.bytes() + outgoing + self.retired.as_ref().map_or(0, |retired| retired.bytes())
     }
 
     /// The table in which an entry with this hash is, if it is anywhere.

@@ -193,7 +193,7 @@ impl Index {
     }
 
     fn retire(&mut self, migration: Migration) {
-        if let Some(older) = self.retired.replace(migration.outgoing) {
+        if let Some(older) = self.retired.replace(Box::new(migration.outgoing)) {
             self.memory.subtract(older.bytes());
         }
         self.release_retired();

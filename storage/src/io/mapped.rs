@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::{Deref, Range};
 
-use crate::raw::Map;
+use crate::raw::{Buffer, Map};
 
 /// A file's front, to be read; dereferences to its bytes. Of a disk in memory it is a copy.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Mapped(Kind);
 #[derive(Debug)]
 enum Kind {
     File(Map),
-    Memory(Box<[u8]>),
+    Memory(Buffer, usize),
 }
 
 impl Mapped {
@@ -20,8 +20,9 @@ impl Mapped {
         Self(Kind::File(map))
     }
 
-    pub(super) fn memory(bytes: Box<[u8]>) -> Self {
-        Self(Kind::Memory(bytes))
+    pub(super) fn memory(bytes: &[u8]) -> Self {
+        // Aligned as a page is: values in it are.
+        Self(Kind::Memory(Buffer::holding(bytes), bytes.len()))
     }
 
     /// Has the pages of `range` read in, so that touching them does not fault; waits for it. See [`Map::populate`].
@@ -36,7 +37,7 @@ impl Mapped {
     pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
         match &self.0 {
             Kind::File(map) => map.populate(range)?,
-            Kind::Memory(bytes) => _ = &bytes[range],
+            Kind::Memory(bytes, length) => _ = &bytes[..*length][range],
         }
         Ok(())
     }
@@ -49,7 +50,7 @@ impl Mapped {
     pub fn ask_for(&self, range: Range<usize>) {
         match &self.0 {
             Kind::File(map) => map.ask_for(range),
-            Kind::Memory(bytes) => _ = &bytes[range],
+            Kind::Memory(bytes, length) => _ = &bytes[..*length][range],
         }
     }
 }
@@ -61,7 +62,7 @@ impl Deref for Mapped {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Kind::File(map) => map,
-            Kind::Memory(bytes) => bytes,
+            Kind::Memory(bytes, length) => &bytes[..*length],
         }
     }
 }

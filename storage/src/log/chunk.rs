@@ -68,6 +68,7 @@ impl Log {
             return self.extend_by_whole_chunks(bytes);
         }
         if self.tail == 0 || !self.tail_has_room(bytes) {
+            self.make_room();
             let size = self.cold.first_bytes.max(bytes.next_power_of_two()).min(CHUNK_BYTES);
             let memory = self.obtain(size);
             self.tail = self.add(Frame::new(memory), State::Open);
@@ -108,6 +109,7 @@ impl Log {
     }
 
     fn extend_by_whole_chunks(&mut self, bytes: usize) -> Address {
+        self.make_room();
         // Whole pages, so that it can be written as it lies.
         let memory = self.obtain(bytes.next_multiple_of(crate::format::PAGE_BYTES));
         let number = self.frames.len().max(1);
@@ -159,6 +161,7 @@ impl Log {
         debug_assert!(!matches!(chunk.state, State::Vacant | State::Continued));
         if let Some(sequence) = chunk.sequence {
             self.memory.journal().drops.push(sequence);
+            self.memory.forget_frozen(sequence);
         }
         let frame = std::mem::replace(&mut self.frames[number], Frame::empty());
         let numbers = chunk.bytes.div_ceil(CHUNK_BYTES).max(1);
@@ -224,7 +227,7 @@ impl Log {
         self.memory.add(bytes);
     }
 
-    fn give_back(&mut self, frame: Frame) {
+    pub(super) fn give_back(&mut self, frame: Frame) {
         self.bytes -= frame.len();
         self.memory.give_back(frame);
     }
@@ -237,6 +240,7 @@ impl Drop for Log {
         for (frame, chunk) in self.frames.drain(..).zip(&self.chunks) {
             if let Some(sequence) = chunk.sequence {
                 self.memory.journal().drops.push(sequence);
+                self.memory.forget_frozen(sequence);
             }
             self.memory.give_back(frame);
         }

@@ -27,6 +27,7 @@ impl Log {
     ///
     /// Cost: O(chunks written since), about 0.1 us each.
     pub(crate) fn freeze(&mut self, pane: i64) {
+        self.note_moved();
         if self.open.is_empty() {
             return;
         }
@@ -47,6 +48,7 @@ impl Log {
         self.cold.first_bytes =
             written.next_power_of_two().clamp(super::chunk::FIRST_BYTES, CHUNK_BYTES);
         self.gather_small();
+        self.make_room();
     }
 
     /// `true` if it cannot be opened again.
@@ -61,6 +63,7 @@ impl Log {
             return false;
         }
         let sequence = self.memory.next_sequence();
+        self.memory.note_frozen(sequence);
         chunk.sequence = Some(sequence);
         let is_kept = chunk.used <= self.memory.copied_bytes();
         let content = if is_kept {
@@ -118,6 +121,7 @@ impl Log {
                 chunk.state = State::Open;
                 if let Some(sequence) = chunk.sequence.take() {
                     self.memory.journal().drops.push(sequence);
+                    self.memory.forget_frozen(sequence);
                 }
                 let unlocked = self.frames[number].unlock();
                 debug_assert!(unlocked, "invariant: what is kept is not shared");
@@ -232,6 +236,7 @@ impl Log {
 
     fn adopt_as(&mut self, number: u32, (frame, bytes): (Frame, usize), pane: i64, filed: Filed) {
         let sequence = self.memory.next_sequence();
+        self.memory.note_frozen(sequence);
         let at = number as usize;
         let numbers = bytes.div_ceil(CHUNK_BYTES).max(1);
         self.push(at, frame, State::Frozen);

@@ -125,6 +125,8 @@ struct Cold {
     victims: VecDeque<(u32, u64)>,
     /// Small frozen chunks, by number and birth.
     small: VecDeque<(u32, u64)>,
+    /// When the youngest chunk was made that was looked at to be parked since the last freeze.
+    looked_at: u64,
 }
 
 /// A number never given before in this process, from 1; taken once for each chunk that is dropped, not for records.
@@ -142,6 +144,7 @@ impl Log {
             first_bytes: chunk::FIRST_BYTES,
             victims: VecDeque::new(),
             small: VecDeque::new(),
+            looked_at: 0,
         };
         Self {
             frames: Vec::new(),

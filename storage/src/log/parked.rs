@@ -1,5 +1,7 @@
 //! Chunks that are not in memory: their entries are read from the map of the segment that a checkpoint wrote them to.
 //!
+//! Chunks are parked by a restore, and when there is more of them than memory is meant for ([`crate::StoreConfig::resident_bytes`]): the oldest first, since what is written to lives at the tail.
+//!
 //! A parked chunk is a frozen one whose frame has no bytes, so nothing is asked more of a lookup in those that are in memory than what a slice asks anyway. It is never written: an entry that is
 //! to be changed is copied to the tail, as of every frozen chunk.
 //!
@@ -11,12 +13,13 @@
 
 use std::sync::Arc;
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, State};
 use super::entry::{self, Header};
 use super::{Address, Log, size_class};
 use crate::format::Flaw;
 use crate::freeze::Place;
 use crate::memory::Memory;
+use crate::raw::Frame;
 use crate::segment::{MappedSegment, SegmentError};
 
 /// Where a chunk is.
@@ -79,6 +82,49 @@ impl Log {
             && address.offset() < parked.used()
         {
             parked.segment.hint(parked.place.offset + address.offset() as u64);
+        }
+    }
+}
+
+impl Log {
+    /// Parks the oldest chunks that are durable until no more memory is held than may be. Cost: nothing without a bound; else O(chunks) in all between two freezes.
+    pub(super) fn make_room(&mut self) {
+        if !self.memory.is_bounded() || !self.memory.is_over() {
+            return;
+        }
+        self.memory.take_filed();
+        while self.memory.is_over() {
+            let order = &self.cold.order;
+            let next = order.partition_point(|(born, _)| *born <= self.cold.looked_at);
+            let Some((born, number)) = order.get(next).copied() else { return };
+            self.cold.looked_at = born;
+            self.park(number as usize);
+        }
+    }
+
+    /// Parks a chunk if it is frozen, in memory and durable.
+    fn park(&mut self, number: usize) {
+        let chunk = &mut self.chunks[number];
+        let (State::Frozen, Some(sequence), None) = (chunk.state, chunk.sequence, &chunk.parked)
+        else {
+            return;
+        };
+        let Some(parked) = self.memory.take_parked(sequence) else { return };
+        chunk.parked = Some(Box::new(parked));
+        let frame = std::mem::replace(&mut self.frames[number], Frame::empty());
+        self.give_back(frame);
+    }
+
+    /// Goes on with chunks that were written elsewhere, so that their old files can go.
+    pub(super) fn note_moved(&mut self) {
+        if !self.memory.is_bounded() {
+            return;
+        }
+        self.cold.looked_at = 0;
+        self.memory.take_filed();
+        for chunk in self.chunks.iter_mut().filter(|chunk| chunk.parked.is_some()) {
+            let moved = chunk.sequence.and_then(|sequence| self.memory.take_parked(sequence));
+            chunk.parked = moved.map(Box::new).or(chunk.parked.take());
         }
     }
 }

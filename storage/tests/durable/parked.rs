@@ -28,6 +28,8 @@ struct Job {
     panes: Panes,
     archive: Archive,
     retained: Vec<Manifest>,
+    /// What tables may hold in memory; 0: all.
+    bound: usize,
 }
 
 impl Job {
@@ -35,7 +37,7 @@ impl Job {
         directory: &'static str,
         mut disk: Memory,
         retained: Vec<Manifest>,
-        is_checked: bool,
+        (is_checked, bound): (bool, usize),
     ) -> Self {
         let (path, groups) = (Path::new(directory), KeyGroups::all(GROUPS));
         let config = ArchiveConfig::new(groups).segment_bytes(256 << 10).workers(1);
@@ -43,16 +45,16 @@ impl Job {
         let archive = Archive::open(&mut disk, path, 0, config, &retained).unwrap();
         let open = if is_checked { RestoredParts::open_checked } else { RestoredParts::open };
         let parts = retained.last().map(|last| open(&mut disk, path, last, groups).unwrap());
-        let config = StoreConfig::default().copied_bytes(1 << 10);
+        let config = StoreConfig::default().copied_bytes(1 << 10).resident_bytes(bound);
         let mut store = Store::restore(config, parts.unwrap_or_default());
         let table = store.table(TableName::new("a", "table"), TableConfig::default()).unwrap();
         let panes = store.panes(TableName::new("a", "panes"), TableConfig::default()).unwrap();
-        Self { directory, disk, store, table, panes, archive, retained }
+        Self { directory, disk, store, table, panes, archive, retained, bound }
     }
 
     fn again(self, is_checked: bool) -> Self {
         let retained = self.retained[self.retained.len().saturating_sub(1)..].to_vec();
-        Self::start(self.directory, self.disk.beside(), retained, is_checked)
+        Self::start(self.directory, self.disk.beside(), retained, (is_checked, self.bound))
     }
 
     fn checkpoint(&mut self) {
@@ -146,8 +148,8 @@ fn walk(table: &Table) -> Model {
 }
 
 /// The same on a table and on panes: of three, by the key.
-fn play(steps: Vec<Step>) {
-    let mut job = Job::start("parked", Memory::new(), Vec::new(), false);
+fn play(steps: Vec<Step>, bound: usize) {
+    let mut job = Job::start("parked", Memory::new(), Vec::new(), (false, bound));
     let mut models = [Model::new(), Model::new(), Model::new(), Model::new()];
     let mut durable = models.clone();
     for (serial, step) in steps.into_iter().enumerate() {
@@ -218,8 +220,48 @@ proptest! {
 
     #[test]
     fn what_sleeps_is_what_it_was_in_whichever_order_it_is_woken(steps in steps()) {
-        play(steps);
+        play(steps, 0);
     }
+
+    #[test]
+    fn what_memory_has_no_room_for_is_what_it_was(steps in steps(), bound in 1..400_000usize) {
+        play(steps, bound);
+    }
+}
+
+#[test]
+fn a_table_of_four_times_the_memory_stays_within_it_and_loses_nothing() {
+    let bound = 5 << 20;
+    let mut job = Job::start("bounded", Memory::new(), Vec::new(), (false, bound));
+    let mut model = Model::new();
+    let keys = 60_000u64;
+    let mut random = 7u64;
+    for key in 0..keys {
+        put(&mut job.table, &mut model, key, vec![1; 200]);
+        if key % 5_000 == 4_999 {
+            job.checkpoint();
+        }
+    }
+    for round in 0..30 {
+        for _ in 0..2_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = (random >> 33) % keys;
+            if random >> 32 & 3 == 0 {
+                assert_eq!(look(&job.table, key), model.get(&key).cloned());
+            } else {
+                add(&mut job.table, &mut model, key);
+            }
+        }
+        job.checkpoint();
+        // What one interval writes is beyond it, and what is dead in chunks that are not compacted yet.
+        assert!(job.table.bytes() < bound + (4 << 20), "round {round}: {}", job.table.bytes());
+        let files: usize =
+            job.disk.paths().iter().map(|path| job.disk.peek(path).unwrap().len()).sum();
+        assert!(files < 60 << 20, "round {round}: {files} bytes of files");
+    }
+    assert!(walk(&job.table) == model);
+    let job = job.again(false);
+    assert!(walk(&job.table) == model && job.table.bytes() < 4 << 20);
 }
 
 /// What a panic says.
@@ -230,7 +272,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
 #[test]
 fn a_damaged_block_is_never_given_out_and_the_next_start_falls_back() {
     let mut caught = 0;
-    let mut job = Job::start("damaged", Memory::new(), Vec::new(), false);
+    let mut job = Job::start("damaged", Memory::new(), Vec::new(), (false, 0));
     let mut model = Model::new();
     (0..20_000).for_each(|key| put(&mut job.table, &mut model, key, vec![1; 8]));
     job.checkpoint();
