@@ -316,7 +316,14 @@ fn write(
         let epoch = frozen.epoch();
         let part = archive.write(&mut *disk, frozen)?;
         let parts = vec![part];
-        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+        let manifest = Manifest {
+            epoch,
+            parent: None,
+            time_ns: 0,
+            key_groups: GROUPS,
+            schemas: Vec::new(),
+            parts,
+        };
         Publish::now(&mut *disk, place.join(Manifest::file_name(epoch)), manifest.encode())?;
         retained.push_back(manifest);
         if retained.len() > RETAINED {

@@ -13,11 +13,12 @@ use std::marker::PhantomData;
 use thalweg_storage::{Cursor, Freezer, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
-use super::claimed::{Claimed, Freezes, layout, layout_of};
+use super::claimed::{Claimed, Freezes};
+use super::layout::Layout;
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 
 /// A table with or without deadlines.
 #[derive(Debug)]
@@ -80,16 +81,18 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     pub(crate) fn new(backing: ClaimedBacking) -> Self {
         const { assert!(PREFIX.is_multiple_of(8), "invariant 2: archives are aligned") };
         let backing = match backing {
-            ClaimedBacking::Plain(table) => Backing::Plain(table.open(Self::layout())),
-            ClaimedBacking::Timed(table) => Backing::Timed(table.open(Self::layout())),
+            ClaimedBacking::Plain(table) => Backing::Plain(table.open(&Self::layout())),
+            ClaimedBacking::Timed(table) => {
+                Backing::Timed(table.open(&Self::layout().expiring(true)))
+            }
         };
         let ahead = [const { Cell::new((KeyHash(0), Hint::NOWHERE)) }; AHEAD];
         Self { backing, scratch: Scratch::default(), buffer: Vec::new(), ahead }
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("cells", &[PREFIX as u64, layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::Cells { prefix: PREFIX as u64, expires: false })
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -294,7 +297,7 @@ impl<V: Record> ListCells<V> {
     /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
     pub(crate) fn new(table: Claimed<Table>) -> Self {
         Self {
-            table: table.open(Self::layout()),
+            table: table.open(&Self::layout()),
             scratch: Scratch::default(),
             buffer: Vec::new(),
             marker: PhantomData,
@@ -302,8 +305,8 @@ impl<V: Record> ListCells<V> {
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("lists of cells", &[layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::ListsOfCells)
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {

@@ -9,9 +9,10 @@ use std::marker::PhantomData;
 
 use thalweg_storage::{Freezer, Hint, Panes, Table};
 
-use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
+use super::claimed::{Claimed, Freezes, Stored};
+use super::layout::Layout;
 use super::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 use crate::time::EventTime;
 
 /// What follows an archive: event time and padding.
@@ -62,7 +63,7 @@ pub(crate) struct TimedLists<T: Record> {
 impl<T: Record> TimedLists<T> {
     /// A typed view of a table that is empty.
     pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
-        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { table: table.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key`.
@@ -154,7 +155,7 @@ pub(crate) struct TimedRecords<T: Record> {
 impl<T: Record> TimedRecords<T> {
     /// A typed view of a table of such records, or an empty one.
     pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
-        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { table: table.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Sets the record of `key`.
@@ -203,7 +204,7 @@ pub(crate) struct TimedListPanes<T: Record> {
 impl<T: Record> TimedListPanes<T> {
     /// A typed view of panes that are empty.
     pub(crate) fn new(panes: impl Into<Claimed<Panes>>) -> Self {
-        Self { panes: panes.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { panes: panes.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key` in `pane`.
@@ -261,8 +262,8 @@ impl<T: Record> TimedListPanes<T> {
 impl<T: Record> Stored for TimedLists<T> {
     type Table = Table;
 
-    fn layout() -> u64 {
-        layout("lists of records", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::ListsOfRecords)
     }
 
     fn open(claimed: Claimed<Table>) -> Self {
@@ -279,8 +280,8 @@ impl<T: Record> Freezes for TimedLists<T> {
 impl<T: Record> Stored for TimedRecords<T> {
     type Table = Table;
 
-    fn layout() -> u64 {
-        layout("records", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::Records)
     }
 
     fn open(claimed: Claimed<Table>) -> Self {
@@ -297,8 +298,8 @@ impl<T: Record> Freezes for TimedRecords<T> {
 impl<T: Record> Stored for TimedListPanes<T> {
     type Table = Panes;
 
-    fn layout() -> u64 {
-        layout("lists of records in panes", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::ListsOfRecordsInPanes)
     }
 
     fn open(claimed: Claimed<Panes>) -> Self {

@@ -8,17 +8,18 @@ use proptest::prelude::*;
 use thalweg_storage::{Store, Table, TableConfig, TableName, TimedTable};
 
 use super::*;
+use crate::raw::layout::Layout;
 use crate::record::{KeyHash, KeyRef, KeyScratch, Str};
 use crate::time::{EventTime, ProcessingTime};
 
 struct Tests(Store);
 
 impl Tables for Tests {
-    fn table(&mut self, state: &str, _: u64) -> Claimed<Table> {
+    fn table(&mut self, state: &str, _: Layout) -> Claimed<Table> {
         self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
-    fn timed(&mut self, state: &str, _: u64) -> Claimed<TimedTable> {
+    fn timed(&mut self, state: &str, _: Layout) -> Claimed<TimedTable> {
         self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
