@@ -30,6 +30,8 @@ pub struct JobConfig {
     /// Memory that is ready for state to grow into, bytes, over all workers; see
     /// [`EngineBuilder::state_reserve_bytes`](crate::control::EngineBuilder::state_reserve_bytes). Default 0.
     pub state_reserve_bytes: usize,
+    /// See [`EngineBuilder::state_resident_bytes`](crate::control::EngineBuilder::state_resident_bytes). Default 0.
+    pub state_resident_bytes: usize,
     /// Whether counters are published while the job runs, and latencies and times measured. Default true; the totals at the end are there either way.
     pub measure: bool,
     /// Whether the job has checkpoints; set by [`EngineBuilder::checkpoints`](crate::control::EngineBuilder::checkpoints).
@@ -52,6 +54,7 @@ impl Default for JobConfig {
             slice_records: 512,
             expected_keys: BTreeMap::new(),
             state_reserve_bytes: 0,
+            state_resident_bytes: 0,
             measure: true,
             checkpoints: false,
         }

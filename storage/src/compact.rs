@@ -4,6 +4,8 @@
 //! keeps up whatever is written, no operation waits for more than a few entries, and when it happens depends on operations alone. At least half of the memory of frozen chunks is live, but for
 //! those that are waiting.
 //!
+//! While a part of a restored table is asleep ([`crate::dormant`]) nothing is compacted: each time that something is owed the next partition is woken.
+//!
 //! # Not here
 //!
 //! Blocks of lists are not moved, since what leads to a block is not known from it: a chunk with a live one stays until the list is gone.
@@ -32,6 +34,12 @@ impl Table {
 
     #[cold]
     fn compact_some(&mut self) {
+        // What is asleep would be taken for dead, so a part of it is woken instead.
+        if self.dormant.is_some() {
+            self.wake_next();
+            self.log.owed = 0;
+            return;
+        }
         while self.log.owed >= GRAIN_BYTES {
             let looked_at = self.compact_group();
             if looked_at == 0 {
@@ -82,6 +90,10 @@ impl Table {
 
     /// Compacts whatever is to be compacted, about `budget_bytes` of it. `true` if there is more. For idle times: operations do it too.
     pub fn maintain(&mut self, budget_bytes: usize) -> bool {
+        if self.dormant.is_some() {
+            self.wake_next();
+            return true;
+        }
         self.log.owed = self.log.owed.max(budget_bytes);
         self.compact_owed();
         self.log.victim().is_some()

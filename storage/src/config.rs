@@ -16,15 +16,28 @@ pub struct StoreConfig {
     /// A chunk of memory of which no more than this is used is copied when it is frozen, and written in place after; any other is shared with whoever writes the
     /// checkpoint, and entries in it are copied when they are first changed. Default 16 KiB, which is copied in less than a microsecond.
     pub copied_bytes: usize,
+    /// Memory that the tables of this core may hold, bytes, indexes included. Default 0: whatever they need.
+    ///
+    /// Beyond it, the oldest chunks that a checkpoint has made durable are let go of, and entries in them are read from the maps of its files; a key that is written comes back to memory, at
+    /// the tail. So what is written to is in memory, and what is not is in the page cache, or, if that has no room for it either, on disk. An index cannot be let go of: 9 to 24 bytes a key. Nor
+    /// can what was written since the last checkpoint, so the bound is passed by what one interval writes, and it does nothing without checkpoints.
+    pub resident_bytes: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { reserve_bytes: 0, copied_bytes: 16 << 10 }
+        Self { reserve_bytes: 0, copied_bytes: 16 << 10, resident_bytes: 0 }
     }
 }
 
 impl StoreConfig {
+    /// The same with [`StoreConfig::resident_bytes`].
+    #[must_use]
+    pub fn resident_bytes(mut self, resident_bytes: usize) -> Self {
+        self.resident_bytes = resident_bytes;
+        self
+    }
+
     /// The same with [`StoreConfig::copied_bytes`].
     #[must_use]
     pub fn copied_bytes(mut self, copied_bytes: usize) -> Self {

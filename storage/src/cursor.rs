@@ -63,7 +63,9 @@ impl Table {
             Kind::Single | Kind::List => {
                 self.log.is_mutable(address) || {
                     let hash = entry::second_word(self.log.at(address));
-                    self.index.find(hash, |found| found == address).is_some()
+                    let is_asleep = self.dormant.as_ref().filter(|dormant| dormant.is_asleep(hash));
+                    is_asleep.is_some_and(|dormant| dormant.has(address))
+                        || self.index.find(hash, |found| found == address).is_some()
                 }
             }
         }

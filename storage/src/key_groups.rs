@@ -42,6 +42,11 @@ impl KeyGroups {
         (u128::from(self.first)..=u128::from(self.last)).contains(&group)
     }
 
+    /// Whether all groups of `others` are in the range.
+    pub(crate) fn has_all_of(&self, others: Self) -> bool {
+        others.first > others.last || self.first <= others.first && others.last <= self.last
+    }
+
     pub(crate) fn and(self, other: Option<(u32, u32)>) -> Self {
         let (first, last) = other.unwrap_or((self.first, self.last));
         Self { first: self.first.max(first), last: self.last.min(last), ..self }

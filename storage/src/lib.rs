@@ -17,6 +17,7 @@
 //! | [`timers`](TimedTable) | a table whose entries have deadlines, and the wheel that finds those that are due |
 //! | `index` | hash to address: one cache line a lookup, doubles without a pause |
 //! | `log` | where entries live; what is dead is reused |
+//! | `dormant` | restored entries that are not in the index yet |
 //! | `compact` | what is live in mostly dead chunks is copied to the tail, and the chunks are dropped |
 //! | [`freeze`](Freezer) | what a checkpoint takes from the tables, [`archive`](Archive) writes, and [`restored`](RestoredParts) gives back |
 //! | [`cursor`](Cursor) | walking over a table in pieces, in a reproducible order |
@@ -63,7 +64,7 @@
 //!
 //! # Not here
 //!
-//! State is in memory as a whole: what is on disk is there for restores, and cold parts are not read from it yet. No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
+//! No coordination: when a checkpoint begins, that it is complete and which are kept is decided elsewhere.
 //!
 //! # Source
 //!
@@ -77,12 +78,14 @@ mod panes;
 mod table;
 mod ahead;
 mod compact;
+mod dormant;
 mod list;
 mod timers;
 mod index;
 mod log;
 mod cursor;
 mod memory;
+mod supply;
 mod freeze;
 mod archive;
 mod key_groups;

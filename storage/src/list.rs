@@ -39,7 +39,7 @@ impl Table {
     ///
     /// If the key holds a single value, or is 4 MiB or longer, or the value is 4 GiB less 32 bytes or longer.
     pub fn append(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
-        let (anchor, new) = match self.find(hash, key) {
+        let (anchor, new) = match self.find_awake(hash, key) {
             Some((place, address)) => (self.writable(place, address), false),
             None => {
                 let address = self.insert(Kind::List, hash, key, ANCHOR_BYTES);
@@ -72,7 +72,7 @@ impl Table {
         key: &[u8],
         mut visit: impl FnMut(&'a [u8]),
     ) -> usize {
-        let Some((_, anchor)) = self.find(hash, key) else { return 0 };
+        let Some(anchor) = self.look_up(hash, key) else { return 0 };
         let (newest, count) = self.anchor(anchor);
         let mut few = [Address::NONE; 32];
         let mut filled = 0;
@@ -101,7 +101,7 @@ impl Table {
     /// If the key holds a single value.
     #[must_use]
     pub fn count_values(&self, hash: u64, key: &[u8]) -> usize {
-        let Some((_, anchor)) = self.find(hash, key) else { return 0 };
+        let Some(anchor) = self.look_up(hash, key) else { return 0 };
         usize::try_from(self.anchor(anchor).1).expect("invariant: what is in memory can be counted")
     }
 

@@ -2,9 +2,11 @@
 
 use crate::TableName;
 use crate::freeze::Journal;
-use crate::log::CHUNK_BYTES;
+use crate::log::{CHUNK_BYTES, Parked};
 use crate::raw::{Frame, Region};
+use crate::supply::Supply;
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,11 +36,22 @@ pub(crate) struct Memory {
     spare: RefCell<Vec<Region>>,
     /// Chunks that no table holds, and a checkpoint that is being written does.
     lent: RefCell<Vec<Arc<Region>>>,
+    /// What the thread that writes checkpoints gives.
+    supply: Arc<Supply>,
+    /// What tables may hold, bytes; beyond it what is durable is parked.
+    resident_bytes: usize,
+    /// Frozen chunks of that name, and where they are on disk if that is known; only if memory is bounded.
+    filed: RefCell<BTreeMap<u64, Option<Parked>>>,
 }
 
 impl Memory {
     /// The account of a store.
     pub(crate) fn of_store(copied_bytes: usize) -> Rc<Self> {
+        Self::bounded(copied_bytes, usize::MAX)
+    }
+
+    /// The account of a store whose tables may hold so many bytes.
+    pub(crate) fn bounded(copied_bytes: usize, resident_bytes: usize) -> Rc<Self> {
         Rc::new(Self {
             store: None,
             number: 0,
@@ -52,6 +65,9 @@ impl Memory {
             keys: Cell::new(0),
             spare: RefCell::default(),
             lent: RefCell::default(),
+            supply: Arc::new(Supply::new(resident_bytes < usize::MAX)),
+            resident_bytes,
+            filed: RefCell::default(),
         })
     }
 
@@ -66,6 +82,7 @@ impl Memory {
         let this = Rc::get_mut(&mut account).expect("invariant: it was just made");
         (this.store, this.name, this.number) = (Some(Rc::clone(store)), Arc::new(name), number);
         this.is_copied = is_copied;
+        (this.supply, this.resident_bytes) = (Arc::clone(&store.supply), store.resident_bytes);
         account
     }
 
@@ -124,7 +141,61 @@ impl Memory {
             return region;
         }
         self.call_in();
-        self.pool().borrow_mut().pop().unwrap_or_else(|| fresh(CHUNK_BYTES))
+        if let Some(region) = self.pool().borrow_mut().pop() {
+            return region;
+        }
+        self.supply.take().unwrap_or_else(|| fresh(CHUNK_BYTES))
+    }
+
+    /// What the thread that writes checkpoints gives.
+    pub(crate) fn supply(&self) -> &Arc<Supply> {
+        &self.supply
+    }
+
+    /// Has as many chunks made ready as an epoch took, less those that are there or will come back.
+    pub(crate) fn want_chunks(&self, taken: usize) {
+        let lent = self.store.as_ref().map_or(&self.lent, |store| &store.lent).borrow().len();
+        self.supply.want(taken.saturating_sub(self.pool().borrow().len() + lent));
+    }
+
+    /// Whether tables may hold no more than so much.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.supply.is_bounded()
+    }
+
+    /// Whether the tables of the store hold more than they may.
+    pub(crate) fn is_over(&self) -> bool {
+        let used = self.store.as_ref().map_or(self.used(), |store| store.used());
+        used > self.resident_bytes
+    }
+
+    /// Notes that a chunk was frozen.
+    pub(crate) fn note_frozen(&self, sequence: u64) {
+        if self.is_bounded() {
+            self.filed.borrow_mut().insert(sequence, None);
+        }
+    }
+
+    /// Forgets a frozen chunk.
+    pub(crate) fn forget_frozen(&self, sequence: u64) {
+        if self.is_bounded() {
+            self.filed.borrow_mut().remove(&sequence);
+        }
+    }
+
+    /// Takes in where chunks are. What is not there any more is not meant.
+    pub(crate) fn take_filed(&self) {
+        let mut filed = self.filed.borrow_mut();
+        for (sequence, parked) in self.supply.take_filed(self.number) {
+            if let Some(known) = filed.get_mut(&sequence) {
+                *known = Some(parked);
+            }
+        }
+    }
+
+    /// Where a chunk is on disk, if that is new.
+    pub(crate) fn take_parked(&self, sequence: u64) -> Option<Parked> {
+        self.filed.borrow_mut().get_mut(&sequence)?.take()
     }
 
     /// Takes back the chunks that were written meanwhile.
@@ -177,6 +248,11 @@ impl Memory {
         self.keys.set(self.keys.get() + 1);
     }
 
+    /// Counts keys that a checkpoint has.
+    pub(crate) fn add_keys(&self, keys: usize) {
+        self.keys.set(self.keys.get() + keys);
+    }
+
     /// Counts keys that are gone.
     #[inline]
     pub(crate) fn remove_keys(&self, keys: usize) {
@@ -211,16 +287,18 @@ impl Memory {
 
     /// Bytes in the pool.
     pub(crate) fn spare(&self) -> usize {
-        self.pool().borrow().len() * CHUNK_BYTES
+        self.pool().borrow().len() * CHUNK_BYTES + self.supply.bytes()
     }
 
     /// Frees the pool down to `keep` bytes.
     pub(crate) fn trim(&self, keep: usize) {
         self.spare.borrow_mut().truncate(keep.div_ceil(CHUNK_BYTES));
+        self.supply.trim();
     }
 }
 
-fn fresh(bytes: usize) -> Region {
+/// Memory that is populated.
+pub(crate) fn fresh(bytes: usize) -> Region {
     let mut region = Region::zeroed(bytes);
     // At once what will be written soon; a value of many chunks is touched as it is written.
     region.populate(0..bytes.min(CHUNK_BYTES));

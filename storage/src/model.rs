@@ -76,9 +76,9 @@ fn hash(hashing: Hashing, key: &[u8]) -> u64 {
     match hashing {
         Hashing::Good => good,
         Hashing::AllEqual => 0x0123_4567_89ab_cdef,
-        Hashing::SameBucket => good & !0xffff,
-        Hashing::SameTag => good & !(0xff << 32),
-        Hashing::FewBuckets => good & 3,
+        Hashing::SameBucket => good & !(0xffff << 24),
+        Hashing::SameTag => good & !0xff,
+        Hashing::FewBuckets => (good & 3) << 38,
     }
 }
 

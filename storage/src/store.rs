@@ -43,7 +43,8 @@ impl Store {
     /// An empty store. Cost: populating [`StoreConfig::reserve_bytes`].
     #[must_use]
     pub fn new(config: StoreConfig) -> Self {
-        let memory = Memory::of_store(config.copied_bytes);
+        let bound = if config.resident_bytes == 0 { usize::MAX } else { config.resident_bytes };
+        let memory = Memory::bounded(config.copied_bytes, bound);
         memory.reserve(config.reserve_bytes);
         let (names, restored) = (BTreeMap::new(), BTreeMap::new());
         Self { names, memory, pending: Rc::default(), restored }
@@ -72,6 +73,11 @@ impl Store {
         Freezer::new(epoch, &self.pending)
     }
 
+    /// What accounts for it.
+    pub(crate) fn account(&self) -> &Rc<Memory> {
+        &self.memory
+    }
+
     /// The names that were claimed.
     pub(crate) fn claims(&self) -> impl Iterator<Item = &Claim> {
         self.names.values()
@@ -87,7 +93,7 @@ impl Store {
     /// [`StoreError::OtherShape`] if a checkpoint has something else under that name.
     pub fn table(&mut self, name: TableName, config: TableConfig) -> Result<Table, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Table)?;
-        let mut table = Table::new(account, expecting(config, restored.as_ref()));
+        let mut table = Table::new(account, config);
         if let Some(restored) = restored {
             restored.give_to_table(&mut table);
         }
@@ -119,7 +125,7 @@ impl Store {
         config: TableConfig,
     ) -> Result<TimedTable, StoreError> {
         let (account, restored) = self.claim(name, config, Shape::Timed)?;
-        let mut timed = TimedTable::new(account, expecting(config, restored.as_ref()));
+        let mut timed = TimedTable::new(account, config);
         if let Some(restored) = restored {
             restored.give_to_timed(&mut timed);
         }
@@ -176,12 +182,6 @@ impl Store {
         self.names.insert(name, Claim { account: Rc::clone(&account), shape, value_align });
         Ok((account, restored))
     }
-}
-
-/// The same, with room for what was restored.
-fn expecting(config: TableConfig, restored: Option<&RestoredTable>) -> TableConfig {
-    let keys = restored.map_or(0, RestoredTable::keys).max(config.expected_keys);
-    config.expected_keys(keys)
 }
 
 impl Default for Store {

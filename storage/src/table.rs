@@ -22,6 +22,7 @@
 //! With more keys than the cache holds, the two lines are the cost: three quarters of the rate of a table that has key and count in one line.
 
 use crate::TableConfig;
+use crate::dormant::Dormant;
 use crate::index::{Index, Place};
 use crate::log::entry::{self, Header, Kind};
 use crate::log::{Address, Log, size_class};
@@ -39,6 +40,8 @@ pub struct Table {
     pub(crate) compacting: (u64, usize),
     /// Newest blocks of removed lists, whose space is still to be released; see [`crate::list`].
     pub(crate) doomed: Vec<Address>,
+    /// What a restore has not brought into the index yet.
+    pub(crate) dormant: Option<Box<Dormant>>,
 }
 
 /// Where an entry was when its prefetch was asked for; see [`Table::prefetch_entry`].
@@ -73,6 +76,7 @@ impl Table {
             value_align: config.value_align,
             compacting: (0, 0),
             doomed: Vec::new(),
+            dormant: None,
         }
     }
 
@@ -84,7 +88,7 @@ impl Table {
     /// Number of keys. Cost: O(1).
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.len() + self.dormant.as_ref().map_or(0, |dormant| dormant.keys())
     }
 
     /// Whether there is no key. Cost: O(1).
@@ -135,7 +139,7 @@ impl Table {
     #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
-        let (_, address) = self.find(hash, key)?;
+        let address = self.look_up(hash, key)?;
         let bytes = self.log.at(address);
         let header = Header::read(bytes);
         expect_kind(header, Kind::Single);
@@ -152,7 +156,7 @@ impl Table {
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut [u8]> {
-        let (place, address) = self.find(hash, key)?;
+        let (place, address) = self.find_awake(hash, key)?;
         let address = self.writable(place, address);
         Some(self.value_mut(address, Kind::Single))
     }
@@ -175,7 +179,7 @@ impl Table {
         value_len: usize,
         init: impl FnOnce(&mut [u8]),
     ) -> (&mut [u8], bool) {
-        if let Some((place, address)) = self.find(hash, key) {
+        if let Some((place, address)) = self.find_awake(hash, key) {
             let address = self.writable(place, address);
             return (self.value_mut(address, Kind::Single), false);
         }
@@ -224,7 +228,7 @@ impl Table {
     ///
     /// As [`Table::upsert`].
     pub fn put(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
-        let Some((place, address)) = self.find(hash, key) else {
+        let Some((place, address)) = self.find_awake(hash, key) else {
             let address = self.insert(Kind::Single, hash, key, value.len());
             self.value_mut(address, Kind::Single).copy_from_slice(value);
             return true;
@@ -254,6 +258,9 @@ impl Table {
     /// As [`Table::upsert`]. A key that is there after all is there twice then, and which of its values is found is anybody's guess; debug builds panic.
     #[inline]
     pub fn put_new(&mut self, hash: u64, key: &[u8], value: &[u8]) {
+        if self.dormant.is_some() {
+            self.wake(hash);
+        }
         debug_assert!(self.find(hash, key).is_none(), "invariant 1: a key has one entry");
         let address = self.insert(Kind::Single, hash, key, value.len());
         self.value_mut(address, Kind::Single).copy_from_slice(value);
@@ -264,7 +271,7 @@ impl Table {
     /// Cost: O(1); the space of a long list is released piece by piece by later operations.
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
         self.release_some_blocks();
-        let Some((place, address)) = self.find(hash, key) else { return false };
+        let Some((place, address)) = self.find_awake(hash, key) else { return false };
         if self.log.header(address).kind() == Kind::List {
             self.doom_blocks(address);
         }
@@ -318,6 +325,7 @@ impl Table {
     pub(crate) fn begin_clear(&mut self) {
         self.log.clear();
         self.doomed.clear();
+        self.forget_dormant();
         self.index.begin_clear();
     }
 
@@ -387,6 +395,12 @@ impl Table {
         // The gap before the value: what goes to disk one day depends on operations alone.
         bytes[entry::HEADER_BYTES + key.len()..start].fill(0);
         address
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.forget_dormant();
     }
 }
 

@@ -1,7 +1,8 @@
 //! What checkpoints cost a table: its updates, the stall at a freeze, the bytes that are written, the time of a restore.
 //!
 //! ```text
-//! cargo run --release -p thalweg-bench --bin checkpoint -- [--keys 1000000] [--seconds 6] [--every-ms 1000] [--directory /tmp] [--skewed]
+//! cargo run --release -p thalweg-bench --bin checkpoint -- [--keys 1000000] [--seconds 6] [--every-ms 1000] [--directory /tmp] [--skewed] [--keep] [--resident MIB]
+//! cargo run --release -p thalweg-bench --bin checkpoint -- --restore DIRECTORY [--keys 1000000] [--checked]
 //! ```
 //!
 //! One thread counts by a random key (32 bytes an entry), in pages of 113 records, as `keyed_state` does; with `--skewed`, nine of ten records are of a tenth of the keys.
@@ -12,6 +13,11 @@
 //!
 //! Printed are rates, the longest step (a page of records, or a freeze) and the longest freeze alone; bytes written by each distinct entry that changed; memory and files by what is live;
 //! then the newest checkpoint is restored, and the counts are compared.
+//!
+//! With `--resident` the table may hold so much memory, and printed is what a page of records takes then.
+//!
+//! With `--keep` the files stay. `--restore` begins from them, as a process that starts anew does, and counts on: printed is when the first record was counted, from the start of the process on,
+//! and when a thousand times and a million times as many were; with `--checked` everything is read and checked first.
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -41,7 +47,7 @@ const GROUPS: u32 = 4096;
 const RETAINED: usize = 3;
 
 /// Measures what checkpoints cost
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 struct Options {
     /// Keys, of 32 bytes each
     #[arg(long, default_value_t = 1_000_000)]
@@ -61,14 +67,34 @@ struct Options {
     /// Where the files go
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     directory: PathBuf,
+    /// MiB that the table may hold in memory, its index included; 0: all of it
+    #[arg(long, default_value_t = 0)]
+    resident: usize,
+    /// Leaves the files there, and says where
+    #[arg(long)]
+    keep: bool,
+    /// Goes on from the files that an earlier run has left
+    #[arg(long)]
+    restore: Option<PathBuf>,
+    /// Reads and checks all of them before it goes on
+    #[arg(long)]
+    checked: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
     let options = Options::parse();
+    if let Some(place) = &options.restore {
+        return go_on(&options, place, started);
+    }
     let place = options.directory.join(format!("thalweg-checkpoint-{}", std::process::id()));
     std::fs::create_dir_all(&place)?;
     let result = measure(&options, &place);
-    std::fs::remove_dir_all(&place)?;
+    if options.keep {
+        println!("kept: {}", place.display());
+    } else {
+        std::fs::remove_dir_all(&place)?;
+    }
     result
 }
 
@@ -95,14 +121,23 @@ impl Counter {
     fn new(options: &Options) -> Self {
         // Twice: chunks that are half dead wait to be compacted, and some for the disk.
         let bytes = usize::try_from(options.keys * ENTRY_BYTES).expect("it fits memory");
-        let mut store = Store::new(StoreConfig::default().reserve_bytes(2 * bytes + (64 << 20)));
+        let reserve = if options.resident > 0 { 64 << 20 } else { 2 * bytes + (64 << 20) };
+        let config = StoreConfig::default().reserve_bytes(reserve);
+        let mut store = Store::new(config.resident_bytes(options.resident << 20));
         let keys = usize::try_from(options.keys).expect("it fits memory");
         let config = TableConfig::default().expected_keys(keys);
-        let mut table = store.table(name(), config).expect("a fresh store has no table");
-        for key in 0..options.keys {
-            table.put(mix(key), &key.to_le_bytes(), &0u64.to_le_bytes());
-        }
+        let table = store.table(name(), config).expect("a fresh store has no table");
         Self { store, table, random: 1, changed: vec![0; keys.div_ceil(64)] }
+    }
+
+    /// Puts all keys there; `after` each million of them.
+    fn fill(&mut self, options: &Options, mut after: impl FnMut(&mut Self)) {
+        for key in 0..options.keys {
+            self.table.put(mix(key), &key.to_le_bytes(), &0u64.to_le_bytes());
+            if key % 1_000_000 == 999_999 {
+                after(self);
+            }
+        }
     }
 
     fn draw(&mut self, options: &Options) -> u64 {
@@ -168,6 +203,10 @@ impl Run {
 fn measure(options: &Options, place: &Path) -> Result<(), Box<dyn Error>> {
     let mut counter = Counter::new(options);
     println!("{} keys, {} MiB of entries", options.keys, (options.keys * ENTRY_BYTES) >> 20);
+    if options.resident > 0 {
+        return measure_resident(options, place, counter);
+    }
+    counter.fill(options, |_| {});
     let before = count(&mut counter, options, None);
     println!(
         "{:<34} {:>9.1} M/s   longest step {}",
@@ -182,7 +221,7 @@ fn measure(options: &Options, place: &Path) -> Result<(), Box<dyn Error>> {
     let writer = std::thread::spawn(move || write(&path, &to_write, &written));
     let during = count(&mut counter, options, Some((&frozen, &done)));
     drop(frozen);
-    let usage =
+    let (first, usage) =
         writer.join().expect("the writer does not panic").map_err(|error| error.to_string())?;
     println!(
         "{:<34} {:>9.1} M/s   longest step {}",
@@ -193,11 +232,11 @@ fn measure(options: &Options, place: &Path) -> Result<(), Box<dyn Error>> {
     println!("ratio {:.2}", during.rate() / before.rate());
     println!("freezes: {}, the longest {}", during.freezes.len(), worst(&during.freezes));
     // The first checkpoint writes everything.
-    let first = options.keys * ENTRY_BYTES;
     println!(
-        "written by distinct changed entry: {:.2} (of those, moved by the archive {:.2})",
+        "written by distinct changed entry: {:.2} (of those, moved by the archive {:.2}); by the first checkpoint, by entry: {:.2}",
         (usage.written_bytes - first) as f64 / (during.distinct * ENTRY_BYTES) as f64,
         usage.moved_bytes as f64 / (during.distinct * ENTRY_BYTES) as f64,
+        first as f64 / (options.keys * ENTRY_BYTES) as f64,
     );
     let live = (options.keys * ENTRY_BYTES) as f64;
     println!(
@@ -262,16 +301,17 @@ fn count(
     }
 }
 
-/// What the checkpoint thread does.
+/// What the checkpoint thread does. How much the first checkpoint wrote, and what there was at last.
 fn write(
     place: &Path,
     to_write: &Receiver<Frozen>,
     written: &Sender<()>,
-) -> Result<ArchiveUsage, Box<dyn Error + Send + Sync>> {
+) -> Result<(u64, ArchiveUsage), Box<dyn Error + Send + Sync>> {
     let mut disk = open();
     let config = ArchiveConfig::new(KeyGroups::all(GROUPS)).workers(1).spare_segments(64);
     let mut archive = Archive::open(&mut *disk, place, 0, config, &[])?;
     let mut retained = VecDeque::new();
+    let mut first = None;
     while let Ok(frozen) = to_write.recv() {
         let epoch = frozen.epoch();
         let part = archive.write(&mut *disk, frozen)?;
@@ -286,9 +326,10 @@ fn write(
             run(&mut *disk, Operation::SyncDirectory { path: place.to_path_buf() })?;
         }
         archive.retire(&mut *disk, retained.make_contiguous())?;
+        first.get_or_insert(archive.usage().written_bytes);
         written.send(())?;
     }
-    Ok(archive.usage())
+    Ok((first.unwrap_or_default(), archive.usage()))
 }
 
 fn restore(counter: &Counter, place: &Path) -> Result<(), Box<dyn Error>> {
@@ -300,19 +341,121 @@ fn restore(counter: &Counter, place: &Path) -> Result<(), Box<dyn Error>> {
     let parts = RestoredParts::open(&mut *disk, place, &manifest, KeyGroups::all(GROUPS))?;
     let read = started.elapsed();
     let mut store = Store::restore(StoreConfig::default(), parts);
-    let table = store.table(name(), TableConfig::default())?;
+    let mut table = store.table(name(), TableConfig::default())?;
     let served = started.elapsed();
+    while table.maintain(1 << 20) {}
     println!(
-        "restore: found after {:.3} s, read and checked {:.3} s, served {:.3} s",
+        "restore: found after {:.3} s, opened {:.3} s, served {:.3} s, all in the index {:.3} s",
         found.as_secs_f64(),
         read.as_secs_f64(),
-        served.as_secs_f64()
+        served.as_secs_f64(),
+        started.elapsed().as_secs_f64()
     );
     assert_eq!(table.len(), counter.table.len(), "all keys are there");
     let mut cursor = Cursor::default();
     while let Some((hash, key, value)) = counter.table.next(&mut cursor) {
         assert_eq!(table.get(hash, key), Some(value), "all counts are there");
     }
+    Ok(())
+}
+
+/// A table that memory has no room for: what its updates cost, by the page.
+fn measure_resident(
+    options: &Options,
+    place: &Path,
+    mut counter: Counter,
+) -> Result<(), Box<dyn Error>> {
+    let (frozen, to_write) = channel();
+    let (written, done) = channel();
+    let path = place.to_path_buf();
+    let writer = std::thread::spawn(move || write(&path, &to_write, &written));
+    let mut epoch = 0;
+    // What is not durable cannot be let go of, so it is made durable as it comes.
+    counter.fill(options, |counter| {
+        epoch += 1;
+        frozen.send(counter.freeze(epoch)).expect("the writer is there");
+        done.recv().expect("it is written");
+    });
+    let faults = major_faults();
+    let every = Duration::from_millis(options.every_ms);
+    let (started, mut next, mut is_writing) = (Instant::now(), every, false);
+    let mut steps = Vec::new();
+    while started.elapsed().as_secs() < options.seconds {
+        if is_writing && done.try_recv().is_ok() {
+            is_writing = false;
+        }
+        if started.elapsed() >= next && !is_writing {
+            epoch += 1;
+            frozen.send(counter.freeze(epoch)).expect("the writer is there");
+            (is_writing, next) = (true, started.elapsed() + every);
+        }
+        let before = Instant::now();
+        counter.step(options);
+        steps.push(before.elapsed());
+    }
+    let (seconds, records) = (started.elapsed().as_secs_f64(), steps.len() * PAGE);
+    steps.sort_unstable();
+    let of = |share: f64| steps[((steps.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+    println!(
+        "{} MiB resident: {:.3} M/s, {} major faults; a page of {PAGE} records p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us",
+        counter.table.bytes() >> 20,
+        records as f64 / seconds / 1e6,
+        major_faults() - faults,
+        of(0.5),
+        of(0.99),
+        of(0.999),
+        of(1.0)
+    );
+    if is_writing {
+        done.recv().expect("it is written");
+    }
+    drop(frozen);
+    writer.join().expect("the writer does not panic").map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Faults of this thread that had to wait for a disk.
+fn major_faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    // The name, in parentheses, may have spaces; behind it, the tenth.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields.split_whitespace().nth(9).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
+/// Counts on from what is in `place`, in a process that was `started` then.
+fn go_on(options: &Options, place: &Path, started: Instant) -> Result<(), Box<dyn Error>> {
+    let mut disk: Box<dyn Disk + Send> = open();
+    let manifest = newest(&mut *disk, place, Verification::OnTouch)?.manifest;
+    let manifest = manifest.ok_or("there is a checkpoint")?;
+    let all = KeyGroups::all(GROUPS);
+    let open_as = if options.checked { RestoredParts::open_checked } else { RestoredParts::open };
+    let parts = open_as(&mut *disk, place, &manifest, all)?;
+    let opened = started.elapsed();
+    let mut store = Store::restore(StoreConfig::default(), parts);
+    let table = store.table(name(), TableConfig::default())?;
+    let keys = table.len() as u64;
+    let changed = vec![0; table.len().div_ceil(64)];
+    let mut counter = Counter { store, table, random: 1, changed };
+    let options = Options { keys, ..options.clone() };
+    let faults = major_faults();
+    println!("{keys} keys, opened after {:.3} s", opened.as_secs_f64());
+    let (mut records, mut longest) = (0, Duration::ZERO);
+    for until in [1, 1_000, 1_000_000] {
+        let until = until * PAGE as u64;
+        while records < until {
+            let before = Instant::now();
+            counter.step(&options);
+            longest = longest.max(before.elapsed());
+            records += PAGE as u64;
+        }
+        println!(
+            "{records} records after {:.3} s, the longest step so far {:.0} us, {} major faults",
+            started.elapsed().as_secs_f64(),
+            longest.as_secs_f64() * 1e6,
+            major_faults() - faults
+        );
+    }
+    assert_eq!(counter.table.len() as u64, keys, "every key was there");
     Ok(())
 }
 

@@ -129,7 +129,7 @@ fn measure(options: &Options, place: &Path) -> Result<(), Box<dyn Error>> {
                     Ok(())
                 })?;
                 let map = MappedSegment::open(disk, &path, whole, Verification::OnTouch)?;
-                map.populate(0, usize::try_from(whole.end)?);
+                map.populate(0, usize::try_from(whole.end)?)?;
                 for name in ["verified in the map, cached", "map, verified before"] {
                     rows.try_time(name, || {
                         for number in 0..map.entries().len() {

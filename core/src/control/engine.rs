@@ -103,6 +103,16 @@ impl EngineBuilder {
         self
     }
 
+    /// The memory that the state of each worker may hold, bytes, indexes included; 0, the default, is whatever it needs.
+    ///
+    /// Beyond it what the last checkpoint has made durable, the oldest of it first, is read from the checkpoint's files; keys that are written to come back to memory. So it does nothing without
+    /// [checkpoints](Self::checkpoints), and is passed by what is written between two of them. An index, 9 to 24 bytes a key, cannot be let go of.
+    #[must_use]
+    pub fn state_resident_bytes(mut self, bytes: usize) -> Self {
+        self.config.state_resident_bytes = bytes;
+        self
+    }
+
     /// Whether jobs publish counters while they run and measure latencies and times. Default true; it costs below 2 %. The counts of the
     /// report are there either way.
     pub fn measure(mut self, measure: bool) -> Self {

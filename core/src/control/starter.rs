@@ -82,7 +82,11 @@ impl Starter {
         let mut planned = build::plan(&*self.job, &self.config, files, streams, restored)?;
         let mut from = None;
         if let Some(origin) = &mut origin {
-            from = origin.open(self.config.workers)?;
+            from = match origin.open(self.config.workers) {
+                // Now that it is known, the checkpoint is passed over: each time there is one less.
+                Err(OpenError::State { source, .. }) if source.is_damage() => return self.start(),
+                opened => opened.map_err(failed)?,
+            };
             // Code of sinks; a panic in it is an error of the job.
             let restored = Arc::clone(&origin.restored);
             guarded(0, || planned.recover(&restored))?;
@@ -146,9 +150,9 @@ impl Starter {
 
 impl Origin {
     /// The state of each worker.
-    fn open(&mut self, workers: usize) -> Result<Option<From>> {
+    fn open(&mut self, workers: usize) -> Result<Option<From>, OpenError> {
         let Some((manifest, directory)) = &self.from else { return Ok(None) };
-        let states = open_states(&mut *self.disk, directory, manifest, workers).map_err(failed)?;
+        let states = open_states(&mut *self.disk, directory, manifest, workers)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 

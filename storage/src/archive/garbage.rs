@@ -74,19 +74,29 @@ impl Archive {
             let chunks = chunks.filter(|chunk| chunk.content.is_none());
             let mut chunks =
                 chunks.filter(|chunk| chunk.place.as_ref().is_some_and(lies_in)).peekable();
-            if chunks.peek().is_none() {
+            let rosters = self.state.rosters.values_mut();
+            let mut rosters = rosters.filter(|roster| lies_in(&roster.place)).peekable();
+            if chunks.peek().is_none() && rosters.peek().is_none() {
                 continue;
             }
             match reader.extent(disk, number) {
                 Ok((extent, image)) => {
+                    let bytes = |place: Place| {
+                        let narrow = |number: u64| {
+                            usize::try_from(number)
+                                .expect("invariant: an extent fits the address space")
+                        };
+                        let at = narrow(place.offset - extent.offset);
+                        &image[at..at + narrow(place.bytes)]
+                    };
                     for chunk in chunks {
                         let place = chunk.place.expect("invariant: it lies there");
-                        let at = usize::try_from(place.offset - extent.offset);
-                        let at = at.expect("invariant: an extent fits the address space");
-                        let bytes = usize::try_from(place.bytes);
-                        let bytes = bytes.expect("invariant: an extent fits the address space");
-                        chunk.content = Some(Content::Copied(image[at..at + bytes].into()));
+                        chunk.content = Some(Content::Copied(bytes(place).into()));
                         self.moved += place.bytes;
+                    }
+                    for roster in rosters {
+                        roster.content = Some(bytes(roster.place).to_vec());
+                        self.moved += roster.place.bytes;
                     }
                 }
                 Err(error) => {

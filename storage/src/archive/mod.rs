@@ -8,12 +8,13 @@
 //! | [`state`] | which chunks are live, where each is, and what is dead in it |
 //! | [`output`] | the open segment, and files that are done with |
 //! | [`directory`] | what it writes about chunks, byte by byte |
+//! | [`roster`] | the entries of chunks, listed by a part of their hash |
 //! | [`garbage`] | segments of which little is live are made anew |
 //!
 //! # A checkpoint
 //!
 //! Chunks that are new since the last one that was durable are written: large ones as they lie in memory, small ones together. Then what died in older ones; then a directory of all
-//! chunks that are live, which is small: 56 bytes for 2 MiB. Then everything is synced, and the part names the segments in which something is live.
+//! chunks that are live, which is small: 72 bytes for 2 MiB. Then everything is synced, and the part names the segments in which something is live.
 //!
 //! # Invariants
 //!
@@ -25,14 +26,17 @@
 mod directory;
 mod garbage;
 mod output;
+pub(crate) mod roster;
 mod state;
 
 pub(crate) use directory::{
-    DIRECTORY, DeadUnits, Directory, DirectoryTable, decode_deaths, decode_directory, shape_of,
+    DIRECTORY, DeadUnits, Directory, DirectoryTable, Listing, decode_deaths, decode_directory,
+    shape_of,
 };
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use crate::checkpoint::{Manifest, Part, TableRecord, named};
 use crate::format::SegmentId;
@@ -41,9 +45,12 @@ use crate::format::extent::Tag;
 use crate::freeze::{Content, Frozen, Place};
 use crate::io::{Answer, Disk, DiskError, Operation, run};
 use crate::key_groups::KeyGroups;
-use crate::segment::Recycler;
+use crate::log::Parked;
+use crate::segment::{MappedSegment, Recycler, Verification};
+use crate::supply::Supply;
 use output::{Output, Pack, bytes_of};
-use state::State;
+use roster::{Counted, Lister, ROSTER};
+use state::{NewRoster, State, Unlisted};
 
 /// How a worker's archive is set up.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +62,9 @@ pub struct ArchiveConfig {
     pub spare_segments: usize,
     /// The key groups of this worker, as the manifest will have them.
     pub key_groups: KeyGroups,
+    /// Bytes of chunks, the youngest, whose entries are not listed in a roster. What is listed need not be read before it is served again, and costs 8 bytes an entry more to write, once; what is
+    /// not listed is read as a whole by a restore. Default: four segments, which are read in a tenth of a second.
+    pub unlisted_bytes: u64,
     /// How many workers the job has, so that files of workers that are no more have an owner. Default 0: they are left alone.
     pub workers: u32,
 }
@@ -63,13 +73,23 @@ impl ArchiveConfig {
     /// For a worker with these key groups.
     #[must_use]
     pub fn new(key_groups: KeyGroups) -> Self {
-        Self { segment_bytes: 32 << 20, spare_segments: 8, key_groups, workers: 0 }
+        let segment_bytes = 32 << 20;
+        let unlisted_bytes = 4 * segment_bytes;
+        Self { segment_bytes, spare_segments: 8, key_groups, unlisted_bytes, workers: 0 }
     }
 
-    /// The same with [`ArchiveConfig::segment_bytes`].
+    /// The same with [`ArchiveConfig::segment_bytes`], and four times that of [`ArchiveConfig::unlisted_bytes`].
     #[must_use]
     pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self.unlisted_bytes = 4 * segment_bytes;
+        self
+    }
+
+    /// The same with [`ArchiveConfig::unlisted_bytes`].
+    #[must_use]
+    pub fn unlisted_bytes(mut self, unlisted_bytes: u64) -> Self {
+        self.unlisted_bytes = unlisted_bytes;
         self
     }
 
@@ -128,6 +148,10 @@ pub struct Archive {
     last: Option<Part>,
     /// Bytes of live state that were moved since.
     moved: u64,
+    /// What is handed to the worker.
+    supply: Option<Arc<Supply>>,
+    /// Segments of this life that the worker may have mapped.
+    mapped: BTreeMap<SegmentId, Vec<Weak<MappedSegment>>>,
 }
 
 /// What an archive has done and holds, for statistics.
@@ -181,6 +205,8 @@ impl Archive {
             serial: 0,
             last: None,
             moved: 0,
+            supply: None,
+            mapped: BTreeMap::new(),
         };
         archive.adopt(disk, retained).map_err(|source| archive.error(0, source))?;
         Ok(archive)
@@ -236,6 +262,8 @@ impl Archive {
             frozen.serial, self.serial,
             "invariant: everything that is frozen reaches its archive, in order"
         );
+        frozen.supply.fill();
+        self.supply = Some(frozen.supply).filter(|supply| supply.is_bounded());
         frozen.tables.into_iter().for_each(|table| self.state.take_in(table));
     }
 
@@ -251,6 +279,14 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         let mut needed = named(retained);
         needed.extend(self.state.segments.keys());
+        self.mapped.retain(|id, maps| {
+            maps.retain(|map| map.strong_count() > 0);
+            // Somebody reads it: it may go, and is not written again.
+            if !maps.is_empty() {
+                self.output.spoil(*id);
+            }
+            !maps.is_empty()
+        });
         self.output.retire(disk, &needed).map_err(|source| self.error(0, source))
     }
 
@@ -273,11 +309,13 @@ impl Archive {
     fn write_changes(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         let rescue = self.choose_garbage(disk);
         let placed = self.write_chunks(disk)?;
+        let (new_rosters, moved_rosters) = (self.list(disk)?, self.move_rosters(disk)?);
         let everything = rescue || self.state.batches.len() >= MOST_BATCHES;
         let batches = self.write_deaths(disk, everything)?;
         let mut all = if everything { Vec::new() } else { self.state.batches.clone() };
         all.extend_from_slice(&batches);
-        let content = directory::encode_directory(&self.state.directory(&placed, all));
+        let directory = self.state.directory(&placed, all, &new_rosters, &moved_rosters);
+        let content = directory::encode_directory(&directory);
         let tag = Tag { table: DIRECTORY, chunk: 0, layout: 0 };
         let directory = self.output.append(disk, &content, tag)?;
         for reference in self.output.sync(disk)? {
@@ -286,7 +324,9 @@ impl Archive {
             held.expect("invariant: it is held").reference = reference;
         }
         // Invariant 1: from here on it is durable.
+        let written: Vec<_> = placed.keys().copied().collect();
         placed.into_iter().for_each(|(chunk, place)| self.state.settle(chunk, place));
+        self.state.settle_rosters(new_rosters, moved_rosters);
         if everything {
             let old = std::mem::take(&mut self.state.batches);
             old.into_iter().for_each(|place| self.state.release(place));
@@ -303,7 +343,36 @@ impl Archive {
         let open = self.output.open_segment();
         self.state.segments.retain(|id, held| held.live > 0 || Some(*id) == open);
         self.state.is_dirty = false;
+        self.tell(disk, &written);
         Ok(())
+    }
+
+    /// Tells a worker whose memory is bounded where chunks are. One that cannot be told keeps them.
+    fn tell(&mut self, disk: &mut dyn Disk, written: &[(u32, u64)]) {
+        let Some(supply) = self.supply.clone() else { return };
+        let mut maps = BTreeMap::new();
+        for (table, sequence) in written {
+            let chunk = self.state.chunk((*table, *sequence));
+            let Some(place) = chunk.place.filter(|place| chunk.can_be_parked(*place)) else {
+                continue;
+            };
+            let reference = self.state.segments[&place.segment].reference;
+            let map = maps.entry(place.segment).or_insert_with(|| {
+                let path = self.directory.join(place.segment.file_name());
+                let map = MappedSegment::open(disk, &path, &reference, Verification::OnTouch);
+                let map = map.inspect_err(|error| {
+                    tracing::warn!(%error, "what was written cannot be mapped, and stays in memory");
+                });
+                map.ok().map(Arc::new)
+            });
+            let Some(map) = map else { continue };
+            if let Ok(parked) = Parked::new(Arc::clone(map), place) {
+                supply.file(*table, *sequence, parked);
+            }
+        }
+        for (id, map) in maps {
+            self.mapped.entry(id).or_default().extend(map.as_ref().map(Arc::downgrade));
+        }
     }
 
     /// Writes the chunks that are not on disk, and says where.
@@ -335,6 +404,46 @@ impl Archive {
             placed.insert(key, place);
         })?;
         Ok(placed)
+    }
+
+    /// Writes rosters of chunks that have none, the oldest of them, until few enough are left: what lives long is listed once, and what is written over soon never is.
+    fn list(&mut self, disk: &mut dyn Disk) -> Result<Vec<NewRoster>, DiskError> {
+        let (unlisted, mut candidates) = self.state.unlisted();
+        let mut too_many = unlisted.saturating_sub(self.config.unlisted_bytes);
+        let mut ages: Vec<_> = candidates.iter().map(|chunk| (chunk.key.1, chunk.bytes)).collect();
+        ages.sort_unstable();
+        let youngest = ages.into_iter().take_while(|(_, bytes)| {
+            let is_one = too_many > 0;
+            too_many = too_many.saturating_sub(*bytes);
+            is_one
+        });
+        let youngest = youngest.last().map(|(sequence, _)| sequence);
+        candidates.retain(|chunk| youngest.is_some_and(|youngest| chunk.key.1 <= youngest));
+        let mut lister = Lister::default();
+        let (mut rosters, mut members) = (Vec::new(), Vec::new());
+        let mut of = None;
+        for Unlisted { key, pane, .. } in candidates {
+            let is_full = members.len() == roster::MOST_CHUNKS;
+            if of.replace((key.0, pane)) != Some((key.0, pane)) || is_full {
+                write_roster(disk, &mut self.output, &mut lister, &mut members, &mut rosters)?;
+            }
+            let counted = self.state.chunk(key).with_bytes(|bytes| lister.add(bytes)).flatten();
+            members.extend(counted.map(|counted| (key, counted)));
+        }
+        write_roster(disk, &mut self.output, &mut lister, &mut members, &mut rosters)?;
+        Ok(rosters)
+    }
+
+    /// Writes rosters again that are in segments that are emptied.
+    fn move_rosters(&mut self, disk: &mut dyn Disk) -> Result<Vec<(u64, Place)>, DiskError> {
+        let mut moved = Vec::new();
+        for (number, roster) in &self.state.rosters {
+            if let Some(content) = &roster.content {
+                let tag = Tag { table: ROSTER, chunk: 0, layout: 0 };
+                moved.push((*number, self.output.append(disk, content, tag)?));
+            }
+        }
+        Ok(moved)
     }
 
     /// Writes what died in chunks since the last checkpoint, or `everything` that is dead in them.
@@ -395,6 +504,22 @@ impl Archive {
             bytes: table.bytes,
         }
     }
+}
+
+/// Writes the roster of `members`, if there are any.
+fn write_roster(
+    disk: &mut dyn Disk,
+    output: &mut Output,
+    lister: &mut Lister,
+    members: &mut Vec<((u32, u64), Counted)>,
+    rosters: &mut Vec<NewRoster>,
+) -> Result<(), DiskError> {
+    if !members.is_empty() {
+        let tag = Tag { table: ROSTER, chunk: 0, layout: 0 };
+        let place = output.append(disk, &lister.take(), tag)?;
+        rosters.push(NewRoster { place, members: std::mem::take(members) });
+    }
+    Ok(())
 }
 
 const _: fn() = || {

@@ -24,7 +24,7 @@ pub(super) struct Output {
     writer: Option<SegmentWriter>,
     /// Segments that were written, or begun, in this life, or have a number of this archive's.
     ours: BTreeMap<SegmentId, Option<Header>>,
-    /// Those of which a write or a sync failed.
+    /// Those that are not written again: a write or a sync of them failed, or somebody reads them.
     spoiled: BTreeSet<SegmentId>,
     /// Sealed since they were last asked for.
     sealed: Vec<SegmentRef>,
@@ -36,6 +36,13 @@ impl Output {
     pub(super) fn new(recycler: Recycler, capacity: u64) -> Self {
         let (ours, spoiled, sealed) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         Self { recycler, capacity, writer: None, ours, spoiled, sealed, written: 0 }
+    }
+
+    /// Sees to it that a file is not written again.
+    pub(super) fn spoil(&mut self, id: SegmentId) {
+        if self.ours.contains_key(&id) {
+            self.spoiled.insert(id);
+        }
     }
 
     /// Takes responsibility for a file that is there.

@@ -4,12 +4,16 @@
 //! loses nothing: what was not written is written with the next one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::directory::{Directory, DirectoryChunk, DirectoryTable, shape_number};
+use super::directory::{Directory, DirectoryChunk, DirectoryTable, Listing, shape_number};
+use super::output::bytes_of;
+use super::roster::Counted;
 use crate::TableName;
 use crate::format::SegmentId;
-use crate::freeze::{Captured, Content, Filed, FrozenTable, Place, Shape};
+use crate::freeze::{Captured, Content, Filed, FiledListing, FrozenTable, Place, Shape};
+use crate::log::CHUNK_BYTES;
+use crate::raw::Region;
 use crate::segment::SegmentRef;
 
 /// See the file's header.
@@ -19,6 +23,10 @@ pub(super) struct State {
     /// Batches of deaths that are durable.
     pub(super) batches: Vec<Place>,
     pub(super) directory: Option<Place>,
+    /// By a number that only this archive knows.
+    pub(super) rosters: BTreeMap<u64, Roster>,
+    /// The number of the last one.
+    last_roster: u64,
     /// Segments with something in them that is live.
     pub(super) segments: BTreeMap<SegmentId, Held>,
     /// When the last segment was begun.
@@ -51,10 +59,41 @@ pub(super) struct Chunked {
     pub(super) place: Option<Place>,
     /// What is to be written.
     pub(super) content: Option<Content>,
+    /// What was written, for as long as the worker has it in memory.
+    written: Option<(Weak<Region>, usize)>,
     /// All units that are dead.
     pub(super) dead: Vec<u32>,
     /// How many of those, from the front, are in durable batches.
     pub(super) told: usize,
+    /// Bytes of dead entries, as far as they were counted: all of them if there is a listing.
+    dead_bytes: u64,
+    pub(super) listing: Option<Membership>,
+}
+
+/// Which roster lists a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    pub(super) roster: u64,
+    pub(super) member: u32,
+    pub(super) entries: u32,
+}
+
+/// A roster.
+#[derive(Debug)]
+pub(super) struct Roster {
+    pub(super) place: Place,
+    /// What is to be written again, elsewhere.
+    pub(super) content: Option<Vec<u8>>,
+    /// Chunks that are there and listed in it.
+    chunks: usize,
+}
+
+/// A roster that was written and is not believed yet.
+#[derive(Debug)]
+pub(super) struct NewRoster {
+    pub(super) place: Place,
+    /// By table and sequence number, in order.
+    pub(super) members: Vec<((u32, u64), Counted)>,
 }
 
 /// A segment.
@@ -93,13 +132,25 @@ impl State {
                 groups: None,
                 place: None,
                 content: None,
+                written: None,
                 dead: Vec::new(),
                 told: 0,
+                dead_bytes: 0,
+                listing: None,
             };
             match content {
-                Content::Filed(Filed { place, shift, groups, dead }) => {
+                Content::Filed(Filed { place, shift, groups, dead, listing }) => {
                     (chunk.place, chunk.shift) = (Some(place), shift);
                     (chunk.groups, chunk.dead) = (groups, dead);
+                    if let Some(FiledListing { roster, member, entries, dead_bytes }) = listing {
+                        let known = find_roster(&mut self.rosters, &mut self.last_roster, roster);
+                        if known.1.chunks == 0 {
+                            claim(&mut self.segments, roster);
+                        }
+                        known.1.chunks += 1;
+                        chunk.dead_bytes = dead_bytes;
+                        chunk.listing = Some(Membership { roster: known.0, member, entries });
+                    }
                     let held = self.segments.get_mut(&place.segment);
                     held.expect("invariant: its segment came with it").live += place.bytes;
                 }
@@ -107,14 +158,24 @@ impl State {
             }
             table.chunks.insert(sequence, chunk);
         }
-        for (sequence, unit) in journal.deaths.iter() {
+        for (sequence, unit, bytes) in journal.deaths.iter() {
             if let Some(chunk) = table.chunks.get_mut(&sequence) {
                 chunk.dead.push(unit);
+                chunk.dead_bytes += bytes as u64;
             }
         }
         for sequence in journal.drops {
-            if let Some(place) = table.chunks.remove(&sequence).and_then(|chunk| chunk.place) {
+            let Some(chunk) = table.chunks.remove(&sequence) else { continue };
+            if let Some(place) = chunk.place {
                 release(&mut self.segments, place);
+            }
+            if let Some(Membership { roster, .. }) = chunk.listing {
+                let known = self.rosters.get_mut(&roster).expect("invariant: it has this chunk");
+                known.chunks -= 1;
+                if known.chunks == 0 {
+                    release(&mut self.segments, known.place);
+                    self.rosters.remove(&roster);
+                }
             }
         }
     }
@@ -131,7 +192,9 @@ impl State {
         let table = self.tables.get_mut(&table).expect("invariant: tables stay");
         let chunk =
             table.chunks.get_mut(&sequence).expect("invariant: nothing is taken in between");
-        chunk.content = None;
+        if let Some(Content::Shared(region, used)) = chunk.content.take() {
+            chunk.written = Some((Arc::downgrade(&region), used));
+        }
         if let Some(old) = chunk.place.replace(place) {
             release(&mut self.segments, old);
         }
@@ -140,9 +203,32 @@ impl State {
 
     /// Counts something that is live.
     pub(super) fn claim(&mut self, place: Place) {
-        let held = self.segments.get_mut(&place.segment);
-        held.expect("invariant: what was written is in a segment that is known").live +=
-            place.bytes;
+        claim(&mut self.segments, place);
+    }
+
+    /// Believes rosters that were written: new ones, and where old ones are now.
+    pub(super) fn settle_rosters(&mut self, new: Vec<NewRoster>, moved: Vec<(u64, Place)>) {
+        for (number, place) in moved {
+            let known = self.rosters.get_mut(&number).expect("invariant: nothing is taken in");
+            known.content = None;
+            let old = std::mem::replace(&mut known.place, place);
+            self.release(old);
+            self.claim(place);
+        }
+        for NewRoster { place, members } in new {
+            self.last_roster += 1;
+            let roster = self.last_roster;
+            self.claim(place);
+            self.rosters.insert(roster, Roster { place, content: None, chunks: members.len() });
+            for (member, ((table, sequence), counted)) in (0..).zip(members) {
+                let table = self.tables.get_mut(&table).expect("invariant: tables stay");
+                let chunk = table.chunks.get_mut(&sequence);
+                let chunk = chunk.expect("invariant: nothing is taken in between");
+                chunk.listing = Some(Membership { roster, member, entries: counted.entries });
+                chunk.written = None;
+                chunk.dead_bytes += counted.dead_bytes;
+            }
+        }
     }
 
     /// Counts something that is not live any more.
@@ -164,15 +250,70 @@ impl State {
         &self.tables[&table].chunks[&sequence]
     }
 
-    /// The directory, with the places that chunks get and the batches that there will be.
+    /// Chunks that are in no roster, those of a table and pane together and the oldest first; the bytes of all of them, and which could be listed.
+    pub(super) fn unlisted(&self) -> (u64, Vec<Unlisted>) {
+        let (mut bytes, mut found) = (0, Vec::new());
+        for (number, table) in &self.tables {
+            for (sequence, chunk) in &table.chunks {
+                if chunk.listing.is_some() {
+                    continue;
+                }
+                let used = match (&chunk.content, &chunk.place) {
+                    (Some(content), _) => bytes_of(content).len() as u64,
+                    (None, place) => place.map_or(0, |place| place.bytes),
+                };
+                bytes += used;
+                let is_worth_it = (LEAST_LISTED..=CHUNK_BYTES as u64).contains(&used);
+                if is_worth_it && table.shape != Shape::Timed && chunk.is_at_hand() {
+                    found.push(Unlisted {
+                        key: (*number, *sequence),
+                        pane: chunk.pane,
+                        bytes: used,
+                    });
+                }
+            }
+        }
+        found.sort_by_key(|chunk| (chunk.key.0, chunk.pane, chunk.key.1));
+        (bytes, found)
+    }
+
+    /// The directory, with the places that chunks get, the batches that there will be, the rosters that are new and where old ones go.
     pub(super) fn directory(
         &self,
         placed: &BTreeMap<(u32, u64), Place>,
         batches: Vec<Place>,
+        new: &[NewRoster],
+        moved: &[(u64, Place)],
     ) -> Directory {
+        let moved: BTreeMap<u64, Place> = moved.iter().copied().collect();
+        let mut rosters = Vec::new();
+        let mut numbers = BTreeMap::new();
+        for (number, roster) in &self.rosters {
+            numbers.insert(*number, rosters.len());
+            rosters.push(moved.get(number).copied().unwrap_or(roster.place));
+        }
+        let mut listings = BTreeMap::new();
+        for roster in new {
+            for (member, (key, counted)) in (0..).zip(&roster.members) {
+                listings.insert(*key, (rosters.len(), member, *counted));
+            }
+            rosters.push(roster.place);
+        }
         let tables = self.tables.iter().map(|(number, table)| {
             let chunks = table.chunks.iter().map(|(sequence, chunk)| {
-                let place = placed.get(&(*number, *sequence)).copied().or(chunk.place);
+                let key = (*number, *sequence);
+                let place = placed.get(&key).copied().or(chunk.place);
+                let dead_bytes = chunk.dead_bytes;
+                let old = chunk.listing.map(|listing| {
+                    let Membership { roster, member, entries } = listing;
+                    Listing { roster: numbers[&roster], member, entries, dead_bytes }
+                });
+                let new = listings.get(&key).map(|(roster, member, counted)| Listing {
+                    roster: *roster,
+                    member: *member,
+                    entries: counted.entries,
+                    dead_bytes: dead_bytes + counted.dead_bytes,
+                });
                 DirectoryChunk {
                     sequence: *sequence,
                     pane: chunk.pane,
@@ -180,13 +321,66 @@ impl State {
                     shift: chunk.shift,
                     groups: chunk.groups,
                     place: place.expect("invariant: a chunk is on disk before its directory is"),
+                    listing: old.or(new),
                 }
             });
             let (shape, is_copied) = (shape_number(table.shape), table.is_copied);
             DirectoryTable { number: *number, shape, is_copied, chunks: chunks.collect() }
         });
-        Directory { tables: tables.collect(), batches }
+        Directory { tables: tables.collect(), batches, rosters }
     }
+}
+
+impl Chunked {
+    /// Whether its entries may be read where they lie: addresses in them are what they say.
+    pub(super) fn can_be_parked(&self, place: Place) -> bool {
+        self.shift == 0 && (LEAST_LISTED..=CHUNK_BYTES as u64).contains(&place.bytes)
+    }
+
+    fn is_at_hand(&self) -> bool {
+        let written = self.written.as_ref();
+        self.content.is_some() || written.is_some_and(|(region, _)| region.strong_count() > 0)
+    }
+
+    /// Calls `with` with its bytes, if they are in memory.
+    pub(super) fn with_bytes<R>(&self, with: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        if let Some(content) = &self.content {
+            return Some(with(bytes_of(content)));
+        }
+        let (region, used) = self.written.as_ref()?;
+        region.upgrade().map(|region| with(&region[..*used]))
+    }
+}
+
+/// A chunk that could be listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unlisted {
+    pub(super) key: (u32, u64),
+    pub(super) pane: i64,
+    pub(super) bytes: u64,
+}
+
+/// A chunk of which less is used is not worth a place in a roster, bytes.
+const LEAST_LISTED: u64 = 16 << 10;
+
+/// The roster at a place, with its number; one without chunks if it was not known.
+fn find_roster<'a>(
+    rosters: &'a mut BTreeMap<u64, Roster>,
+    last: &mut u64,
+    place: Place,
+) -> (u64, &'a mut Roster) {
+    let known = rosters.iter().rev().find(|(_, roster)| roster.place == place);
+    let number = known.map(|(number, _)| *number).unwrap_or_else(|| {
+        *last += 1;
+        *last
+    });
+    let new = || Roster { place, content: None, chunks: 0 };
+    (number, rosters.entry(number).or_insert_with(new))
+}
+
+fn claim(segments: &mut BTreeMap<SegmentId, Held>, place: Place) {
+    let held = segments.get_mut(&place.segment);
+    held.expect("invariant: what was written is in a segment that is known").live += place.bytes;
 }
 
 fn release(segments: &mut BTreeMap<SegmentId, Held>, place: Place) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{Manifest, ManifestError};
 use crate::format::Flaw;
 use crate::io::{Access, Answer, Disk, DiskError, Operation, PAGE_BYTES, read_exactly, run};
-use crate::segment::{SegmentError, SegmentReader, Verification};
+use crate::segment::{SegmentError, SegmentReader, Verification, suspect};
 
 /// A longer file is no manifest: half a GiB would be ten million segments.
 const MOST_BYTES: usize = 512 << 20;
@@ -109,7 +109,7 @@ pub enum RestoreError {
 /// The newest checkpoint in `directory` whose manifest and files are whole. Waits for its reads.
 ///
 /// With [`Verification::OnTouch`] a file counts as whole if its header and directory are: cost is a few reads a file, whatever its size. With [`Verification::AtOpen`]
-/// all of it is read. What is damaged, or names a file that is missing, is passed over, which is logged, and told.
+/// all of it is read, as it is if this process has seen it to be damaged before. What is damaged, or names a file that is missing, is passed over, which is logged, and told.
 ///
 /// # Errors
 ///
@@ -206,8 +206,8 @@ pub fn check_segments(
         let path = directory.join(expected.identity.id.file_name());
         let reader = SegmentReader::open_as(disk, &path, expected)?;
         let result = match verification {
-            Verification::AtOpen => reader.verify(disk),
-            Verification::OnTouch => Ok(()),
+            Verification::OnTouch if !suspect::is_noted(&path) => Ok(()),
+            _ => reader.verify(disk),
         };
         reader.close(disk);
         result?;

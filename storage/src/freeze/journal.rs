@@ -2,7 +2,7 @@
 //!
 //! It is a log of changes that is taken whole at each freeze. Sequence numbers are given once in a store's life, so the order in which changes are applied does not matter.
 
-use crate::log::Address;
+use crate::log::{Address, size_class};
 use crate::raw::Region;
 use crate::segment::SegmentRef;
 use std::sync::Arc;
@@ -53,6 +53,21 @@ pub(crate) struct Filed {
     pub(crate) groups: Option<(u32, u32)>,
     /// Units of dead entries.
     pub(crate) dead: Vec<u32>,
+    /// Which roster lists its entries, if one does.
+    pub(crate) listing: Option<FiledListing>,
+}
+
+/// What a roster is to a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FiledListing {
+    /// The roster.
+    pub(crate) roster: Place,
+    /// Which of its chunks this is.
+    pub(crate) member: u32,
+    /// How many of the chunk's entries it lists.
+    pub(crate) entries: u32,
+    /// Bytes of the chunk's entries that are dead, listed or not.
+    pub(crate) dead_bytes: u64,
 }
 
 /// Some bytes of a segment that lie in one extent.
@@ -63,7 +78,7 @@ pub(crate) struct Place {
     pub(crate) bytes: u64,
 }
 
-/// Dead entries, each by the sequence number of its chunk and its place in it.
+/// Dead entries, each by the sequence number of its chunk, its place in it and its size class.
 ///
 /// Kept in blocks, so that noting one never copies the others.
 #[derive(Debug, Default)]
@@ -77,11 +92,15 @@ const BLOCK: usize = 4096;
 /// Bits of the place: a chunk has 2^17 units of 16 bytes.
 const UNIT_BITS: u32 = 17;
 
+/// Bits of the size class; 39 are left for the number, which is 2^60 bytes of chunks of 2 MiB.
+const CLASS_BITS: u32 = 8;
+
 impl Deaths {
     /// Notes that the entry at `address`, in a chunk that was frozen as `sequence`, is gone.
     #[inline]
-    pub(crate) fn note(&mut self, sequence: u64, address: Address) {
-        let death = sequence << UNIT_BITS | u64::from(address.unit());
+    pub(crate) fn note(&mut self, sequence: u64, address: Address, class: u8) {
+        let of_what = u64::from(class) << UNIT_BITS | u64::from(address.unit());
+        let death = sequence << (UNIT_BITS + CLASS_BITS) | of_what;
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(death),
             _ => self.begin(death),
@@ -95,13 +114,17 @@ impl Deaths {
         self.blocks.push(block);
     }
 
-    /// Each as sequence number and unit.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
-        let unit = |death: u64| u32::try_from(death & ((1 << UNIT_BITS) - 1));
-        self.blocks
-            .iter()
-            .flatten()
-            .map(move |death| (*death >> UNIT_BITS, unit(*death).expect("invariant: 17 bits")))
+    /// Each as sequence number, unit and bytes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u32, usize)> {
+        self.blocks.iter().flatten().map(|death| {
+            let unit = u32::try_from(death & ((1 << UNIT_BITS) - 1));
+            let class = u8::try_from(death >> UNIT_BITS & ((1 << CLASS_BITS) - 1));
+            (
+                death >> (UNIT_BITS + CLASS_BITS),
+                unit.expect("invariant: 17 bits"),
+                size_class::bytes(class.expect("invariant: 8 bits")),
+            )
+        })
     }
 }
 
@@ -120,6 +143,12 @@ impl Journal {
         self.drops.append(&mut later.drops);
         self.deaths.blocks.append(&mut later.deaths.blocks);
         self.segments.append(&mut later.segments);
+    }
+
+    /// Chunks whose memory is shared.
+    pub(crate) fn shared_chunks(&self) -> usize {
+        let is_shared = |captured: &&Captured| matches!(captured.content, Content::Shared(..));
+        self.chunks.iter().filter(is_shared).count()
     }
 
     /// Bytes of the chunks that are not on disk.

@@ -13,9 +13,10 @@
 
 mod journal;
 
-pub(crate) use journal::{Captured, Content, Filed, Journal, Place};
+pub(crate) use journal::{Captured, Content, Filed, FiledListing, Journal, Place};
 
 use crate::memory::Memory;
+use crate::supply::Supply;
 use crate::{Panes, Store, Table, TableName, TimedTable};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,8 @@ pub struct Frozen {
     /// Which one of its store it is, from 1.
     pub(crate) serial: u64,
     pub(crate) tables: Vec<FrozenTable>,
+    /// What its worker is handed in return.
+    pub(crate) supply: Arc<Supply>,
 }
 
 /// One name's share of a checkpoint.
@@ -136,8 +139,11 @@ impl Freezer {
         }
         let mut pending = self.pending.borrow_mut();
         pending.finished += 1;
-        let tables = std::mem::take(&mut pending.tables).into_values().collect();
-        Frozen { epoch: self.epoch, serial: pending.finished, tables }
+        let tables: Vec<_> = std::mem::take(&mut pending.tables).into_values().collect();
+        let shared = tables.iter().map(|table| table.journal.shared_chunks()).sum();
+        store.account().want_chunks(shared);
+        let supply = Arc::clone(store.account().supply());
+        Frozen { epoch: self.epoch, serial: pending.finished, tables, supply }
     }
 
     fn take(&mut self, account: &Memory, shape: Shape, value_align: usize, entries: usize) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  word 0:     overflow count (byte 0), tag of slot 1 … tag of slot 7 (bytes 1 to 7)
-//!  word 1..8:  16 bits of the hash | 48 bits of address / 16
+//!  word 1..8:  16 bits of the hash (8 to 23) | 48 bits of address / 16
 //! ```
 //!
 //! A tag is at least 2; a tag byte of 0 says that the slot is free. The overflow count is how many
@@ -42,9 +42,9 @@ pub(super) struct Print {
 impl Print {
     #[inline(always)]
     pub(super) fn of(hash: u64) -> Self {
-        let tag = (hash >> 32) & 0xff;
+        let tag = hash & 0xff;
         // Not 1 either: see `with_tag`.
-        Self { tag: tag.max(2), slot: (hash >> 16) << 48 }
+        Self { tag: tag.max(2), slot: (hash >> 8) << 48 }
     }
 
     #[inline(always)]
@@ -63,11 +63,14 @@ impl Print {
         Self { tag: bucket[0] >> (8 * word) & 0xff, slot: bucket[word] & !ADDRESS }
     }
 
-    /// Bits 16 to 31 of the hash.
+    /// Bit `at` of the hash, one of [`Print::BITS`].
     #[inline(always)]
-    pub(super) fn bits_from_16(self) -> u64 {
-        self.slot >> 48
+    pub(super) fn bit(self, at: u32) -> u64 {
+        self.slot >> (48 + at - Self::BITS.start) & 1
     }
+
+    /// The bits of the hash that a slot keeps beside the tag.
+    pub(super) const BITS: std::ops::Range<u32> = 8..24;
 }
 
 const ADDRESS: u64 = (1 << 48) - 1;
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     fn hash_with_tag(tag: u64) -> u64 {
-        tag << 32
+        tag
     }
 
     #[test]

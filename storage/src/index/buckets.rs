@@ -5,11 +5,16 @@ use crate::log::Address;
 use crate::raw::{self, HugeSlice};
 use std::ops::Range;
 
+/// The bits of the hash below this one choose the bucket, the highest first.
+pub(super) const HOME_END: u32 = 40;
+
 /// Buckets of one size; see the [index](super).
 #[derive(Debug)]
 pub(super) struct Buckets {
     buckets: HugeSlice<Bucket>,
     mask: usize,
+    /// Where in the hash the number of its bucket begins.
+    shift: u32,
 }
 
 impl Buckets {
@@ -17,9 +22,10 @@ impl Buckets {
     pub(super) fn new(count: usize) -> Self {
         debug_assert!(
             count.is_power_of_two(),
-            "invariant: the low bits of the hash choose the bucket"
+            "invariant: some bits of the hash choose the bucket"
         );
-        Self { buckets: HugeSlice::zeroed(count), mask: count - 1 }
+        let shift = HOME_END - count.trailing_zeros();
+        Self { buckets: HugeSlice::zeroed(count), mask: count - 1, shift }
     }
 
     /// The fewest buckets that `keys` do not fill beyond the limit.
@@ -62,8 +68,8 @@ impl Buckets {
     #[inline(always)]
     pub(super) fn home(&self, hash: u64) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "the mask takes the low bits anyway")]
-        let low = hash as usize;
-        low & self.mask
+        let bits = (hash >> self.shift) as usize;
+        bits & self.mask
     }
 
     #[inline(always)]

@@ -7,8 +7,9 @@
 //! * Arrives from: [`crate::Table`], with the full hash of the key.
 //! * Leaves to: [`crate::log`], as an address.
 //!
-//! Of the hash, the low bits choose the bucket, bits 16 to 31 are kept in the slot, bits 32 to 39
-//! are the tag; the top bits, which choose key group and core and so are alike in all keys of a table, are not used.
+//! Of the hash, bits from 39 downwards choose the bucket, bits 8 to 23 are kept in the slot, bits 0 to 7
+//! are the tag; the top bits, which choose key group and core and so are alike in all keys of a table, are not used. So the order of buckets is that of the low 40 bits, in a table of any size:
+//! hashes that are near each other are near each other here too, which is what [`crate::dormant`] relies on to touch little.
 //!
 //! The table doubles at three quarters full, a few buckets at a time; see [`resize`].
 //!
@@ -51,7 +52,7 @@ pub(crate) struct Index {
     /// The table that the current one replaces, while entries still move.
     migration: Option<Migration>,
     /// A table that everything has left, given back piece by piece.
-    retired: Option<Buckets>,
+    retired: Option<Box<Buckets>>,
     /// Buckets at the front of a cleared table that are not zero yet.
     dirty: usize,
     len: usize,
@@ -67,6 +68,17 @@ impl Index {
         Self { current, migration: None, retired: None, dirty: 0, len: 0, memory }
     }
 
+    /// Makes room for that many keys in an index that is empty. Nothing is populated, so it costs little, and later page faults.
+    pub(crate) fn make_room(&mut self, keys: usize) {
+        if self.len > 0 || self.migration.is_some() || keys <= self.current.limit() {
+            return;
+        }
+        let larger = Buckets::with_room_for(keys);
+        self.memory.add(larger.bytes());
+        self.memory.subtract(self.current.bytes());
+        self.current = larger;
+    }
+
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -75,7 +87,7 @@ impl Index {
     /// Memory held, bytes.
     pub(crate) fn bytes(&self) -> usize {
         let outgoing = self.migration.as_ref().map_or(0, |migration| migration.outgoing.bytes());
-        self.current.bytes() + outgoing + self.retired.as_ref().map_or(0, Buckets::bytes)
+        self.current.bytes() + outgoing + self.retired.as_ref().map_or(0, |retired| retired.bytes())
     }
 
     /// The table in which an entry with this hash is, if it is anywhere.
@@ -190,7 +202,7 @@ mod tests {
     fn hashes() -> impl Strategy<Value = u64> {
         let few = 0..4u64;
         (few.clone(), few.clone(), few.clone(), few)
-            .prop_map(|(low, slot, tag, top)| (low * 7) | (slot << 16) | (tag << 32) | (top << 60))
+            .prop_map(|(home, slot, tag, top)| tag | (slot << 8) | (home * 7) << 33 | (top << 60))
     }
 
     proptest! {

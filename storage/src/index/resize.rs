@@ -16,7 +16,7 @@
 //! which fills the outgoing table by 4 % more at most.
 //!
 //! Memory comes and goes in pieces of one huge page: the successor is only mapped, and populated
-//! just ahead of the two places at which entries arrive (bucket `b` goes to `b` and `b + n`); the empty table
+//! just ahead of the place at which entries arrive (bucket `b` goes to `2 b` and `2 b + 1`); the empty table
 //! is unmapped from its end, some huge pages with every insertion.
 //!
 //! # Cost
@@ -28,6 +28,7 @@
 //! as every lookup in it has that length too.
 
 use super::bucket::{self, Print};
+use super::buckets::HOME_END;
 use super::{Buckets, Entries, Index};
 
 /// Buckets moved by one insertion, at least.
@@ -41,9 +42,6 @@ const PIECE: usize = crate::raw::HUGE_PAGE_BYTES / size_of::<bucket::Bucket>();
 
 /// Buckets given back by one insertion: 16 MiB, a few microseconds.
 const RETIRED_PER_INSERT: usize = 8 * PIECE;
-
-/// The first bit of the hash that slots keep.
-const FIRST_KEPT_BIT: u32 = 16;
 
 /// The way from a table to its successor.
 #[derive(Debug)]
@@ -106,9 +104,14 @@ impl Migration {
         false
     }
 
-    /// Whether slots have the bit of the hash that decides between `b` and `b + n`.
+    /// The bit of the hash that decides between `2 b` and `2 b + 1`.
+    fn next_bit(&self) -> u32 {
+        HOME_END - 1 - self.outgoing.len().trailing_zeros()
+    }
+
+    /// Whether slots have that bit.
     fn keeps_next_bit(&self) -> bool {
-        (FIRST_KEPT_BIT..FIRST_KEPT_BIT + 16).contains(&self.outgoing.len().trailing_zeros())
+        Print::BITS.contains(&self.next_bit())
     }
 
     /// Moves one bucket; `in_run` if the bucket before had overflowed, so that entries may be displaced.
@@ -119,14 +122,12 @@ impl Migration {
         target: &mut Buckets,
         entries: &impl Entries,
     ) {
-        let half = self.outgoing.len();
         let kept = self.keeps_next_bit() && !in_run;
         let bucket = self.outgoing.take(at);
         for word in bucket::occupied(&bucket) {
             let (print, address) = (Print::kept(&bucket, word), bucket::address(bucket[word]));
             let home = if kept {
-                let bit = print.bits_from_16() >> (half.trailing_zeros() - FIRST_KEPT_BIT) & 1;
-                if bit == 1 { at + half } else { at }
+                if print.bit(self.next_bit()) == 1 { 2 * at + 1 } else { 2 * at }
             } else {
                 target.home(entries.hash(address))
             };
@@ -134,22 +135,18 @@ impl Migration {
         }
     }
 
-    /// Populates the successor half a huge page or more before entries arrive there, one at a time.
+    /// Populates the successor a huge page before entries arrive there, one at a time.
     fn populate_ahead(&self, at: usize, target: &mut Buckets) {
-        let half = self.outgoing.len();
-        if half < PIECE {
+        if self.outgoing.len() < PIECE {
             return;
         }
+        let piece = 2 * at / PIECE * PIECE;
         if self.moved == 0 {
-            target.populate(0..PIECE);
-            target.populate(half..half + PIECE);
+            target.populate(piece..piece + PIECE);
         }
-        let next = at / PIECE * PIECE + PIECE;
-        if at.is_multiple_of(PIECE) && next < half {
+        if (2 * at).is_multiple_of(PIECE) || self.moved == 0 {
+            let next = (piece + PIECE) % target.len();
             target.populate(next..next + PIECE);
-        }
-        if at % PIECE == PIECE / 2 && next < half {
-            target.populate(half + next..half + next + PIECE);
         }
     }
 }
@@ -196,7 +193,7 @@ impl Index {
     }
 
     fn retire(&mut self, migration: Migration) {
-        if let Some(older) = self.retired.replace(migration.outgoing) {
+        if let Some(older) = self.retired.replace(Box::new(migration.outgoing)) {
             self.memory.subtract(older.bytes());
         }
         self.release_retired();

@@ -91,5 +91,5 @@ pub(super) fn map(image: &Image, path: &Path, bytes: u64) -> io::Result<Mapped> 
     let seen = image.seen(path)?;
     let front = usize::try_from(bytes).ok().and_then(|bytes| seen.get(..bytes));
     let front = front.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-    Ok(Mapped::memory(front.into()))
+    Ok(Mapped::memory(front))
 }

@@ -3,7 +3,7 @@
 //! A chunk is made small and doubles until it is a whole huge page, so that a table of three keys holds hundreds of bytes; where the last epochs wrote more, it is made
 //! larger at once. Numbers of chunks that are gone are given again.
 
-use super::{Address, CHUNK_BYTES, Log, next_generation};
+use super::{Address, CHUNK_BYTES, Log, Parked, next_generation};
 use crate::raw::{Frame, Region};
 
 /// The first chunk grows from this: a table of three keys stays that small.
@@ -17,6 +17,8 @@ pub(super) struct Chunk {
     pub(super) born: u64,
     /// What it was last frozen as.
     pub(super) sequence: Option<u64>,
+    /// How much it holds, be it in memory or not.
+    pub(super) bytes: usize,
     pub(super) used: usize,
     /// Of those, bytes of dead entries.
     pub(super) dead: usize,
@@ -24,6 +26,8 @@ pub(super) struct Chunk {
     pub(super) blocks: usize,
     /// Chosen to be compacted.
     pub(super) is_victim: bool,
+    /// Where it is on disk, if it is not in memory.
+    pub(super) parked: Option<Box<Parked>>,
 }
 
 /// What may be done with a chunk.
@@ -43,7 +47,17 @@ pub(super) enum State {
 
 impl Chunk {
     fn new(state: State, born: u64) -> Self {
-        Self { state, born, sequence: None, used: 0, dead: 0, blocks: 0, is_victim: false }
+        Self {
+            state,
+            born,
+            sequence: None,
+            bytes: 0,
+            used: 0,
+            dead: 0,
+            blocks: 0,
+            is_victim: false,
+            parked: None,
+        }
     }
 }
 
@@ -54,6 +68,7 @@ impl Log {
             return self.extend_by_whole_chunks(bytes);
         }
         if self.tail == 0 || !self.tail_has_room(bytes) {
+            self.make_room();
             let size = self.cold.first_bytes.max(bytes.next_power_of_two()).min(CHUNK_BYTES);
             let memory = self.obtain(size);
             self.tail = self.add(Frame::new(memory), State::Open);
@@ -88,11 +103,13 @@ impl Log {
         }
         let mut memory = self.obtain(size);
         memory[..used].copy_from_slice(&self.frames[self.tail][..used]);
+        self.chunks[self.tail].bytes = memory.len();
         let outgrown = std::mem::replace(&mut self.frames[self.tail], Frame::new(memory));
         self.give_back(outgrown);
     }
 
     fn extend_by_whole_chunks(&mut self, bytes: usize) -> Address {
+        self.make_room();
         // Whole pages, so that it can be written as it lies.
         let memory = self.obtain(bytes.next_multiple_of(crate::format::PAGE_BYTES));
         let number = self.frames.len().max(1);
@@ -120,8 +137,9 @@ impl Log {
     pub(super) fn push(&mut self, number: usize, frame: Frame, state: State) {
         self.reserve(number);
         self.cold.born += 1;
-        self.frames[number] = frame;
         self.chunks[number] = Chunk::new(state, self.cold.born);
+        self.chunks[number].bytes = frame.len();
+        self.frames[number] = frame;
         let name = u32::try_from(number).expect("invariant: an address has 52 bits");
         self.cold.order.push((self.cold.born, name));
         if state == State::Open {
@@ -143,9 +161,10 @@ impl Log {
         debug_assert!(!matches!(chunk.state, State::Vacant | State::Continued));
         if let Some(sequence) = chunk.sequence {
             self.memory.journal().drops.push(sequence);
+            self.memory.forget_frozen(sequence);
         }
         let frame = std::mem::replace(&mut self.frames[number], Frame::empty());
-        let numbers = frame.len().div_ceil(CHUNK_BYTES).max(1);
+        let numbers = chunk.bytes.div_ceil(CHUNK_BYTES).max(1);
         self.give_back(frame);
         for number in (number..number + numbers).rev() {
             self.chunks[number].state = State::Vacant;
@@ -168,7 +187,7 @@ impl Log {
     /// Forgets all entries. One chunk is kept if it is this log's alone, the others go back to the core's pool.
     pub(crate) fn clear(&mut self) {
         let kept = self.cold.order.iter().map(|(_, number)| *number as usize).find(|number| {
-            self.chunks[*number].state != State::Frozen && self.frames[*number].len() <= CHUNK_BYTES
+            self.chunks[*number].state != State::Frozen && self.chunks[*number].bytes <= CHUNK_BYTES
         });
         let live: usize = self.chunks.iter().map(|chunk| chunk.used - chunk.dead).sum();
         self.memory.subtract_live(live);
@@ -208,7 +227,7 @@ impl Log {
         self.memory.add(bytes);
     }
 
-    fn give_back(&mut self, frame: Frame) {
+    pub(super) fn give_back(&mut self, frame: Frame) {
         self.bytes -= frame.len();
         self.memory.give_back(frame);
     }
@@ -221,6 +240,7 @@ impl Drop for Log {
         for (frame, chunk) in self.frames.drain(..).zip(&self.chunks) {
             if let Some(sequence) = chunk.sequence {
                 self.memory.journal().drops.push(sequence);
+                self.memory.forget_frozen(sequence);
             }
             self.memory.give_back(frame);
         }

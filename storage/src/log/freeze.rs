@@ -10,7 +10,7 @@
 
 use super::chunk::State;
 use super::entry::{self, Header, Kind};
-use super::{Address, CHUNK_BYTES, Log, size_class};
+use super::{Address, CHUNK_BYTES, Log, Parked, size_class};
 use crate::format::PAGE_BYTES;
 use crate::freeze::{Captured, Content, Filed};
 use crate::raw::{Frame, Region};
@@ -27,6 +27,7 @@ impl Log {
     ///
     /// Cost: O(chunks written since), about 0.1 us each.
     pub(crate) fn freeze(&mut self, pane: i64) {
+        self.note_moved();
         if self.open.is_empty() {
             return;
         }
@@ -47,6 +48,7 @@ impl Log {
         self.cold.first_bytes =
             written.next_power_of_two().clamp(super::chunk::FIRST_BYTES, CHUNK_BYTES);
         self.gather_small();
+        self.make_room();
     }
 
     /// `true` if it cannot be opened again.
@@ -61,6 +63,7 @@ impl Log {
             return false;
         }
         let sequence = self.memory.next_sequence();
+        self.memory.note_frozen(sequence);
         chunk.sequence = Some(sequence);
         let is_kept = chunk.used <= self.memory.copied_bytes();
         let content = if is_kept {
@@ -118,6 +121,7 @@ impl Log {
                 chunk.state = State::Open;
                 if let Some(sequence) = chunk.sequence.take() {
                     self.memory.journal().drops.push(sequence);
+                    self.memory.forget_frozen(sequence);
                 }
                 let unlocked = self.frames[number].unlock();
                 debug_assert!(unlocked, "invariant: what is kept is not shared");
@@ -136,7 +140,7 @@ impl Log {
             return;
         }
         let live = chunk.used - chunk.dead;
-        let is_half_dead = 2 * live <= chunk.used || 4 * live <= self.frames[number].len();
+        let is_half_dead = 2 * live <= chunk.used || 4 * live <= chunk.bytes;
         if !chunk.is_victim && chunk.blocks == 0 && is_half_dead {
             chunk.is_victim = true;
             let name = u32::try_from(number).expect("invariant: an address has 52 bits");
@@ -207,17 +211,41 @@ impl Log {
         pane: i64,
         filed: Filed,
     ) {
-        let sequence = self.memory.next_sequence();
-        let at = number as usize;
         self.count(memory.len());
-        let numbers = memory.len().div_ceil(CHUNK_BYTES).max(1);
-        self.push(at, Frame::shared(memory), State::Frozen);
+        let bytes = memory.len();
+        self.adopt_as(number, (Frame::shared(memory), bytes), pane, filed);
+        let chunk = &mut self.chunks[number as usize];
+        (chunk.used, chunk.dead) = (used, used);
+    }
+
+    /// Takes over a chunk of a checkpoint that stays on disk. It has single values alone, `dead` bytes of which are dead.
+    pub(crate) fn adopt_parked(
+        &mut self,
+        number: u32,
+        parked: Parked,
+        dead: usize,
+        pane: i64,
+        filed: Filed,
+    ) {
+        let used = parked.used();
+        self.adopt_as(number, (Frame::empty(), restored_bytes(used)), pane, filed);
+        let chunk = &mut self.chunks[number as usize];
+        (chunk.used, chunk.dead, chunk.parked) = (used, dead, Some(Box::new(parked)));
+        self.memory.add_live(used - dead);
+    }
+
+    fn adopt_as(&mut self, number: u32, (frame, bytes): (Frame, usize), pane: i64, filed: Filed) {
+        let sequence = self.memory.next_sequence();
+        self.memory.note_frozen(sequence);
+        let at = number as usize;
+        let numbers = bytes.div_ceil(CHUNK_BYTES).max(1);
+        self.push(at, frame, State::Frozen);
         for next in at + 1..at + numbers {
             self.reserve(next);
             self.chunks[next].state = State::Continued;
         }
         let chunk = &mut self.chunks[at];
-        (chunk.sequence, chunk.used, chunk.dead) = (Some(sequence), used, used);
+        (chunk.sequence, chunk.bytes) = (Some(sequence), bytes);
         let content = Content::Filed(filed);
         self.memory.journal().chunks.push(Captured { sequence, pane, number, content });
     }
@@ -231,6 +259,12 @@ impl Log {
         if header.kind() == Kind::Block {
             chunk.blocks += bytes;
         }
+        self.memory.add_live(bytes);
+    }
+
+    /// Says that so many bytes of an adopted chunk are live, in single values.
+    pub(crate) fn revive_some(&mut self, number: u32, bytes: usize) {
+        self.chunks[number as usize].dead -= bytes;
         self.memory.add_live(bytes);
     }
 
@@ -258,6 +292,11 @@ impl Log {
             }
         }
     }
+}
+
+/// How large a chunk of which `used` bytes are used is after a restore, whether it is read into memory or not.
+pub(crate) fn restored_bytes(used: usize) -> usize {
+    used.next_power_of_two().clamp(PAGE_BYTES, CHUNK_BYTES).max(used)
 }
 
 /// Shifts the chunk numbers of the addresses in an entry; those of blocks and lists have some.

@@ -11,6 +11,7 @@
 //! | `entry`, `size_class` | what an entry looks like, and how long it is |
 //! | [`chunk`] | a chunk, its state, and how chunks come and go |
 //! | [`freeze`] | what a checkpoint takes, and what it gives back |
+//! | [`parked`] | chunks that are not in memory, but in the map of a segment |
 //! | [`scan`] | entries one by one, in the order of their chunks |
 //!
 //! # Invariants
@@ -31,11 +32,13 @@ pub(crate) mod entry;
 pub(crate) mod size_class;
 mod chunk;
 mod freeze;
+mod parked;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use freeze::shift;
+pub(crate) use freeze::{restored_bytes, shift};
+pub(crate) use parked::{Parked, give_up};
 pub(crate) use scan::Position;
 
 use crate::index::Entries;
@@ -122,6 +125,8 @@ struct Cold {
     victims: VecDeque<(u32, u64)>,
     /// Small frozen chunks, by number and birth.
     small: VecDeque<(u32, u64)>,
+    /// When the youngest chunk was made that was looked at to be parked since the last freeze.
+    looked_at: u64,
 }
 
 /// A number never given before in this process, from 1; taken once for each chunk that is dropped, not for records.
@@ -139,6 +144,7 @@ impl Log {
             first_bytes: chunk::FIRST_BYTES,
             victims: VecDeque::new(),
             small: VecDeque::new(),
+            looked_at: 0,
         };
         Self {
             frames: Vec::new(),
@@ -182,10 +188,16 @@ impl Log {
         self.is_mutable(address) || self.thaw(address.chunk())
     }
 
-    /// Everything from the entry's first byte to the end of its chunk.
+    /// Everything from the entry's first byte to its end or beyond.
+    ///
+    /// # Panics
+    ///
+    /// If the entry is on disk and damaged, or the disk does not give it; see [`parked`].
     #[inline(always)]
     pub(crate) fn at(&self, address: Address) -> &[u8] {
-        &self.frames[address.chunk()][address.offset()..]
+        let (frame, offset) = (&self.frames[address.chunk()], address.offset());
+        // The comparison is the one that a slice would make; chunks that are not in memory have no bytes here.
+        if offset < frame.len() { &frame[offset..] } else { self.parked_entry(address) }
     }
 
     /// All bytes of the chunk that `address` is in, if it may be written, and where in it that is.
@@ -214,6 +226,10 @@ impl Log {
     #[inline(always)]
     pub(crate) fn prefetch(&self, address: Address) {
         if let Some(frame) = self.frames.get(address.chunk()) {
+            if frame.is_empty() && address != Address::NONE {
+                self.ask_for_parked(address);
+                return;
+            }
             raw::prefetch_at(frame, address.offset());
         }
     }
@@ -258,7 +274,7 @@ impl Log {
         if !is_open {
             if header.kind() != Kind::Block {
                 let sequence = chunk.sequence.expect("invariant: a frozen chunk has a number");
-                self.memory.journal().deaths.note(sequence, address);
+                self.memory.journal().deaths.note(sequence, address, class);
             }
             self.owed += OWED * bytes;
             self.look_at_dead_share(number);
@@ -288,8 +304,14 @@ impl Log {
     /// Copies the front of a frozen entry to where there is room for it.
     pub(crate) fn copy_front(&mut self, from: Address, to: Address, bytes: usize) {
         debug_assert_ne!(from.chunk(), to.chunk(), "invariant 3: one is frozen, the other open");
-        let [source, target] = self
-            .frames
+        let Self { frames, chunks, memory, .. } = self;
+        if frames[from.chunk()].is_empty() {
+            let source = parked::entry(&chunks[from.chunk()], memory, from);
+            frames[to.chunk()].bytes_mut()[to.offset()..][..bytes]
+                .copy_from_slice(&source[..bytes]);
+            return;
+        }
+        let [source, target] = frames
             .get_disjoint_mut([from.chunk(), to.chunk()])
             .expect("invariant: both chunks are there, and are two");
         target.bytes_mut()[to.offset()..][..bytes]

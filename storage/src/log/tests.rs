@@ -72,7 +72,7 @@ fn a_frozen_entry_is_neither_written_nor_recycled_and_its_death_is_noted() {
     let fresh = write(&mut log, 32);
     assert!(log.make_mutable(fresh) && fresh.chunk() != frozen.chunk());
     let deaths: Vec<_> = log.memory.journal().deaths.iter().collect();
-    assert_eq!(deaths, [(1, 0)]);
+    assert_eq!(deaths, [(1, 0, 32)]);
     assert_eq!(scan(&log), [frozen, other, fresh]);
     let generation = log.generation();
     log.release(other);

@@ -12,8 +12,8 @@
 //! * anybody else with the right to write there is trusted not to: no system call can keep them from it. What they would have changed before the map
 //!   was made is found by its checksum.
 //!
-//! An error of the medium under a mapped page is a SIGBUS too. So what may be damaged is verified through reads
-//! ([`crate::segment::SegmentReader`]), where it is an error.
+//! An error of the medium under a mapped page is a SIGBUS too. So pages are [populated](Map::populate) before they are first touched, where it is an error; a page that the
+//! kernel drops later, and the medium then does not give again, is a signal.
 
 use std::fs::File;
 use std::io;
@@ -48,25 +48,42 @@ impl Map {
         Ok(Self { map })
     }
 
-    /// Reads the pages of `range` in and maps them, so that their first touch does not fault; blocks until it is done, so it is for a
-    /// helper. A hint: where the kernel cannot (before Linux 5.14), it is asked to read ahead.
+    /// Reads the pages of `range` in and maps them, so that their first touch does not fault; waits until it is done. Where the kernel cannot (before Linux 5.14), it is
+    /// asked to read ahead.
     ///
     /// Cost: 65 us for a page that is not in the page cache, 0.5 us for one that is.
+    ///
+    /// # Errors
+    ///
+    /// The medium does not give them: touching them would be a signal.
     ///
     /// # Panics
     ///
     /// If `range` does not lie in the map.
-    pub fn populate(&self, range: Range<usize>) {
+    pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
         let bytes = &self[range.clone()];
         if bytes.is_empty() {
-            return;
+            return Ok(());
         }
         #[cfg(target_os = "linux")]
-        if self.map.advise_range(Advice::PopulateRead, range.start, range.len()).is_ok() {
-            return;
+        match self.map.advise_range(Advice::PopulateRead, range.start, range.len()) {
+            // A kernel that does not know it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            result => return result,
         }
-        // Refused means slower and nothing else.
-        let _ = self.map.advise_range(Advice::WillNeed, range.start, range.len());
+        self.ask_for(range);
+        Ok(())
+    }
+
+    /// Has the kernel begin to read the pages of `range`; does not wait for them. A hint: refused means slower and nothing else.
+    ///
+    /// # Panics
+    ///
+    /// If `range` does not lie in the map.
+    pub fn ask_for(&self, range: Range<usize>) {
+        if !self[range.clone()].is_empty() {
+            let _ = self.map.advise_range(Advice::WillNeed, range.start, range.len());
+        }
     }
 }
 
@@ -89,8 +106,9 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[7; 10_000]).unwrap();
         let map = Map::front_of(&file, 9000).unwrap();
-        map.populate(4096..9000);
-        map.populate(0..0);
+        map.ask_for(1..9000);
+        map.populate(4096..9000).unwrap();
+        map.populate(0..0).unwrap();
         assert_eq!((map.len(), map[0], map[8999]), (9000, 7, 7));
     }
 

@@ -1,6 +1,8 @@
 //! The files of a part, read chunk by chunk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Obstacle;
 use crate::archive::{self, Directory};
@@ -8,18 +10,43 @@ use crate::format::extent::Extent;
 use crate::format::{Flaw, SegmentId};
 use crate::freeze::Place;
 use crate::io::{Buffer, Disk};
-use crate::segment::{SegmentReader, SegmentRef};
+use crate::segment::{MappedSegment, SegmentReader, SegmentRef, Verification};
 
 /// The files of a part.
 pub(super) struct Files<'a> {
     pub(super) directory: &'a Path,
     pub(super) segments: &'a [SegmentRef],
+    /// Whether what is listed may stay on disk.
+    pub(super) may_park: bool,
 }
 
+/// Segments that are mapped.
+pub(super) type Maps = BTreeMap<SegmentId, Arc<MappedSegment>>;
+
 impl Files<'_> {
+    fn reference(&self, id: SegmentId) -> Result<&SegmentRef, Obstacle> {
+        let found = self.segments.iter().find(|segment| segment.identity.id == id);
+        Ok(found.ok_or(Flaw::Inconsistent { offset: 0 })?)
+    }
+
+    /// The map of the segment that `place` is in.
+    pub(super) fn map(
+        &self,
+        disk: &mut dyn Disk,
+        maps: &mut Maps,
+        place: Place,
+    ) -> Result<Arc<MappedSegment>, Obstacle> {
+        if let Some(map) = maps.get(&place.segment) {
+            return Ok(Arc::clone(map));
+        }
+        let expected = self.reference(place.segment)?;
+        let path = self.directory.join(place.segment.file_name());
+        let map = MappedSegment::open(disk, &path, expected, Verification::OnTouch)?;
+        Ok(Arc::clone(maps.entry(place.segment).or_insert(Arc::new(map))))
+    }
+
     fn open(&self, disk: &mut dyn Disk, id: SegmentId) -> Result<OpenSegment, Obstacle> {
-        let expected = self.segments.iter().find(|segment| segment.identity.id == id);
-        let expected = expected.ok_or(Flaw::Inconsistent { offset: 0 })?;
+        let expected = self.reference(id)?;
         let path = self.directory.join(id.file_name());
         let reader = SegmentReader::open_as(disk, &path, expected)?;
         Ok(OpenSegment { id, reader, extent: None })

@@ -5,19 +5,22 @@
 //!
 //! # Not here
 //!
-//! No protection from the medium: a page that cannot be read is a signal when it is touched. [`MappedSegment::populate`], on a helper, reads pages in ahead of the
-//! worker; [`super::SegmentReader`] reads them where an error is an error.
+//! No full protection from the medium: a block that cannot be read is an error when it is first touched; if the kernel drops its pages later and cannot read them again, that is a
+//! signal.
 
-use std::cell::Cell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::reader::{self, SegmentReader};
-use super::{Retired, SegmentError, SegmentRef};
+use super::{Retired, SegmentError, SegmentRef, suspect};
 use crate::format::extent::{self, Extent};
 use crate::format::footer::Entry;
 use crate::format::header::Header;
 use crate::format::{BLOCK_BYTES, Flaw, Identity};
-use crate::io::{Disk, Mapped};
+use crate::io::{Disk, DiskError, Mapped, Verb};
+use crate::raw;
 
 /// When checksums are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct MappedSegment {
     limit: u64,
     parts: Vec<Part>,
     /// A bit for each block of each extent.
-    verified: Vec<Cell<u64>>,
+    verified: Vec<AtomicU64>,
 }
 
 /// An extent of the segment.
@@ -45,7 +48,7 @@ pub struct MappedSegment {
 struct Part {
     entry: Entry,
     /// Once its header was checked.
-    extent: Cell<Option<Extent>>,
+    extent: OnceLock<Extent>,
     /// Blocks of the extents before.
     first_block: usize,
 }
@@ -76,10 +79,11 @@ impl MappedSegment {
         let mut first_block = 0;
         let mut parts = Vec::with_capacity(entries.len());
         for entry in entries {
-            parts.push(Part { entry, extent: Cell::new(None), first_block });
+            parts.push(Part { entry, extent: OnceLock::new(), first_block });
             first_block += blocks(entry.length);
         }
-        let verified = vec![Cell::new(0); first_block.div_ceil(64)];
+        let words = first_block.div_ceil(64);
+        let verified = std::iter::repeat_with(AtomicU64::default).take(words).collect();
         let segment = Self { map, path, header, limit, parts, verified };
         if verification == Verification::AtOpen {
             for number in 0..segment.parts.len() {
@@ -141,19 +145,62 @@ impl MappedSegment {
         if count > 0 {
             for block in start / BLOCK_BYTES..=(start + count - 1) / BLOCK_BYTES {
                 if !self.is_verified(part.first_block + block) {
-                    self.verify(part, block)
-                        .map_err(|flaw| SegmentError::unfit(&self.path, flaw))?;
+                    self.verify(part, block)?;
                 }
             }
         }
         Ok(&self.map[index(offset)..index(offset) + count])
     }
 
+    /// Whether these bytes lie in the payload of one extent, as far as its entry says.
+    #[must_use]
+    pub fn holds(&self, offset: u64, count: u64) -> bool {
+        let behind = self.parts.partition_point(|part| part.entry.offset <= offset);
+        let part = behind.checked_sub(1).map(|number| &self.parts[number].entry);
+        part.is_some_and(|entry| {
+            let end = offset.checked_add(count);
+            end.is_some_and(|end| end <= entry.offset + entry.length)
+                && offset >= entry.offset + extent::FRONT_BYTES as u64
+        })
+    }
+
+    /// A byte will be wanted soon: its block is read, without waiting, or its cache line asked for if that was done.
+    ///
+    /// # Panics
+    ///
+    /// If it lies in no extent.
+    pub fn hint(&self, offset: u64) {
+        let part = self.part(offset);
+        let block = index(offset - part.entry.offset) / BLOCK_BYTES;
+        if self.is_verified(part.first_block + block) {
+            raw::prefetch_at(&self.map, index(offset));
+            return;
+        }
+        let start = part.entry.offset + (block * BLOCK_BYTES) as u64;
+        self.ask_for(start, BLOCK_BYTES);
+    }
+
+    /// The error of somebody who found that what the file says makes no sense.
+    pub(crate) fn unfit(&self, flaw: Flaw) -> SegmentError {
+        suspect::note(&self.path);
+        SegmentError::unfit(&self.path, flaw)
+    }
+
     /// Has pages read in so that touching them does not fault; waits for it. Cut to what is mapped.
-    pub fn populate(&self, offset: u64, count: usize) {
+    ///
+    /// # Errors
+    ///
+    /// The medium does not give them.
+    pub fn populate(&self, offset: u64, count: usize) -> Result<(), SegmentError> {
+        let start = index(offset).min(self.map.len());
+        self.read_in(start..(start + count).min(self.map.len()))
+    }
+
+    /// Has these bytes read soon; does not wait. Cut to what is mapped.
+    pub fn ask_for(&self, offset: u64, count: usize) {
         let start = index(offset).min(self.map.len());
         let end = (start + count).min(self.map.len());
-        self.map.populate(start..end);
+        self.map.ask_for(start..end);
     }
 
     /// Gives the map up, and with it the file to be written again; the caller knows that no retained manifest names it.
@@ -169,23 +216,44 @@ impl MappedSegment {
     }
 
     fn is_verified(&self, bit: usize) -> bool {
-        self.verified[bit / 64].get() >> (bit % 64) & 1 == 1
+        self.verified[bit / 64].load(Ordering::Relaxed) >> (bit % 64) & 1 == 1
     }
 
-    fn verify(&self, part: &Part, block: usize) -> Result<(), Flaw> {
-        let image = &self.map[index(part.entry.offset)..index(part.entry.end())];
+    fn read_in(&self, range: Range<usize>) -> Result<(), SegmentError> {
+        let offset = range.start as u64;
+        self.map.populate(range).map_err(|error| {
+            let error = DiskError::new(Verb::Read, self.path.clone(), Some(offset), error);
+            SegmentError::disk(&self.path, error)
+        })
+    }
+
+    #[cold]
+    fn verify(&self, part: &Part, block: usize) -> Result<(), SegmentError> {
+        self.look_at(part, block).inspect_err(|_| suspect::note(&self.path))
+    }
+
+    /// Reads a block in, where an error of the medium is an error, and checks it.
+    fn look_at(&self, part: &Part, block: usize) -> Result<(), SegmentError> {
+        let first = index(part.entry.offset);
+        let end = index(part.entry.end());
+        let unfit = |flaw| SegmentError::unfit(&self.path, flaw);
+        let image = &self.map[first..end];
         let extent = match part.extent.get() {
-            Some(extent) => extent,
+            Some(extent) => *extent,
             None => {
                 let entry = &part.entry;
-                reader::check_header(image, self.header.identity, entry, self.limit)?
+                // More blocks than this have more checksums than a block holds.
+                self.read_in(first..end.min(first + BLOCK_BYTES))?;
+                let found = reader::check_header(image, self.header.identity, entry, self.limit)
+                    .map_err(unfit)?;
+                *part.extent.get_or_init(|| found)
             }
         };
-        part.extent.set(Some(extent));
-        extent::check_block(&extent, image, block)?;
+        let start = first + block * BLOCK_BYTES;
+        self.read_in(start..end.min(start + BLOCK_BYTES))?;
+        extent::check_block(&extent, image, block).map_err(unfit)?;
         let bit = part.first_block + block;
-        let word = &self.verified[bit / 64];
-        word.set(word.get() | 1 << (bit % 64));
+        self.verified[bit / 64].fetch_or(1 << (bit % 64), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ mod mapped;
 mod prepare;
 mod reader;
 mod recycle;
+pub(crate) mod suspect;
 mod writer;
 
 pub use error::SegmentError;

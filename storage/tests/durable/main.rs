@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "numbers of bits and seeds are small")]
 
 mod store;
+mod parked;
 mod oracle;
 mod interrupted;
 mod support;

@@ -49,7 +49,8 @@ proptest! {
             [(&front, Verification::AtOpen), (&sealed, Verification::OnTouch)]
         {
             let map = MappedSegment::open(&mut disk, &at("1"), expected, verification).unwrap();
-            map.populate(0, 10 << 20);
+            map.populate(0, 10 << 20).unwrap();
+            map.ask_for(0, 10 << 20);
             for (number, bytes) in payloads.iter().enumerate().rev() {
                 let start = map.extent(number).unwrap().len() - bytes.len();
                 prop_assert_eq!(&map.extent(number).unwrap()[start..], &bytes[..]);

@@ -87,7 +87,8 @@ fn run(
         Mode::Plan { .. } => Store::default(),
         Mode::Worker(parts) => {
             let reserve = config.state_reserve_bytes_a_worker();
-            let config = StoreConfig::default().reserve_bytes(reserve);
+            let resident = config.state_resident_bytes;
+            let config = StoreConfig::default().reserve_bytes(reserve).resident_bytes(resident);
             let mut store = Store::restore(config, std::mem::take(&mut parts.state));
             for name in restored.iter().flat_map(|restored| restored.retired()) {
                 store.forget(name);
