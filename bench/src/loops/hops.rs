@@ -24,6 +24,7 @@ const PAGES: usize = 8;
 const PAGE_BYTES: usize = 8192;
 /// Records that are made beforehand and gone through again and again.
 const MADE: u64 = 512;
+const ORDERS: usize = 512;
 /// Keys of what is dealt and counted.
 const KEYS: u64 = 1_000;
 
@@ -103,9 +104,9 @@ pub(super) fn decode_json() -> Run {
 
 pub(super) fn decode_csv() -> Run {
     let mut text = "departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay,arr_delay,air_time\n".to_owned();
-    for i in 0..MADE as usize {
+    for i in 0..MADE {
         let n = i.wrapping_mul(0x9E37_79B9) >> 7;
-        let origin = ["EWR", "JFK", "LGA"][n % 3];
+        let origin = ["EWR", "JFK", "LGA"][(n % 3) as usize];
         text += &format!(
             "2013-01-{:02}T{:02}:{:02}:00Z,2013-01-01T05:00:00Z,{origin},IAH,UA,{},N{},{},{},{},{}\n",
             1 + n % 28,
@@ -162,10 +163,10 @@ pub(super) fn batch_write() -> Run {
 
 /// The chain of the benchmark `spine`, over the same pages.
 pub(super) fn chain() -> Run {
-    let orders = chain_loop::orders(MADE as usize, 9..=24);
+    let orders = chain_loop::orders(ORDERS, 9..=24);
     let pages = chain::pages_of(&orders);
     Box::new(move |records| {
-        black_box(chain::measure(&pages, 0, records / MADE));
+        black_box(chain::measure(&pages, 0, records / ORDERS as u64));
     })
 }
 
