@@ -9,6 +9,7 @@
 //! nobody knows what medlars cost: it is not in the list
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
+#![expect(clippy::disallowed_methods, reason = "the service has a thread of its own")]
 
 use std::sync::mpsc::{Sender, channel};
 use std::thread;

@@ -42,7 +42,7 @@ struct Broken {
 
 impl Broken {
     fn new(query: Query) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder can be made");
         Self { query, source: Gated::default(), kept: Kept::default(), folder }
     }
 
@@ -53,7 +53,7 @@ impl Broken {
             run::build(query, t, source.clone(), side_input.clone(), &outlet);
             Ok(())
         });
-        job.unwrap()
+        job.expect("the query can be built")
     }
 
     /// The first events, with two checkpoints in between, and some that belong to none.
@@ -73,7 +73,7 @@ impl Broken {
         self.begin(&job);
         self.source.break_at(BROKEN);
         self.source.open();
-        let report = job.join().unwrap();
+        let report = job.join().expect("it goes on and ends");
         assert_eq!((report.checkpoints.restarts, report.checkpoints.restored), (1, Some(2)));
     }
 
@@ -85,7 +85,7 @@ impl Broken {
         assert!(matches!(job.join(), Err(JobError::Cancelled)));
         self.source.open();
         let engine = builder(self.folder.path(), after).build();
-        let report = self.start(&engine).join().unwrap();
+        let report = self.start(&engine).join().expect("it goes on and ends");
         assert_eq!(report.checkpoints.restored, Some(2));
     }
 }

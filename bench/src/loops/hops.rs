@@ -23,7 +23,8 @@ use crate::spine::chain;
 const PAGES: usize = 8;
 const PAGE_BYTES: usize = 8192;
 /// Records that are made beforehand and gone through again and again.
-const MADE: usize = 512;
+const MADE: u64 = 512;
+const ORDERS: usize = 512;
 /// Keys of what is dealt and counted.
 const KEYS: u64 = 1_000;
 
@@ -56,7 +57,7 @@ fn lines() -> Vec<Line> {
         let channel = ["Google", "Apple", "Baidu", "channel-8452"][(n % 4) as usize];
         Line { auction: n % 2000, bidder: n % 9000, price: n, channel: channel.into(), at: n << 20 }
     };
-    (0..MADE as u64).map(line).collect()
+    (0..MADE).map(line).collect()
 }
 
 fn bids() -> Vec<Bid> {
@@ -105,7 +106,7 @@ pub(super) fn decode_csv() -> Run {
     let mut text = "departed,scheduled,origin,dest,carrier,flight,tailnum,distance,dep_delay,arr_delay,air_time\n".to_owned();
     for i in 0..MADE {
         let n = i.wrapping_mul(0x9E37_79B9) >> 7;
-        let origin = ["EWR", "JFK", "LGA"][n % 3];
+        let origin = ["EWR", "JFK", "LGA"][(n % 3) as usize];
         text += &format!(
             "2013-01-{:02}T{:02}:{:02}:00Z,2013-01-01T05:00:00Z,{origin},IAH,UA,{},N{},{},{},{},{}\n",
             1 + n % 28,
@@ -128,10 +129,10 @@ fn encoding<E: Encoder<Line> + 'static>(mut encoder: E) -> Run {
     let (records, mut out) = (lines(), Vec::with_capacity(1 << 20));
     Box::new(move |count| {
         for n in 0..count {
-            if n % (MADE as u64) == 0 {
+            if n % MADE == 0 {
                 out.clear();
             }
-            let record = &records[(n % MADE as u64) as usize];
+            let record = &records[(n % MADE) as usize];
             encoder.encode(record, &mut out).expect("a plain struct");
         }
         black_box(&out);
@@ -150,7 +151,7 @@ pub(super) fn batch_write() -> Run {
     let (bids, mut page) = (bids(), PageBuf::<Bid>::new(PAGE_BYTES));
     Box::new(move |records| {
         for n in 0..records {
-            let bid = &bids[(n % MADE as u64) as usize];
+            let bid = &bids[(n % MADE) as usize];
             if !push(&mut page, bid) {
                 page.clear();
                 assert!(push(&mut page, bid), "a bid is smaller than a page");
@@ -162,10 +163,10 @@ pub(super) fn batch_write() -> Run {
 
 /// The chain of the benchmark `spine`, over the same pages.
 pub(super) fn chain() -> Run {
-    let orders = chain_loop::orders(MADE, 9..=24);
+    let orders = chain_loop::orders(ORDERS, 9..=24);
     let pages = chain::pages_of(&orders);
     Box::new(move |records| {
-        black_box(chain::measure(&pages, 0, records / MADE as u64));
+        black_box(chain::measure(&pages, 0, records / ORDERS as u64));
     })
 }
 
@@ -175,7 +176,7 @@ pub(super) fn ring() -> Run {
     Box::new(move |records| {
         let mut sum = 0_u64;
         for n in 0..records {
-            let bid = &bids[(n % MADE as u64) as usize];
+            let bid = &bids[(n % MADE) as usize];
             if tx.push(bid, bid.at, KeyHash(0)) {
                 continue;
             }
@@ -212,7 +213,7 @@ pub(super) fn state_update() -> Run {
     let keys: Vec<u64> = (0..MADE).map(|_| source.next_bid()[0]).collect();
     let hashes: Vec<u64> = keys.iter().map(|key| KeyHash::of_int(*key).0).collect();
     Box::new(move |records| {
-        for _ in 0..records / MADE as u64 {
+        for _ in 0..records / MADE {
             let known = keys.iter().zip(&hashes);
             look_ahead(hashes.iter().copied(), known, &mut table, |table, hint, (key, hash)| {
                 let (value, _) = table.upsert_at(hint, *hash, &key.to_le_bytes(), 8, |_| {});

@@ -56,12 +56,15 @@ fn lines<T: Record + Row, C: Chain<Out = T>>(
     stream.flat_map(|row, out| row.to_value().lines().iter().for_each(|line| out.emit(line)))
 }
 
+/// The bytes of a key, and the lines that it has now.
+type Replacing = (Vec<u8>, Option<Vec<Str>>);
+
 /// Rows as changes of what their keys have.
 fn replacing<T, C, K, F>(
     stream: Stream<T, C>,
     key: F,
     write: fn(&T, &mut Line),
-) -> Stream<(Vec<u8>, Option<Vec<Str>>), impl Chain<Out = (Vec<u8>, Option<Vec<Str>>)>>
+) -> Stream<Replacing, impl Chain<Out = Replacing>>
 where
     T: Record,
     C: Chain<Out = T>,
@@ -78,7 +81,7 @@ where
 /// The lines of changes.
 fn changes<K, T, C>(
     stream: Stream<(K, Option<T>), C>,
-) -> Stream<(Vec<u8>, Option<Vec<Str>>), impl Chain<Out = (Vec<u8>, Option<Vec<Str>>)>>
+) -> Stream<Replacing, impl Chain<Out = Replacing>>
 where
     K: Record + KeyRef,
     T: Record + Row,

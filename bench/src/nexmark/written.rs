@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -69,8 +69,8 @@ impl Written {
 }
 
 fn read<T: DeserializeOwned>(path: &Path, mut each: impl FnMut(T)) -> io::Result<()> {
-    for line in BufReader::new(fs::File::open(path)?).lines() {
-        each(serde_json::from_str(&line?)?);
+    for line in fs::read_to_string(path)?.lines() {
+        each(serde_json::from_str(line)?);
     }
     Ok(())
 }

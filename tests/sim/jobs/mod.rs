@@ -54,6 +54,10 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, _| crate::crashes::run_in_place(seed, asking::Asking::new(seed)),
     },
     Entry {
+        name: "changelogs-crashing",
+        run: |seed, _| crate::crashes::run_in_place(seed, changelogs::Changelogs::new(seed)),
+    },
+    Entry {
         name: "aligned",
         run: |seed, twice| crate::seed::run(seed, aligned::AlignedSplits::new(seed), twice),
     },
