@@ -135,4 +135,4 @@ pub use api::process;
 pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;
-pub use thalweg_derive::record;
+pub use thalweg_derive::{record, record_ref};

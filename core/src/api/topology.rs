@@ -32,6 +32,7 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node};
 use crate::raw::claimed::Bare;
+use crate::raw::doorbell::Ringer;
 use crate::raw::layout::Layout;
 use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
@@ -50,6 +51,8 @@ pub(crate) struct WorkerParts {
     pub(crate) record: bool,
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
+    /// Wakes the worker.
+    pub(crate) ringer: Ringer,
     /// The checkpoint that the job goes on from, and this worker's state in it.
     pub(crate) restored: Option<Arc<Restored>>,
     pub(crate) state: RestoredParts,
@@ -300,6 +303,13 @@ impl Build {
         }
     }
 
+    /// Says that `node` may have records of its own to send when the job goes on from a checkpoint, also on a worker that no source reads on: event time has to wait for them.
+    pub(crate) fn holds_records(&mut self, node: usize) {
+        if self.restored.is_some() {
+            self.speaks[node].fill(true);
+        }
+    }
+
     /// This worker's end of the next port to the host; none while the plan is made.
     pub(crate) fn port<E: 'static>(&mut self, maker: PortMaker) -> Option<E> {
         match &mut self.mode {
@@ -364,6 +374,14 @@ impl Build {
         }
     }
 
+    /// Wakes the worker whose tasks are made; none while the plan is.
+    pub(crate) fn ringer(&self) -> Option<Ringer> {
+        match &self.mode {
+            Mode::Plan { .. } => None,
+            Mode::Worker(parts) => Some(parts.ringer.clone()),
+        }
+    }
+
     pub(crate) fn config(&self) -> &JobConfig {
         &self.config
     }
@@ -387,7 +405,15 @@ impl Build {
         let config = config.is_copied(is_replicated);
         let declared =
             Declared { layout: layout.keyed(key.hash), schema: layout.schema((key.ty)()) };
-        let found = self.restored.as_ref().and_then(|restored| restored.state(&name));
+        let restored = self.restored.as_ref();
+        let mut found = restored.and_then(|restored| restored.state(&name));
+        // What was of other types and is empty is as good as new.
+        if found.as_ref().is_some_and(|found| found.layout != declared.layout)
+            && !restored.is_some_and(|restored| restored.holds(&name))
+        {
+            self.store.forget(&name);
+            found = None;
+        }
         let claimed = match found {
             Some(found) if found.layout != declared.layout => {
                 self.rewrite((&name, config), &found, (&declared, layout))

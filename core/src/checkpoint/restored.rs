@@ -48,6 +48,12 @@ impl Restored {
         self.retired.iter()
     }
 
+    /// Whether the checkpoint has anything in the table.
+    pub(crate) fn holds(&self, name: &TableName) -> bool {
+        let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
+        tables.filter(|table| is_named(table, name)).any(|table| table.entries > 0)
+    }
+
     /// How keys and values lie in the table, if the checkpoint has it.
     pub(crate) fn state(&self, name: &TableName) -> Option<Declared> {
         let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);

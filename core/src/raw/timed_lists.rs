@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Freezer, Panes, Table};
+use thalweg_storage::{Cursor, Freezer, Hint, Panes, Table};
 
 use super::claimed::{Claimed, Freezes, Stored};
 use super::layout::Layout;
@@ -170,6 +170,26 @@ impl<T: Record> TimedRecords<T> {
         self.table.get(hash.0, key).map(read)
     }
 
+    /// Forgets the record of `key`.
+    pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) {
+        self.table.remove(hash.0, key);
+    }
+
+    /// The next key, in no particular order; each once while nothing is changed.
+    pub(crate) fn next_key(&self, cursor: &mut Cursor) -> Option<(KeyHash, &[u8])> {
+        self.table.next(cursor).map(|(hash, key, _)| (KeyHash(hash), key))
+    }
+
+    /// As [`Self::get`], with what [`Self::prefetch_entry`] found out for this hash.
+    #[inline]
+    pub(crate) fn get_at(
+        &self,
+        (hash, hint): (KeyHash, Hint),
+        key: &[u8],
+    ) -> Option<(&Rec<T>, EventTime)> {
+        self.table.get_at(hint, hash.0, key).map(read)
+    }
+
     /// Asks for what leads to the record of a key with this hash.
     #[inline]
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -178,8 +198,8 @@ impl<T: Record> TimedRecords<T> {
 
     /// Asks for the record's entry, when what leads to it should be there.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
-        self.table.prefetch_entry(hash.0);
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) -> Hint {
+        self.table.prefetch_entry(hash.0)
     }
 }
 

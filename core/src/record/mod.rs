@@ -37,6 +37,7 @@
 //!
 //! Where archives are kept: batches and pages.
 
+mod archives_as;
 mod field;
 mod field_impls;
 mod key;
@@ -49,6 +50,9 @@ mod state_schema;
 
 use crate::time::{ArchivedEventTime, EventTime};
 
+pub use archives_as::ArchivesAs;
+#[doc(hidden)]
+pub use archives_as::{Text, check_order};
 pub use decode::{Decoder, NoArchive};
 #[doc(hidden)]
 pub use evolve::upgraded;

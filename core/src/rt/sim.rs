@@ -347,6 +347,7 @@ impl Sim {
         }
         for (worker, found) in workers.iter_mut().zip(&journal.found) {
             worker.set_found(found.clone());
+            worker.replay_inputs(&journal.inputs);
         }
         let mut players = Players::new(Vec::new(), ports, &journal.inputs);
         let mut left: Vec<VecDeque<Decision>> =

@@ -56,6 +56,13 @@ impl<F: StateField> Rig<F> {
         &mut self.field
     }
 
+    /// Asks for what a key holds, which may be asked for much later, or never.
+    fn ask(&self, key: u8) {
+        let hash = Str::from("k".repeat(usize::from(key))).hash();
+        self.field.prefetch_bucket(hash);
+        self.field.prefetch_entry(hash);
+    }
+
     /// The keys that have something at `now`, met in pieces of `limit`, by their lengths.
     fn keys(&mut self, now: i64, limit: usize) -> Vec<u8>
     where
@@ -143,9 +150,10 @@ proptest! {
     fn a_value_is_what_was_set_last_until_it_expires(ttl in ttl(), ops in ops()) {
         let mut rig = Rig::<Value<Str>>::new(ttl);
         let (mut model, mut now) = (Model::new(), 0);
-        for (op, key, _, later) in ops {
+        for (op, key, asked, later) in ops {
             now += later;
             model.retain(|_, (_, until)| *until > now);
+            rig.ask(asked);
             let value = rig.at(key, now);
             match op {
                 Op::Get => {
@@ -157,6 +165,15 @@ proptest! {
                 Op::Set(length) => {
                     value.set(text(length));
                     model.insert(key, (text(length), until(ttl, now)));
+                }
+                Op::Update(length) if length % 2 == 1 => {
+                    let changed = value.update_if_set(|v| v.push_str(&text(length)));
+                    let entry = model.get_mut(&key);
+                    prop_assert_eq!(changed.is_some(), entry.is_some());
+                    if let Some(entry) = entry {
+                        entry.0.push_str(&text(length));
+                        entry.1 = until(ttl, now);
+                    }
                 }
                 Op::Update(length) => {
                     value.update(|v| v.push_str(&text(length)));
