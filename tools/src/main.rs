@@ -72,8 +72,8 @@ mod tests {
         assert_eq!(
             said(&["savepoint", "list", folder]).unwrap(),
             "checkpoint 1\n\
-             departures  value  1 entries  48 bytes  a value for each key: Str -> (u64, Option<f64>)\n\
-             kept        all    1 entries  96 bytes  a list for each key: u32 -> u8\n"
+             departures  value  1 entries  48 bytes   a value for each key: Str -> (u64, Option<f64>)\n\
+             kept        all    1 entries  192 bytes  a list for each key: u32 -> u8\n"
         );
         assert_eq!(
             said(&["savepoint", "dump", folder, "departures", "value"]).unwrap(),
