@@ -74,7 +74,7 @@ impl JobHandle {
     /// engine.run("counts", counts(&found))?;
     /// let mut counted = found.take();
     /// counted.sort();
-    /// assert_eq!(counted, [(0, 666), (1, 667), (2, 667)]);
+    /// assert_eq!(counted, [(0, 667), (1, 667), (2, 666)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
