@@ -88,7 +88,7 @@ fn assert_complete(passed: &[u64], how: &str) {
     }
 }
 
-fn engine(folder: &std::path::Path, workers: usize) -> Engine {
+fn engine_on(folder: &std::path::Path, workers: usize) -> Engine {
     let checkpoints = Checkpoints::in_directory(folder).every(Duration::from_millis(5));
     Settings::tight(workers).engine().checkpoints(checkpoints).build()
 }
@@ -110,7 +110,8 @@ fn a_checkpoint_is_complete_while_a_sink_takes_nothing() {
         watched(move || {
             let folder = tempfile::tempdir().unwrap();
             let gate = Gate::new(writers);
-            let job = engine(folder.path(), workers).deploy("gated", job(&gate)).unwrap();
+            let engine = engine_on(folder.path(), workers);
+            let job = engine.deploy("gated", job(&gate)).unwrap();
             two_more(&job);
             two_more(&job);
             assert!(gate.passed().is_empty());
@@ -130,14 +131,15 @@ fn what_was_on_its_way_to_a_sink_is_in_the_checkpoint() {
                 let gate = Gate::new(writers);
                 // Twice, so that what a checkpoint has goes into another.
                 for workers in [before, before, after] {
-                    let job = engine(folder.path(), workers).deploy("gated", job(&gate)).unwrap();
+                    let engine = engine_on(folder.path(), workers);
+                    let job = engine.deploy("gated", job(&gate)).unwrap();
                     two_more(&job);
                     job.cancel();
                     assert!(matches!(job.join(), Err(JobError::Cancelled)));
                 }
                 assert!(gate.passed().is_empty());
                 gate.open();
-                engine(folder.path(), after).run("gated", job(&gate)).unwrap();
+                engine_on(folder.path(), after).run("gated", job(&gate)).unwrap();
                 assert_complete(&gate.passed(), &format!("{writers:?}, {before} to {after}"));
             });
         }
@@ -157,7 +159,8 @@ fn a_socket_that_nobody_reads_holds_up_no_checkpoint() {
             numbers.sink("lines", Sockets::connect(address.as_str()).ndjson());
             Ok(())
         };
-        let job = engine(folder.path(), 2).deploy("lines", run.clone()).unwrap();
+        let engine = engine_on(folder.path(), 2);
+        let job = engine.deploy("lines", run.clone()).unwrap();
         let (silent, _) = listener.accept().unwrap();
         // Until it is full.
         let written = || job.snapshot().operator("numbers").map_or(0, |o| o.records_out);
@@ -171,7 +174,8 @@ fn a_socket_that_nobody_reads_holds_up_no_checkpoint() {
         job.cancel();
         assert!(matches!(job.join(), Err(JobError::Cancelled)));
         drop(silent);
-        let job = engine(folder.path(), 1).deploy("lines", run).unwrap();
+        let engine = engine_on(folder.path(), 1);
+        let job = engine.deploy("lines", run).unwrap();
         let (reader, _) = listener.accept().unwrap();
         let lines: Vec<u64> =
             BufReader::new(reader).lines().map(|line| line.unwrap().parse().unwrap()).collect();
