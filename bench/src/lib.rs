@@ -7,6 +7,7 @@
 //! * [`nexmark`]: the field's own benchmark.
 //! * [`latency`]: Nexmark at a fixed rate.
 //! * [`peers`]: the engine beside others.
+//! * [`loops`]: each hop of a record by itself, and how many instructions it takes.
 //!
 //! # Not here
 //!
@@ -19,3 +20,4 @@ pub mod embed;
 pub mod nexmark;
 pub mod latency;
 pub mod peers;
+pub mod loops;

@@ -320,6 +320,11 @@ pub enum BuildError {
         /// The source's name.
         operator: String,
     },
+    /// A replay begins with nothing, and the run that was recorded with the state of a checkpoint. Record one that begins anew.
+    NotFromBeginning {
+        /// The checkpoint.
+        epoch: u64,
+    },
     /// The checkpoint has state that nothing in the job asks for. Going on would lose it: say that it is to go, with `EngineBuilder::retire`, or give the operator its
     /// old name.
     Unclaimed {
@@ -328,13 +333,15 @@ pub enum BuildError {
         /// What it was called.
         state: String,
     },
-    /// Keys or values of this state are of other types than those in the checkpoint. Give the state or its operator another name and retire the old
-    /// one, or go back to the types.
+    /// Keys or values of this state are of other types than those in the checkpoint, and cannot be made those ([`Upgrade`](crate::record::Upgrade) says which changes old values
+    /// survive). Give the state or its operator another name and retire the old one, or go back to the types.
     StateChanged {
         /// The operator.
         operator: String,
         /// The state.
         state: String,
+        /// What has changed.
+        message: String,
     },
     /// Streams of different jobs were combined.
     ForeignStream {
@@ -366,13 +373,17 @@ impl fmt::Display for BuildError {
                 f,
                 "source {operator:?} cannot be replayed: what it read is gone; replay it with the recorded bytes (MemoryFiles, MemoryStreams)"
             ),
+            Self::NotFromBeginning { epoch } => write!(
+                f,
+                "what was recorded cannot be replayed: it went on from checkpoint {epoch}, whose state is not recorded; record a run that begins anew"
+            ),
             Self::Unclaimed { operator, state } => write!(
                 f,
                 "the checkpoint has state {state:?} of operator {operator:?}, which the job does not ask for; give the operator its name back, or retire({operator:?}, {state:?})"
             ),
-            Self::StateChanged { operator, state } => write!(
+            Self::StateChanged { operator, state, message } => write!(
                 f,
-                "state {state:?} of operator {operator:?} has keys or values of other types than in the checkpoint; go back to those types, or use another name and retire({operator:?}, {state:?})"
+                "state {state:?} of operator {operator:?} cannot be read from the checkpoint: {message}; go back to what it was, say how it is upgraded, or use another name and retire({operator:?}, {state:?})"
             ),
             Self::ForeignStream { operator } => {
                 write!(f, "operator {operator:?} combines streams of different topologies")

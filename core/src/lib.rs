@@ -57,7 +57,7 @@
 //! | 9 | [`sink`] | results are encoded and written |
 //!
 //! With [`Checkpoints`](control::Checkpoints) a barrier follows the records now and then; what every operator then has is written beside the record path ([`checkpoint`]),
-//! and a job that failed or was stopped goes on from there.
+//! and a job that failed or was stopped goes on from there; with types that have changed, where old values can be made new ones ([`record::Upgrade`]). [`savepoint`] looks into what was kept.
 //!
 //! Where the host itself is source or sink, [`source::InputHandle`] writes into a page of a ring that a worker reads, and [`sink::OutputHandle`] reads one that a
 //! worker writes. An [`Engine`](control::Engine) owns its cores' threads; a core's loop turns the workers of all its jobs.
@@ -74,7 +74,7 @@
 //!
 //! # Not here
 //!
-//! No cluster of its own, and no changes of a state's types: a checkpoint is read by a job whose types are those that wrote it.
+//! No cluster of its own.
 
 // What the `#[record]` attribute writes names this crate `::thalweg`; so do we, inside it.
 extern crate self as thalweg;
@@ -113,6 +113,8 @@ pub mod sink;
 #[cfg(not(loom))]
 pub mod checkpoint;
 #[cfg(not(loom))]
+pub mod savepoint;
+#[cfg(not(loom))]
 pub mod plan;
 #[cfg(not(loom))]
 pub mod api;
@@ -133,4 +135,4 @@ pub use api::process;
 pub use operator::aggregate as agg;
 pub use rkyv;
 pub use serde;
-pub use thalweg_derive::record;
+pub use thalweg_derive::{record, record_ref};

@@ -7,6 +7,7 @@ pub use crate::operator::{Change, Interval, LookupTable};
 pub use crate::raw::view::Rec;
 pub use crate::record;
 pub use crate::record::Str;
+pub use crate::record_ref;
 pub use crate::rt::Driver;
 pub use crate::sink::{
     Blackhole, Callback, Collected, ForEach, OutputHandle, Roll, UpsertCollected, UpsertFiles,

@@ -25,6 +25,7 @@
 //! | [`format`](mod@format) | every byte on disk |
 //! | [`segment`] | files that are written once, mapped, and written again in another life |
 //! | [`checkpoint`] | manifests: which files and positions belong together |
+//! | [`savepoint`] | a checkpoint in a folder of its own: written, read, looked into, made from nothing |
 //! | [`raw`] | huge pages, prefetch, maps and the kernel's ring: the only `unsafe` of the crate |
 //!
 //! # Example
@@ -94,6 +95,7 @@ pub mod io;
 pub mod format;
 pub mod segment;
 pub mod checkpoint;
+pub mod savepoint;
 #[cfg(test)]
 mod model;
 #[expect(

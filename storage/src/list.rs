@@ -105,6 +105,12 @@ impl Table {
         usize::try_from(self.anchor(anchor).1).expect("invariant: what is in memory can be counted")
     }
 
+    /// Whether the key has a list.
+    pub(crate) fn has_list(&self, hash: u64, key: &[u8]) -> bool {
+        let found = self.look_up(hash, key);
+        found.is_some_and(|anchor| self.log.header(anchor).kind() == Kind::List)
+    }
+
     /// Says that the blocks of a list that was restored are live.
     pub(crate) fn revive_blocks(&mut self, anchor: Address) {
         let (mut block, _) = self.anchor(anchor);

@@ -80,6 +80,7 @@ impl Panes {
     }
 
     /// The table of `pane` if it is there. Cost: as [`Panes::pane`].
+    #[inline]
     #[must_use]
     pub fn get(&self, pane: i64) -> Option<&Table> {
         let at = match self.last {

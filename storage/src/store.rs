@@ -62,6 +62,13 @@ impl Store {
         self.restored.keys().cloned().collect()
     }
 
+    /// A store that has nothing but what a checkpoint gave back under that name, and this store then has not: to be made something else.
+    #[must_use]
+    pub fn apart(&mut self, name: &TableName) -> Self {
+        let restored = self.restored.remove_entry(name).into_iter().collect();
+        Self { restored, ..Self::default() }
+    }
+
     /// Forgets restored state that nobody asks for any more. `false` if there is none of that name.
     pub fn forget(&mut self, name: &TableName) -> bool {
         self.restored.remove(name).is_some()

@@ -54,12 +54,14 @@ pub struct Hint {
 impl Default for Hint {
     /// A hint that leads nowhere.
     fn default() -> Self {
-        // No table has generation 0.
-        Self { address: Address::NONE, generation: 0 }
+        Self::NOWHERE
     }
 }
 
 impl Hint {
+    /// A hint that leads nowhere; no table has generation 0.
+    pub const NOWHERE: Self = Self { address: Address::NONE, generation: 0 };
+
     /// Whether it leads to an entry, be it the right one or not.
     #[inline(always)]
     #[must_use]
@@ -188,6 +190,17 @@ impl Table {
         value.fill(0);
         init(value);
         (value, true)
+    }
+
+    /// [`Table::get`], faster if `hint` came from [`Table::prefetch_entry`] for this hash.
+    #[inline(always)]
+    #[must_use]
+    pub fn get_at(&self, hint: Hint, hash: u64, key: &[u8]) -> Option<&[u8]> {
+        let followed = self.follow(hint, key).and_then(|value| {
+            let (chunk, _) = self.log.open_chunk_of(hint.address)?;
+            chunk.get(value)
+        });
+        followed.or_else(|| self.get(hash, key))
     }
 
     /// [`Table::get_mut`], faster if `hint` came from [`Table::prefetch_entry`] for this hash.

@@ -28,7 +28,8 @@ struct Round {
 pub(crate) fn run(arguments: &Arguments) -> (u64, u64) {
     let mut dice = Dice::new(arguments.seed ^ 0x1f83_d9ab_fb41_bd6b);
     let (mut kills, mut violations, mut number) = (0, 0, 0);
-    let wanted = |job: &&Job| arguments.job.as_deref().is_none_or(|name| name == job.name);
+    let wanted =
+        |job: &&Job| arguments.job.as_deref().map_or(!job.by_name, |name| name == job.name);
     let wanted: Vec<_> = jobs::ALL.iter().filter(wanted).collect();
     loop {
         for job in &wanted {

@@ -215,7 +215,7 @@ fn state_of_another_type_is_refused_with_its_name() {
     let error = engine().build().run("job", with_state::<u32>("counts")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the job cannot be built\n  state \"value\" of operator \"counts\" has keys or values of other types than in the checkpoint; go back to those types, or use another name and retire(\"counts\", \"value\")"
+        "the job cannot be built\n  state \"value\" of operator \"counts\" cannot be read from the checkpoint: its values were `u64` and are `u32` now; go back to what it was, say how it is upgraded, or use another name and retire(\"counts\", \"value\")"
     );
     let retiring = engine().retire("counts", "value").build();
     retiring.run("job", with_state::<u32>("counts")).unwrap();

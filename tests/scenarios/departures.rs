@@ -1,7 +1,7 @@
 //! The departures example on the month that ships, against results that are computed by sorting, grouping and folding.
 
 #[path = "../../core/examples/departures/job.rs"]
-mod job;
+pub(crate) mod job;
 
 use std::collections::BTreeMap;
 use std::fs;

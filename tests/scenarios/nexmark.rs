@@ -1,68 +1,14 @@
 //! Nexmark's queries against the results of another engine over the same events; q12, which depends on the clock, against a count.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use thalweg::prelude::*;
-use thalweg::record::KeyHash;
 use thalweg::rt::Sim;
 use thalweg_bench::nexmark::generator::Prepared;
 use thalweg_bench::nexmark::model::Event;
 use thalweg_bench::nexmark::outlet::{Kept, Outlet};
-use thalweg_bench::nexmark::queries::{self, Query};
-use thalweg_bench::nexmark::{reader, run};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/nexmark")).join(name)
-}
-
-/// The golden events, read once.
-fn events() -> &'static [Event] {
-    static EVENTS: OnceLock<Vec<Event>> = OnceLock::new();
-    EVENTS.get_or_init(|| {
-        let events = Collected::new();
-        let sink = events.clone();
-        let engine = Engine::builder().driver(Driver::Plain).build();
-        let read = engine.run("read", move |t| {
-            let source = reader::events(&golden("events-60k.jsonl.gz"));
-            t.source("events", source).watermarks(Monotonic).sink("events out", sink.sink());
-            Ok(())
-        });
-        read.unwrap();
-        events.take()
-    })
-}
-
-fn side_input() -> LookupTable<u64, Str> {
-    LookupTable::of((0..10_000_u64).map(|key| (key, Str::from(key.to_string()))))
-}
-
-/// Lines, bytes and hash of each golden result.
-fn digests() -> BTreeMap<String, (usize, usize, String)> {
-    let text = std::fs::read_to_string(golden("digests.txt")).unwrap();
-    let digest = |line: &str| {
-        let fields: Vec<&str> = line.split(' ').collect();
-        let [query, lines, bytes, hash] = fields[..] else { panic!("{line:?} is no digest") };
-        (query.to_owned(), (lines.parse().unwrap(), bytes.parse().unwrap(), hash.to_owned()))
-    };
-    text.lines().map(digest).collect()
-}
-
-fn digest(text: &str) -> (usize, usize, String) {
-    let hash = format!("{:016x}", KeyHash::of_bytes(text.as_bytes()).0);
-    (text.lines().count(), text.len(), hash)
-}
-
-/// Compares a result with the golden one, line by line if it is here.
-fn compare(query: &Query, found: &str, digests: &BTreeMap<String, (usize, usize, String)>) {
-    if let Ok(expected) = std::fs::read_to_string(golden(&format!("{}.csv", query.name))) {
-        let differs =
-            found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
-        assert_eq!(differs, None, "{}: the first line that differs", query.name);
-    }
-    assert_eq!(digest(found), digests[query.name], "{}: lines, bytes, hash", query.name);
-}
+use thalweg_bench::nexmark::queries;
+use thalweg_bench::nexmark::run;
+use thalweg_tests::nexmark::{compare, digests, events, golden, side_input};
 
 fn all_queries_on(workers: usize) {
     let (digests, side_input) = (digests(), side_input());
@@ -70,7 +16,7 @@ fn all_queries_on(workers: usize) {
     let mut compared = 0;
     for query in queries::ALL.iter().filter(|query| query.name != "q12") {
         let found = run::over(*query, source.clone(), &side_input, workers).unwrap();
-        compare(query, &found, &digests);
+        compare(query, &found, &digests).unwrap();
         compared += 1;
     }
     assert_eq!((compared, digests.len()), (22, 22));
@@ -93,7 +39,7 @@ fn nexmark_results_of_the_file_itself_are_the_golden_ones() {
         let query = queries::find(name).unwrap();
         let file = golden("events-60k.jsonl.gz");
         let found = run::over_file(*query, &file, &run::no_side_input(), 2).unwrap();
-        compare(query, &found, &digests);
+        compare(query, &found, &digests).unwrap();
     }
 }
 

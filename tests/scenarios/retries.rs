@@ -18,13 +18,14 @@ proptest! {
     fn what_is_tried_again_later_is_neither_lost_nor_late(
         on in on(), splits in ordered_splits(120), attempts in 2..5_u32,
         delay_us in prop_oneof![Just(1), 1..20_u64, 1..1_000_u64], doubles in any::<bool>(),
+        room in prop_oneof![1..4_usize, Just(usize::MAX)],
     ) {
         let (given, input) = (Given::default(), Arc::clone(&splits));
         let attached = given.clone();
         let report = on.run(move |t| {
             let events = source(t, "events", &input).watermarks(Monotonic);
             let delay = Duration::from_micros(delay_us);
-            attach(events, attempts, (delay, if doubles { 4 * delay } else { delay }), &attached);
+            attach(events, attempts, (delay, if doubles { 4 * delay } else { delay }), room, &attached);
             Ok(())
         }).expect("the job runs");
         let events: Vec<_> = splits.concat();

@@ -12,4 +12,6 @@ pub mod visits;
 pub mod retries;
 pub mod canaries;
 pub mod departures;
+pub mod nexmark;
+pub mod asking;
 pub mod scripted;

@@ -34,11 +34,12 @@ fn failures(id: u64) -> u64 {
     id % 6
 }
 
-/// Attaches the operator `call` and what looks at its results.
+/// Attaches the operator `call`, in which so many records may wait, and what looks at its results.
 pub fn attach(
     events: Stream<Event>,
     attempts: u32,
     (delay, most): (Duration, Duration),
+    room: usize,
     given: &Given,
 ) {
     let mut calls = BTreeMap::<u64, u64>::new();
@@ -54,6 +55,7 @@ pub fn attach(
         .retry(attempts)
         .after(delay)
         .doubling_up_to(most)
+        .capacity(room)
         .or_dead_letter("call");
     let Windowed { on_time, late } = stream
         .key_by_value(|e| e.group())

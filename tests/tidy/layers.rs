@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 12] = [
     &["raw", "record", "time"],
     &["error", "config", "io", "metrics"],
     &["checkpoint"],
-    &["state", "format"],
+    &["state", "format", "savepoint"],
     &["source", "operator", "exchange", "window", "sink"],
     &["plan"],
     &["api"],

@@ -48,7 +48,7 @@ const TOP_LEVEL: [&str; 9] = [
 ];
 
 /// Which endings a folder may hold; `*` is any. A file is fine if one line allows it.
-const FILE_TYPES: [(&str, &[&str]); 13] = [
+const FILE_TYPES: [(&str, &[&str]); 14] = [
     ("core", &["rs", "toml", "md"]),
     ("storage", &["rs", "toml", "md"]),
     ("bench", &["rs", "toml", "md"]),
@@ -59,6 +59,7 @@ const FILE_TYPES: [(&str, &[&str]); 13] = [
     ("core/examples/data", &["gz"]),
     ("bench/peers", &["*"]),
     ("bench/results", &["jsonl", "csv", "svg"]),
+    ("bench/baseline", &["txt"]),
     ("tools/dashboard", &["html", "css", "js", "svg"]),
     ("tools/python", &["py", "pyi"]),
     ("tests/golden", &["*"]),

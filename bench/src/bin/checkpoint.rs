@@ -316,7 +316,14 @@ fn write(
         let epoch = frozen.epoch();
         let part = archive.write(&mut *disk, frozen)?;
         let parts = vec![part];
-        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+        let manifest = Manifest {
+            epoch,
+            parent: None,
+            time_ns: 0,
+            key_groups: GROUPS,
+            schemas: Vec::new(),
+            parts,
+        };
         Publish::now(&mut *disk, place.join(Manifest::file_name(epoch)), manifest.encode())?;
         retained.push_back(manifest);
         if retained.len() > RETAINED {
@@ -395,6 +402,7 @@ fn measure_resident(
     }
     let (seconds, records) = (started.elapsed().as_secs_f64(), steps.len() * PAGE);
     steps.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, reason = "a share of the length is an index")]
     let of = |share: f64| steps[((steps.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
     println!(
         "{} MiB resident: {:.3} M/s, {} major faults; a page of {PAGE} records p50 {:.0} us, p99 {:.0} us, p99.9 {:.0} us, longest {:.0} us",

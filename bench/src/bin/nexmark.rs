@@ -4,6 +4,7 @@
 //! nexmark list
 //! nexmark run --query q5 --events events.jsonl.gz --output q5.csv [--workers 2]
 //! nexmark run --query q13 --events events.jsonl.gz --side-input side_input.txt --output q13.csv
+//! nexmark run --query q5 --events events.jsonl.gz --output q5.csv --checkpoints FOLDER [--every 100ms]
 //! nexmark run --query all --events events.jsonl.gz --side-input side_input.txt --output FOLDER
 //! nexmark bench [--query q5,q7] [--workers 1,2] [--count 10000000] [--prepared] [--rounds 3] [--save]
 //! ```
@@ -11,6 +12,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use thalweg::operator::LookupTable;
@@ -56,6 +58,21 @@ struct RunOptions {
     /// Workers
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// Takes checkpoints in this folder; the same command again, with any number of workers, goes on from the newest one
+    #[arg(long, value_name = "FOLDER")]
+    checkpoints: Option<PathBuf>,
+    /// From one checkpoint to the next, such as 100ms or 2s
+    #[arg(long, default_value = "1s", value_parser = duration)]
+    every: Duration,
+}
+
+/// A whole number of milliseconds or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, Duration::from_millis as fn(u64) -> Duration),
+        None => (text.strip_suffix('s').unwrap_or(text), Duration::from_secs as _),
+    };
+    number.parse().map(unit).map_err(|_| "a number with ms or s behind it, such as 100ms".into())
 }
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +131,14 @@ fn run_one(query: &Query, options: &RunOptions, output: &Path) -> Result<(), Box
         }
         None => run::no_side_input(),
     };
-    let lines = run::over_file(*query, &options.events, &side_input, options.workers)?;
+    let (events, workers, every) = (&options.events, options.workers, options.every);
+    let lines = match options.checkpoints.clone() {
+        None => run::over_file(*query, events, &side_input, workers)?,
+        Some(folder) => {
+            let survival = run::Survival { folder, every };
+            run::over_file_in(&survival, *query, events, &side_input, workers)?
+        }
+    };
     std::fs::write(output, &lines)?;
     println!("{:<4} {} lines into {}", query.name, lines.lines().count(), output.display());
     Ok(())

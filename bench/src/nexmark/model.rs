@@ -97,6 +97,138 @@ pub enum Event {
     Bid(#[event_time] Bid),
 }
 
+/// A [`Person`] whose texts lie elsewhere.
+#[record_ref(Person)]
+pub struct PersonRef<'a> {
+    /// See [`Person`].
+    pub id: u64,
+    /// See [`Person`].
+    pub name: &'a str,
+    /// See [`Person`].
+    pub email_address: &'a str,
+    /// See [`Person`].
+    pub credit_card: &'a str,
+    /// See [`Person`].
+    pub city: &'a str,
+    /// See [`Person`].
+    pub state: &'a str,
+    /// See [`Person`].
+    pub date_time: EventTime,
+    /// See [`Person`].
+    pub extra: &'a str,
+}
+
+/// An [`Auction`] whose texts lie elsewhere.
+#[record_ref(Auction)]
+pub struct AuctionRef<'a> {
+    /// See [`Auction`].
+    pub id: u64,
+    /// See [`Auction`].
+    pub item_name: &'a str,
+    /// See [`Auction`].
+    pub description: &'a str,
+    /// See [`Auction`].
+    pub initial_bid: u64,
+    /// See [`Auction`].
+    pub reserve: u64,
+    /// See [`Auction`].
+    pub date_time: EventTime,
+    /// See [`Auction`].
+    pub expires: EventTime,
+    /// See [`Auction`].
+    pub seller: u64,
+    /// See [`Auction`].
+    pub category: u64,
+    /// See [`Auction`].
+    pub extra: &'a str,
+}
+
+/// A [`Bid`] whose texts lie elsewhere.
+#[record_ref(Bid)]
+pub struct BidRef<'a> {
+    /// See [`Bid`].
+    pub auction: u64,
+    /// See [`Bid`].
+    pub bidder: u64,
+    /// See [`Bid`].
+    pub price: u64,
+    /// See [`Bid`].
+    pub channel: &'a str,
+    /// See [`Bid`].
+    pub url: &'a str,
+    /// See [`Bid`].
+    pub date_time: EventTime,
+    /// See [`Bid`].
+    pub extra: &'a str,
+}
+
+/// An [`Event`] whose texts lie elsewhere.
+#[record_ref(Event)]
+pub enum EventRef<'a> {
+    /// Somebody registered.
+    Person(PersonRef<'a>),
+    /// An auction opened.
+    Auction(AuctionRef<'a>),
+    /// A bid was made.
+    Bid(BidRef<'a>),
+}
+
+impl<'a> From<&'a Person> for PersonRef<'a> {
+    fn from(person: &'a Person) -> Self {
+        let Person { id, name, email_address, credit_card, city, state, date_time, extra } = person;
+        let (id, date_time) = (*id, *date_time);
+        Self { id, name, email_address, credit_card, city, state, date_time, extra }
+    }
+}
+
+impl<'a> From<&'a Auction> for AuctionRef<'a> {
+    fn from(auction: &'a Auction) -> Self {
+        Self {
+            id: auction.id,
+            item_name: &auction.item_name,
+            description: &auction.description,
+            initial_bid: auction.initial_bid,
+            reserve: auction.reserve,
+            date_time: auction.date_time,
+            expires: auction.expires,
+            seller: auction.seller,
+            category: auction.category,
+            extra: &auction.extra,
+        }
+    }
+}
+
+impl<'a> From<&'a ArchivedAuction> for AuctionRef<'a> {
+    fn from(auction: &'a ArchivedAuction) -> Self {
+        Self {
+            id: auction.id(),
+            item_name: auction.item_name(),
+            description: auction.description(),
+            initial_bid: auction.initial_bid(),
+            reserve: auction.reserve(),
+            date_time: auction.date_time(),
+            expires: auction.expires(),
+            seller: auction.seller(),
+            category: auction.category(),
+            extra: auction.extra(),
+        }
+    }
+}
+
+impl<'a> From<&'a ArchivedBid> for BidRef<'a> {
+    fn from(bid: &'a ArchivedBid) -> Self {
+        Self {
+            auction: bid.auction(),
+            bidder: bid.bidder(),
+            price: bid.price(),
+            channel: bid.channel(),
+            url: bid.url(),
+            date_time: bid.date_time(),
+            extra: bid.extra(),
+        }
+    }
+}
+
 impl ArchivedEvent {
     /// The person, if it is one.
     #[inline]

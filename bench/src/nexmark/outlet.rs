@@ -1,4 +1,4 @@
-//! Where a query's result goes: into memory as lines, to be compared, nowhere, to be measured, or to a clock.
+//! Where a query's result goes: into memory or into files as lines, to be compared, nowhere, to be measured, or to a clock.
 
 use thalweg::api::Stream;
 use thalweg::operator::Chain;
@@ -6,6 +6,7 @@ use thalweg::prelude::*;
 use thalweg::record::{KeyRef, KeyScratch, Record};
 
 use super::line::{Line, Row};
+use super::written::Written;
 use crate::latency::arrivals::Arrivals;
 
 /// Takes the result of one query; made before the job, read after it.
@@ -13,6 +14,8 @@ use crate::latency::arrivals::Arrivals;
 pub enum Outlet {
     /// Keeps the lines of the result.
     Kept(Kept),
+    /// Writes the lines of the result into files.
+    Written(Written),
     /// Takes the records and drops them.
     Dropped,
     /// Notes when they arrive.
@@ -31,14 +34,64 @@ impl Kept {
     pub fn sorted(&self) -> String {
         let mut lines = self.rows.take();
         lines.extend(self.upserts.take().into_values().flatten());
-        lines.sort_unstable();
-        let mut text = String::new();
-        for line in lines {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        text
+        sorted(lines)
     }
+}
+
+/// Lines as one text, in the order of their bytes.
+pub(super) fn sorted<L: AsRef<str> + Ord>(mut lines: Vec<L>) -> String {
+    lines.sort_unstable();
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line.as_ref());
+        text.push('\n');
+    }
+    text
+}
+
+/// The lines of rows.
+fn lines<T: Record + Row, C: Chain<Out = T>>(
+    stream: Stream<T, C>,
+) -> Stream<Str, impl Chain<Out = Str>> {
+    stream.flat_map(|row, out| row.to_value().lines().iter().for_each(|line| out.emit(line)))
+}
+
+/// The bytes of a key, and the lines that it has now.
+type Replacing = (Vec<u8>, Option<Vec<Str>>);
+
+/// Rows as changes of what their keys have.
+fn replacing<T, C, K, F>(
+    stream: Stream<T, C>,
+    key: F,
+    write: fn(&T, &mut Line),
+) -> Stream<Replacing, impl Chain<Out = Replacing>>
+where
+    T: Record,
+    C: Chain<Out = T>,
+    K: KeyRef,
+    F: Fn(&Rec<T>) -> K + 'static,
+{
+    let mut scratch = KeyScratch::new();
+    stream.map(move |row| {
+        let lines = Line::of(|line| write(&row.to_value(), line));
+        (key(row).bytes(&mut scratch).to_vec(), Some(lines))
+    })
+}
+
+/// The lines of changes.
+fn changes<K, T, C>(
+    stream: Stream<(K, Option<T>), C>,
+) -> Stream<Replacing, impl Chain<Out = Replacing>>
+where
+    K: Record + KeyRef,
+    T: Record + Row,
+    C: Chain<Out = (K, Option<T>)>,
+{
+    let mut scratch = KeyScratch::new();
+    stream.map(move |change| {
+        let (key, row) = change.to_value();
+        (key.bytes(&mut scratch).to_vec(), row.map(|row| row.lines()))
+    })
 }
 
 impl Outlet {
@@ -49,12 +102,8 @@ impl Outlet {
         C: Chain<Out = T>,
     {
         match self {
-            Self::Kept(kept) => {
-                let lines = stream.flat_map(|row, out| {
-                    row.to_value().lines().iter().for_each(|line| out.emit(line));
-                });
-                lines.sink("result", kept.rows.sink());
-            }
+            Self::Kept(kept) => lines(stream).sink("result", kept.rows.sink()),
+            Self::Written(written) => lines(stream).sink("result", written.rows()),
             Self::Dropped => stream.sink("result", Blackhole),
             Self::Timed(arrivals) => arrivals.sink(stream),
         }
@@ -81,12 +130,10 @@ impl Outlet {
     {
         match self {
             Self::Kept(kept) => {
-                let mut scratch = KeyScratch::new();
-                let rows = stream.map(move |row| {
-                    let lines = Line::of(|line| write(&row.to_value(), line));
-                    (key(row).bytes(&mut scratch).to_vec(), Some(lines))
-                });
-                rows.sink("result", Upserts(kept.upserts.sink()));
+                replacing(stream, key, write).sink("result", Upserts(kept.upserts.sink()));
+            }
+            Self::Written(written) => {
+                replacing(stream, key, write).sink("result", written.changes());
             }
             Self::Dropped => stream.sink("result", Blackhole),
             Self::Timed(arrivals) => arrivals.sink(stream),
@@ -102,14 +149,9 @@ impl Outlet {
     {
         match self {
             Self::Kept(kept) => {
-                let mut scratch = KeyScratch::new();
-                stream
-                    .map(move |change| {
-                        let (key, row) = change.to_value();
-                        (key.bytes(&mut scratch).to_vec(), row.map(|row| row.lines()))
-                    })
-                    .sink("result", Upserts(kept.upserts.sink()));
+                changes(stream).sink("result", Upserts(kept.upserts.sink()));
             }
+            Self::Written(written) => changes(stream).sink("result", written.changes()),
             Self::Dropped => stream.sink("result", Blackhole),
             Self::Timed(arrivals) => arrivals.sink(stream),
         }

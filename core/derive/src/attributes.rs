@@ -5,21 +5,27 @@ use std::collections::HashMap;
 use proc_macro2::Span;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Ident, LitInt, LitStr, Path, Result, Token};
+use syn::{Attribute, Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, parse_quote};
 
-/// The traits that the attribute derives unless told not to.
+/// The traits that the attribute derives unless told not to, and whether older values are upgraded.
 pub(crate) struct Arguments {
     pub(crate) serde: bool,
     pub(crate) clone: bool,
     pub(crate) debug: bool,
     pub(crate) partial_eq: bool,
+    pub(crate) upgrade: bool,
 }
 
 impl Arguments {
     /// Reads the parentheses of `#[record(...)]`.
     pub(crate) fn parse(paths: &Punctuated<Path, Token![,]>) -> Result<Self> {
-        let mut arguments = Self { serde: true, clone: true, debug: true, partial_eq: true };
+        let mut arguments =
+            Self { serde: true, clone: true, debug: true, partial_eq: true, upgrade: false };
         for path in paths {
+            if path.is_ident("upgrade") {
+                arguments.upgrade = true;
+                continue;
+            }
             let derived = match path.get_ident().map(Ident::to_string).as_deref() {
                 Some("no_serde") => &mut arguments.serde,
                 Some("no_clone") => &mut arguments.clone,
@@ -28,7 +34,7 @@ impl Arguments {
                 _ => {
                     return Err(Error::new(
                         path.span(),
-                        "unknown argument: `record` takes `no_serde`, `no_clone`, `no_debug` and `no_partial_eq`",
+                        "unknown argument: `record` takes `upgrade`, `no_serde`, `no_clone`, `no_debug` and `no_partial_eq`",
                     ));
                 }
             };
@@ -57,6 +63,8 @@ pub(crate) struct Marks {
     pub(crate) event_time: Option<Span>,
     pub(crate) key: Option<Span>,
     id: Option<(u32, Span)>,
+    /// What it is where an older version has nothing.
+    pub(crate) default: Option<Expr>,
 }
 
 impl Marks {
@@ -81,13 +89,20 @@ impl Marks {
     fn read(&mut self, attribute: &Attribute) -> Result<()> {
         if attribute.path().is_ident("field") {
             return attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("default") {
+                    self.default = Some(match meta.input.peek(Token![=]) {
+                        true => meta.value()?.parse()?,
+                        false => parse_quote!(::core::default::Default::default()),
+                    });
+                    return Ok(());
+                }
                 let id = if meta.path.is_ident("id") {
                     meta.value()?.parse::<LitInt>()?.base10_parse()?
                 } else if meta.path.is_ident("renamed_from") {
                     id_of(&meta.value()?.parse::<LitStr>()?.value())
                 } else {
                     return Err(meta.error(
-                        "unknown argument: `field` takes `id = 7` or `renamed_from = \"old\"`",
+                        "unknown argument: `field` takes `id = 7`, `renamed_from = \"old\"`, `default` or `default = value`",
                     ));
                 };
                 if self.id.replace((id, meta.path.span())).is_some() {

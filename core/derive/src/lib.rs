@@ -1,6 +1,6 @@
 //! The attribute that makes a type a Thalweg record, and the derives of process functions.
 //!
-//! * `record.rs`: what the attribute writes.
+//! * `record.rs`: what the attribute writes. `record_ref.rs`: what that of a twin does.
 //! * `attributes.rs`: what it reads: its own arguments and the `#[event_time]`, `#[key]` and `#[field]` marks.
 //! * `state.rs`, `timers.rs`, `side_outputs.rs`: the derives of process functions.
 //! * `diagnostics.rs`: what it refuses, with the place and what to do instead.
@@ -8,6 +8,7 @@
 mod attributes;
 mod diagnostics;
 mod record;
+mod record_ref;
 mod side_outputs;
 mod state;
 mod timers;
@@ -40,6 +41,15 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_attribute]
 pub fn record(arguments: TokenStream, item: TokenStream) -> TokenStream {
     record::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a struct, or an enum, a twin of a record: `#[record_ref(Bid)]`. It is archived as a `Bid` is, and its texts are references, `&str`; so it is made and emitted
+/// without copying them. See `thalweg::record::ArchivesAs`.
+///
+/// It has the record's fields, or variants, by their names and in their order.
+#[proc_macro_attribute]
+pub fn record_ref(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    record_ref::expand(arguments.into(), item.into()).into()
 }
 
 /// Declares the state of a process function: each field is a table of the store, by the operator's name and its own.

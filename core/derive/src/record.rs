@@ -45,6 +45,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 struct Model {
     derives: TokenStream,
     debug: bool,
+    upgrade: bool,
     shape: Shape,
 }
 
@@ -104,7 +105,8 @@ fn read(arguments: TokenStream, item: &mut DeriveInput) -> Result<Model> {
     };
     // A derived `Debug` of the user's serves the archive as well.
     let debug = arguments.debug || derived.iter().any(|name| name == "Debug");
-    Ok(Model { derives: derives(&arguments, &derived), debug, shape })
+    let upgrade = arguments.upgrade;
+    Ok(Model { derives: derives(&arguments, &derived), debug, upgrade, shape })
 }
 
 fn read_fields(fields: &mut Fields, errors: &mut Errors) -> Vec<FieldModel> {
@@ -261,7 +263,17 @@ impl FieldModel {
     /// `FieldSchema::new::<Str>(1, "origin")`.
     fn schema(&self) -> TokenStream {
         let Self { ty, id, name, .. } = self;
-        quote!(::thalweg::record::FieldSchema::new::<#ty>(#id, #name))
+        let default = self.marks.default.as_ref().map(|_| quote!(.with_default()));
+        quote!(::thalweg::record::FieldSchema::new::<#ty>(#id, #name) #default)
+    }
+
+    /// `origin: fields.take(1)?`.
+    fn taken(&self) -> TokenStream {
+        let Self { member, id, .. } = self;
+        match &self.marks.default {
+            None => quote!(#member: fields.take(#id)?),
+            Some(default) => quote!(#member: fields.take_or(#id, || #default)?),
+        }
     }
 
     /// `<Str as Field>::ALIGN`, where the compiler points at the type if it is no `Field`.
@@ -309,6 +321,7 @@ impl Model {
         let text = name.unraw().to_string();
         let aligns = self.fields().into_iter().map(FieldModel::align);
         let field_type = self.field_type(&text);
+        let from_value = self.of_value();
 
         let mut out = quote! {
             #[automatically_derived]
@@ -326,6 +339,12 @@ impl Model {
                 #[inline]
                 fn view(archived: &Self::Archived) -> &Self::Archived {
                     archived
+                }
+
+                fn from_value(
+                    value: ::thalweg::record::Value,
+                ) -> ::core::result::Result<Self, ::thalweg::record::OtherType> {
+                    #from_value
                 }
 
                 fn implemented_by_the_record_attribute() {}
@@ -434,10 +453,12 @@ impl Model {
 
     /// The body of `Field::field_type`.
     fn field_type(&self, name: &str) -> TokenStream {
+        let upgrading =
+            self.upgrade.then(|| quote!(.upgrading::<<Self as ::thalweg::record::Upgrade>::Old>()));
         match &self.shape {
             Shape::Struct(fields) => {
                 let fields = fields.iter().map(FieldModel::schema);
-                quote!(::thalweg::record::FieldType::new_struct::<Self>(#name, ::std::vec![#(#fields),*]))
+                quote!(::thalweg::record::FieldType::new_struct::<Self>(#name, ::std::vec![#(#fields),*]) #upgrading)
             }
             Shape::Enum(variants) => {
                 let variants = variants.iter().map(|VariantModel { ident, id, tag, fields }| {
@@ -445,9 +466,46 @@ impl Model {
                     let fields = fields.iter().map(FieldModel::schema);
                     quote!(::thalweg::record::VariantSchema::new(#id, #name, #tag, ::std::vec![#(#fields),*]))
                 });
-                quote!(::thalweg::record::FieldType::new_enum::<Self>(#name, ::std::vec![#(#variants),*]))
+                quote!(::thalweg::record::FieldType::new_enum::<Self>(#name, ::std::vec![#(#variants),*]) #upgrading)
             }
         }
+    }
+
+    /// The body of `Field::from_value`.
+    fn of_value(&self) -> TokenStream {
+        let upgrade = self.upgrade.then(|| {
+            quote! {
+                let value = match ::thalweg::record::upgraded::<Self>(value)? {
+                    ::core::result::Result::Ok(upgraded) => return ::core::result::Result::Ok(upgraded),
+                    ::core::result::Result::Err(value) => value,
+                };
+            }
+        });
+        let body = match &self.shape {
+            Shape::Struct(fields) => {
+                let taken = fields.iter().map(FieldModel::taken);
+                quote! {
+                    let mut fields = value.into_fields()?;
+                    let _ = &mut fields;
+                    ::core::result::Result::Ok(Self { #(#taken,)* })
+                }
+            }
+            Shape::Enum(variants) => {
+                let arms = variants.iter().map(|VariantModel { ident, id, fields, .. }| {
+                    let taken = fields.iter().map(FieldModel::taken);
+                    quote!(#id => ::core::result::Result::Ok(Self::#ident { #(#taken,)* }),)
+                });
+                quote! {
+                    let (variant, mut fields) = value.into_variant()?;
+                    let _ = &mut fields;
+                    match variant {
+                        #(#arms)*
+                        _ => ::core::result::Result::Err(::thalweg::record::OtherType),
+                    }
+                }
+            }
+        };
+        quote!(#upgrade #body)
     }
 
     /// The body of `Timed::time`, if the record has an event time.

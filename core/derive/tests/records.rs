@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use thalweg::raw::writer::{write_archive, write_archive_large};
 use thalweg::record::{
-    Deserializer, Field, FieldType, Key, KeyRef, Keyed, Primitive, Record, Schema, Str,
+    Decoder, Deserializer, Field, FieldType, Key, KeyRef, Keyed, Primitive, Record, Schema, Str,
 };
 use thalweg::rkyv::api::high::HighValidator;
 use thalweg::rkyv::bytecheck::CheckBytes;
@@ -193,6 +193,15 @@ where
     }
     let large = write_archive_large(value);
     prop_assert_eq!(&large[..], &first[begin..end]);
+    // By the schema alone, as it is stored, it reads the same.
+    let schema = serde_json::to_string(&T::field_type()).expect("a schema is data");
+    let schema: FieldType = serde_json::from_str(&schema).expect("a schema is data");
+    let read = Decoder::new(&schema).read(&large).map(T::from_value);
+    prop_assert_eq!(read.as_ref().map(Result::as_ref), Ok(Ok(value)));
+    for short in [0, 1, large.len() / 2, large.len().saturating_sub(1)] {
+        // An error or another value, and nothing worse.
+        let _ = Decoder::new(&schema).read(&large[..short]);
+    }
     // It fits exactly and not less.
     prop_assert!(write_archive(value, &mut page(end)[..], start).is_some());
     if end > start {

@@ -6,6 +6,7 @@ mod handles;
 mod stream;
 mod policies;
 mod retries;
+mod asking;
 mod partitioned;
 mod split;
 mod keyed_stream;
@@ -25,6 +26,7 @@ mod connected;
 mod interval_joined;
 mod regular_joined;
 
+pub use asking::AsyncMap;
 pub use changelogs::OverStream;
 pub use connected::{BroadcastConnectedStreams, ConnectedKeyedStreams, ConnectedStreams};
 pub use evicting_stream::EvictingStream;

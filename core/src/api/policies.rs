@@ -172,6 +172,9 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
                 if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
             let node = build.node(name, A::NAME, detail, outputs);
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
+            if !pause.is_empty() {
+                build.holds_records(node);
+            }
             let (out, port) = build.output(node, 0);
             let then = then((&mut build, node));
             let operator = make(&mut build, Job { name, fallible, attempts, then }, out);

@@ -51,18 +51,19 @@ use crate::state::TimedLists;
 /// on: order is not kept. Event time waits for it: what comes of it later is not late because of that. When the input ends, nothing waits: the
 /// attempts that are left follow each other at once.
 ///
-/// There is no bound: while nothing succeeds, all records are parked.
+/// While nothing succeeds all records are parked, unless there is room only for so many ([`Self::capacity`]).
 #[derive(Debug)]
 #[must_use = "say what becomes of a record for which all attempts fail: or_fail(), or_skip() or or_dead_letter()"]
 pub struct Patient<C: Chain, A: Fallible<C::Out>> {
     tried: Tried<C, A>,
     delays: Delays,
+    room: usize,
 }
 
 impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
     /// Waits so long between two attempts, by the clock; see [`Patient`].
     pub fn after(self, delay: Duration) -> Patient<C, A> {
-        Patient { tried: self, delays: Delays { first: delay, most: delay } }
+        Patient { tried: self, delays: Delays { first: delay, most: delay }, room: usize::MAX }
     }
 }
 
@@ -73,33 +74,40 @@ impl<C: Chain, A: Fallible<C::Out>> Patient<C, A> {
         self
     }
 
+    /// How many records may wait on each worker. When they do, the operator reads nothing, and so holds back what is before it, until one is done with;
+    /// of records that come together the last ones may go beyond it. Without, there is no bound but the memory.
+    pub fn capacity(mut self, records: usize) -> Self {
+        self.room = records;
+        self
+    }
+
     /// As [`Stream::or_fail`], when all attempts have failed.
     pub fn or_fail(self, name: &str) -> Stream<A::Out> {
-        let Self { tried, delays } = self;
+        let Self { tried, delays, room } = self;
         tried.guarded(
             name,
             ("fail", &delays.describe()),
             |_| Then::Fail,
-            |build, job, out| later(build, job, delays, out),
+            |build, job, out| later(build, job, (delays, room), out),
         )
     }
 
     /// As [`Stream::or_skip`], when all attempts have failed.
     pub fn or_skip(self, name: &str) -> Stream<A::Out> {
-        let Self { tried, delays } = self;
+        let Self { tried, delays, room } = self;
         tried.guarded(
             name,
             ("skip", &delays.describe()),
             |_| Then::Skip,
-            |build, job, out| later(build, job, delays, out),
+            |build, job, out| later(build, job, (delays, room), out),
         )
     }
 
     /// As [`Stream::or_dead_letter`], when all attempts have failed.
     pub fn or_dead_letter(self, name: &str) -> Guarded<A::Out> {
-        let Self { tried, delays } = self;
+        let Self { tried, delays, room } = self;
         tried.dead_letters(name, &delays.describe(), |build, job, out| {
-            later(build, job, delays, out)
+            later(build, job, (delays, room), out)
         })
     }
 }
@@ -108,7 +116,7 @@ impl<C: Chain, A: Fallible<C::Out>> Patient<C, A> {
 fn later<T: Record, A: Fallible<T>>(
     build: &mut Build,
     job: Job<'_, A>,
-    delays: Delays,
+    (delays, room): (Delays, usize),
     out: Output<A::Out>,
 ) -> RetryLater<T, A> {
     let Job { name, fallible, attempts, then } = job;
@@ -125,6 +133,9 @@ fn later<T: Record, A: Fallible<T>>(
             "the pause between attempts is longer than nothing, and the longest no shorter than the first",
         );
     }
+    if room == 0 {
+        refuse("there is no room for a record that waits; say capacity(1) or more");
+    }
     let records = build.state::<u64, TimedLists<T>>(name, "parked");
     let due = build.state::<u64, TimedTable>(name, "parked.due");
     let worker = build.worker();
@@ -132,7 +143,7 @@ fn later<T: Record, A: Fallible<T>>(
         (fallible, attempts, delays),
         Guard::new(ONCE, then),
         (records, due),
-        worker,
+        (worker, room),
         out,
     )
 }

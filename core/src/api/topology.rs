@@ -6,7 +6,7 @@
 mod tables;
 pub(crate) mod build;
 
-pub(crate) use tables::OperatorTables;
+pub(crate) use tables::{KeyType, OperatorTables};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use thalweg_storage::{RestoredParts, Store, TableConfig, TableName};
 
 use super::source_stream::SourceStream;
-use crate::checkpoint::Restored;
+use crate::checkpoint::{Declared, Restored};
 use crate::config::JobConfig;
 use crate::error::{BuildError, Result, error_chain};
 use crate::exchange::Pattern;
@@ -32,6 +32,8 @@ use crate::operator::output::{Outlets, Output};
 use crate::operator::task::Task;
 use crate::plan::{AnySplits, Edge, Graph, Node};
 use crate::raw::claimed::Bare;
+use crate::raw::doorbell::Ringer;
+use crate::raw::layout::Layout;
 use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
 use crate::state::{Claimed, Stored};
@@ -49,6 +51,8 @@ pub(crate) struct WorkerParts {
     pub(crate) record: bool,
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) clock: Rc<dyn Clock>,
+    /// Wakes the worker.
+    pub(crate) ringer: Ringer,
     /// The checkpoint that the job goes on from, and this worker's state in it.
     pub(crate) restored: Option<Arc<Restored>>,
     pub(crate) state: RestoredParts,
@@ -83,7 +87,7 @@ pub(crate) struct Build {
     /// The checkpoint that the job goes on from.
     restored: Option<Arc<Restored>>,
     /// How keys and values lie in each table.
-    layouts: BTreeMap<TableName, u64>,
+    layouts: BTreeMap<TableName, Declared>,
     graph: Graph,
     names: HashSet<String>,
     outputs: Vec<Used>,
@@ -299,6 +303,13 @@ impl Build {
         }
     }
 
+    /// Says that `node` may have records of its own to send when the job goes on from a checkpoint, also on a worker that no source reads on: event time has to wait for them.
+    pub(crate) fn holds_records(&mut self, node: usize) {
+        if self.restored.is_some() {
+            self.speaks[node].fill(true);
+        }
+    }
+
     /// This worker's end of the next port to the host; none while the plan is made.
     pub(crate) fn port<E: 'static>(&mut self, maker: PortMaker) -> Option<E> {
         match &mut self.mode {
@@ -363,51 +374,100 @@ impl Build {
         }
     }
 
+    /// Wakes the worker whose tasks are made; none while the plan is.
+    pub(crate) fn ringer(&self) -> Option<Ringer> {
+        match &self.mode {
+            Mode::Plan { .. } => None,
+            Mode::Worker(parts) => Some(parts.ringer.clone()),
+        }
+    }
+
     pub(crate) fn config(&self) -> &JobConfig {
         &self.config
     }
 
     /// State of an operator, with the content that a checkpoint has for this worker if the job goes on from one. `K` is the type of its keys.
     pub(crate) fn state<K: Record, S: Stored>(&mut self, operator: &str, state: &str) -> S {
-        S::open(self.claim((operator, state), (K::schema().layout_hash, S::layout()), false))
+        let layout = S::layout();
+        S::open(self.claim((operator, state), (KeyType::of::<K>(), &layout), false))
     }
 
     /// A table by its name, and by how keys and values lie in it; `is_replicated`: every worker has all of it.
+    ///
+    /// What a checkpoint has in it is taken as it is if it lies so, and rewritten if it was of an older version of the types.
     fn claim<T: Bare>(
         &mut self,
         (operator, state): (&str, &str),
-        (key, layout): (u64, u64),
+        (key, layout): (KeyType, &Layout),
         is_replicated: bool,
     ) -> Claimed<T> {
         let (name, config) = self.state_name(operator, state);
         let config = config.is_copied(is_replicated);
-        let written = crate::raw::claimed::layout("keyed", &[key, layout]);
-        let found = self.restored.as_ref().and_then(|restored| restored.layout(&name));
-        if found.is_some_and(|found| found != written) {
-            let (operator, state) = (operator.to_owned(), state.to_owned());
-            self.refuse(BuildError::StateChanged { operator, state });
+        let declared =
+            Declared { layout: layout.keyed(key.hash), schema: layout.schema((key.ty)()) };
+        let restored = self.restored.as_ref();
+        let mut found = restored.and_then(|restored| restored.state(&name));
+        // What was of other types and is empty is as good as new.
+        if found.as_ref().is_some_and(|found| found.layout != declared.layout)
+            && !restored.is_some_and(|restored| restored.holds(&name))
+        {
+            self.store.forget(&name);
+            found = None;
         }
-        self.layouts.insert(name.clone(), written);
-        // Equal with the keys', so it was written by a view of this layout.
-        let layout = found.filter(|found| *found == written).map(|_| layout);
-        let claimed = Claimed::of(&mut self.store, name, config, layout);
-        claimed.expect(
-            "invariant: the name was just made unique, and is of the kind that its layout says",
-        )
+        let claimed = match found {
+            Some(found) if found.layout != declared.layout => {
+                self.rewrite((&name, config), &found, (&declared, layout))
+            }
+            // Equal with the keys', so it was written by a view of this layout.
+            found => {
+                let content = found.map(|_| layout.hash());
+                Claimed::of(&mut self.store, name.clone(), config, content)
+                    .map_err(|error| error.to_string())
+            }
+        };
+        self.layouts.insert(name.clone(), declared);
+        claimed.unwrap_or_else(|message| {
+            let (operator, state) = (operator.to_owned(), state.to_owned());
+            self.refuse(BuildError::StateChanged { operator, state, message });
+            // Whatever it is, the job is not run.
+            let mut none = Store::default();
+            Claimed::of(&mut none, name, config, None)
+                .expect("invariant: an empty store gives any table")
+        })
     }
 
-    /// The state's name; where the operator's is a duplicate, the build fails anyway, but not here.
+    /// A table whose content is of other types than those that are declared.
+    fn rewrite<T: Bare>(
+        &mut self,
+        (name, config): (&TableName, TableConfig),
+        found: &Declared,
+        (declared, layout): (&Declared, &Layout),
+    ) -> Result<Claimed<T>, String> {
+        declared.schema.reads(&found.schema)?;
+        if let Mode::Plan { .. } = &self.mode {
+            let mut none = Store::default();
+            return Claimed::of(&mut none, name.clone(), config, None)
+                .map_err(|error| error.to_string());
+        }
+        let rewriter = layout.rewriter(&found.schema);
+        let layout = (found.schema.form, layout);
+        Claimed::rewritten(&mut self.store, name.clone(), config, layout, rewriter)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The state's name; where it is a duplicate, the build fails anyway, but not here.
     fn state_name(&self, operator: &str, state: &str) -> (TableName, TableConfig) {
-        let operator = match self.errors.len() {
-            0 => operator.to_owned(),
-            errors => format!("{operator} (refused {errors}, {})", self.graph.nodes.len()),
-        };
+        let mut name = TableName::new(operator, state);
+        if self.layouts.contains_key(&name) {
+            let (errors, nodes) = (self.errors.len(), self.graph.nodes.len());
+            name.operator = format!("{operator} (refused {errors}, {nodes})");
+        }
         // A plan is not run: what it makes is thrown away.
         let keys = match &self.mode {
             Mode::Plan { .. } => 0,
-            Mode::Worker(_) => self.config.expected_keys_a_worker(&operator),
+            Mode::Worker(_) => self.config.expected_keys_a_worker(operator),
         };
-        (TableName::new(operator, state), TableConfig::default().expected_keys(keys))
+        (name, TableConfig::default().expected_keys(keys))
     }
 
     pub(crate) fn task(&mut self, task: impl Task + 'static) {

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thalweg_storage::checkpoint::{
-    Manifest, Part, Passed, RestoreError, Unreferenced, newest, read, unreferenced,
+    Manifest, Part, Passed, RestoreError, SchemaRecord, Unreferenced, newest, read, unreferenced,
 };
 use thalweg_storage::io::{Answer, Disk, DiskError, Operation, Publish, PublishError, run};
+use thalweg_storage::savepoint::{self, SavepointError};
 use thalweg_storage::segment::Verification;
 use thalweg_storage::{
     Archive, ArchiveConfig, ArchiveError, KeyGroups, PartsError, RestoredParts, TableName,
 };
 
 use super::contribution::FrozenPart;
+use super::declared::{Declared, schemas_of};
 use crate::record::KEY_GROUPS;
 
 /// How many key groups a job has, for the store.
@@ -41,12 +43,15 @@ pub enum OpenError {
         /// Why.
         source: Box<PartsError>,
     },
-    /// There is no checkpoint where one was expected.
-    #[error("there is no checkpoint in \"{}\"", directory.display())]
-    Nothing {
+    /// The job's directory is a savepoint, which no job writes to: give it another one, and start it with `EngineBuilder::restore_from`.
+    #[error("directory \"{}\" is a savepoint, which no job writes to; give the job another one, and restore_from() this", directory.display())]
+    IsSavepoint {
         /// The directory.
         directory: PathBuf,
     },
+    /// A savepoint that cannot be read.
+    #[error(transparent)]
+    Savepoint(Box<SavepointError>),
     /// The archive of a worker cannot be opened.
     #[error("checkpoints cannot be written to \"{}\"", directory.display())]
     Archive {
@@ -90,7 +95,7 @@ pub(crate) struct StateShape {
     /// Length of a file of state, bytes; `None` = what the store thinks best.
     pub(crate) segment_bytes: Option<u64>,
     /// How keys and values lie in each table.
-    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+    pub(crate) layouts: Arc<BTreeMap<TableName, Declared>>,
 }
 
 /// The newest checkpoint in `directory`. Waits for the disk.
@@ -99,17 +104,61 @@ pub(crate) struct StateShape {
 ///
 /// There are checkpoints, and none of them is whole; or the disk refuses.
 pub(crate) fn find(disk: &mut dyn Disk, directory: &Path) -> Result<Found, OpenError> {
+    let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
+    if savepoint::is_there(disk, directory).map_err(unusable)? {
+        return Err(OpenError::IsSavepoint { directory: directory.to_owned() });
+    }
     let failed =
         |source| OpenError::Restore { directory: directory.to_owned(), source: Box::new(source) };
     let restored = newest(disk, directory, Verification::OnTouch).map_err(failed)?;
     let next_epoch = restored.next_epoch();
     let found = Found { manifest: restored.manifest, passed: restored.passed, next_epoch };
-    match &found.manifest {
-        Some(Manifest { epoch, key_groups, .. }) if *key_groups != GROUPS => {
-            Err(OpenError::KeyGroups { epoch: *epoch, found: *key_groups })
+    found.manifest.as_ref().map_or(Ok(()), check_groups)?;
+    Ok(found)
+}
+
+fn check_groups(manifest: &Manifest) -> Result<(), OpenError> {
+    let Manifest { epoch, key_groups: found, .. } = *manifest;
+    if found == GROUPS { Ok(()) } else { Err(OpenError::KeyGroups { epoch, found }) }
+}
+
+/// What is in a folder that is not the job's own: a savepoint, or the checkpoints of another job. Waits for the disk.
+///
+/// # Errors
+///
+/// There is neither, or it is not whole.
+pub(crate) fn find_elsewhere(disk: &mut dyn Disk, folder: &Path) -> Result<Manifest, OpenError> {
+    match savepoint::read(disk, folder) {
+        Ok(manifest) => check_groups(&manifest).map(|()| manifest),
+        // Checkpoints of a job have segments too, and no such file.
+        Err(error @ (SavepointError::Torn { .. } | SavepointError::Nothing { .. })) => {
+            let found = match find(disk, folder) {
+                Err(OpenError::Restore { source, .. })
+                    if matches!(*source, RestoreError::Directory { .. }) =>
+                {
+                    None
+                }
+                found => found?.manifest,
+            };
+            found.ok_or(OpenError::Savepoint(Box::new(error)))
         }
-        _ => Ok(found),
+        Err(error) => Err(OpenError::Savepoint(Box::new(error))),
     }
+}
+
+/// Copies the checkpoint in `folder` to the job's directory, which has none; gives it as it is there. Waits for the disk.
+///
+/// # Errors
+///
+/// [`OpenError::Savepoint`].
+pub(crate) fn import(
+    disk: &mut dyn Disk,
+    folder: &Path,
+    manifest: &Manifest,
+    directory: &Path,
+) -> Result<Manifest, OpenError> {
+    let failed = |error| OpenError::Savepoint(Box::new(error));
+    savepoint::import(disk, folder, manifest, directory).map_err(failed)
 }
 
 /// The key groups of a worker.
@@ -171,8 +220,12 @@ pub(crate) struct Keeper {
     directory: PathBuf,
     archives: Vec<Archive>,
     shape: StateShape,
+    /// Of what types the states are, as manifests have it.
+    schemas: Vec<SchemaRecord>,
     /// Complete checkpoints that are kept, older first.
     retained: Vec<Manifest>,
+    /// Of those that are copied, what is not to be recycled yet.
+    held: Vec<Manifest>,
     /// What was written of the epoch that is under way.
     epoch: u64,
     parts: Vec<Option<Part>>,
@@ -215,7 +268,8 @@ impl Keeper {
         }
         let directory = directory.to_owned();
         let parts = (0..workers).map(|_| None).collect();
-        Ok(Self { directory, archives, shape, retained, epoch: 0, parts, disk })
+        let (held, schemas) = (Vec::new(), schemas_of(&shape.layouts));
+        Ok(Self { directory, archives, shape, schemas, retained, held, epoch: 0, parts, disk })
     }
 
     /// The numbers of the checkpoints that are kept.
@@ -249,7 +303,7 @@ impl Keeper {
         let mut part = archive.write(&mut *self.disk, frozen)?;
         for table in &mut part.tables {
             let name = TableName::new(&table.operator, &table.state);
-            table.layout = self.shape.layouts.get(&name).copied().unwrap_or_default();
+            table.layout = self.shape.layouts.get(&name).map_or(0, |declared| declared.layout);
         }
         (part.blobs, part.positions) = (blobs, positions);
         self.parts[worker] = Some(part);
@@ -265,7 +319,9 @@ impl Keeper {
         let parts = self.parts.iter_mut().map(Option::take);
         let parts = parts.collect::<Option<_>>().expect("invariant: all parts were written");
         let parent = self.retained.last().map(|manifest| manifest.epoch);
-        let manifest = Manifest { epoch: self.epoch, parent, time_ns, key_groups: GROUPS, parts };
+        let schemas = self.schemas.clone();
+        let manifest =
+            Manifest { epoch: self.epoch, parent, time_ns, key_groups: GROUPS, schemas, parts };
         let path = self.directory.join(Manifest::file_name(self.epoch));
         Publish::now(&mut *self.disk, path, manifest.encode())?;
         self.retained.push(manifest);
@@ -284,10 +340,29 @@ impl Keeper {
             run(&mut *self.disk, Operation::Remove { path })?;
         }
         run(&mut *self.disk, Operation::SyncDirectory { path: self.directory.clone() })?;
+        let needed: Vec<Manifest> = self.retained.iter().chain(&self.held).cloned().collect();
         for archive in &mut self.archives {
-            archive.retire(&mut *self.disk, &self.retained)?;
+            archive.retire(&mut *self.disk, &needed)?;
         }
         Ok(())
+    }
+
+    /// Where checkpoints are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The newest complete checkpoint, of which nothing is recycled until it is [let go](Self::let_go).
+    pub(crate) fn hold_newest(&mut self) -> Option<Manifest> {
+        let newest = self.retained.last()?.clone();
+        self.held.push(newest.clone());
+        Some(newest)
+    }
+
+    /// A copy of the checkpoint is done; what of it is not needed any more goes with the next one that is retired.
+    pub(crate) fn let_go(&mut self, epoch: u64) {
+        let place = self.held.iter().position(|manifest| manifest.epoch == epoch);
+        place.map(|place| self.held.swap_remove(place));
     }
 }
 

@@ -15,15 +15,20 @@
 mod contribution;
 mod freezing;
 mod prepared;
+mod declared;
 mod restored;
 mod coordinator;
 mod keeper;
+mod savepoint;
 
 pub(crate) use contribution::{Contribution, FrozenPart, Stall};
 pub(crate) use coordinator::{Abort, Action, Coordinator, Event, Pace};
+pub(crate) use declared::{Declared, schema_in};
 pub use freezing::Freezing;
 pub use keeper::OpenError;
-pub(crate) use keeper::{Found, Keeper, StateShape, find, open_states};
+pub(crate) use keeper::{Found, Keeper, StateShape, find, find_elsewhere, import, open_states};
 pub use prepared::{Prepared, PreparedError};
 pub(crate) use restored::Restored;
 pub use restored::Resuming;
+pub(crate) use savepoint::{Request, Requests, When};
+pub use savepoint::{Savepoint, SavepointError};

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use thalweg_storage::TableName;
 use thalweg_storage::checkpoint::{Blob, Manifest, Position, TableRecord};
 
+use super::declared::{Declared, schema_in};
 use crate::error::{BuildError, OperatorFault};
+use crate::record::{FieldType, Form, StateSchema};
 use crate::time::EventTime;
 
 /// A checkpoint that a job goes on from.
@@ -46,11 +48,23 @@ impl Restored {
         self.retired.iter()
     }
 
+    /// Whether the checkpoint has anything in the table.
+    pub(crate) fn holds(&self, name: &TableName) -> bool {
+        let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
+        tables.filter(|table| is_named(table, name)).any(|table| table.entries > 0)
+    }
+
     /// How keys and values lie in the table, if the checkpoint has it.
-    pub(crate) fn layout(&self, name: &TableName) -> Option<u64> {
+    pub(crate) fn state(&self, name: &TableName) -> Option<Declared> {
         let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
         let mut found = tables.filter(|table| is_named(table, name));
-        found.next().filter(|_| !self.retired.contains(name)).map(|table| table.layout)
+        let table = found.next().filter(|_| !self.retired.contains(name))?;
+        let schema = schema_in(&self.manifest, table).unwrap_or_else(|| StateSchema {
+            form: Form::Archives,
+            key: FieldType::Tuple(Vec::new()),
+            value: None,
+        });
+        Some(Declared { layout: table.layout, schema })
     }
 
     /// What the checkpoint has and the job does not: state without a table, positions without a source.

@@ -64,6 +64,13 @@ impl Checkpoints {
         self
     }
 
+    /// None by themselves: only those that are asked for, with [`JobHandle::checkpoint`](super::JobHandle::checkpoint) or [`JobHandle::savepoint`](super::JobHandle::savepoint), and the
+    /// last one of a job. Sinks that deliver exactly once show what they have written at those only.
+    #[must_use]
+    pub fn on_demand(self) -> Self {
+        self.every(Duration::MAX)
+    }
+
     /// How many complete ones are kept, 1 or more; older ones serve when the newest is damaged. Default 1.
     #[must_use]
     pub fn retain(mut self, checkpoints: usize) -> Self {

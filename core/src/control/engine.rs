@@ -149,7 +149,11 @@ impl EngineBuilder {
         self
     }
 
-    /// A job that has no checkpoint of its own yet goes on from the newest one in this folder, such as a copy of another job's. It needs [`Self::checkpoints`].
+    /// A job that has no checkpoint of its own yet goes on from this [savepoint](JobHandle::savepoint), or from the newest checkpoint in this folder, such as a copy of another job's. Its state
+    /// is copied to where the job's own checkpoints are, so it needs [`Self::checkpoints`]; the folder is only read.
+    ///
+    /// It may be said each time: a job that has taken a checkpoint goes on from that one. A savepoint that was cut short is refused, as is state that the job does not ask for, unless it
+    /// is [retired](Self::retire); operators that the savepoint does not know begin with nothing.
     pub fn restore_from(mut self, folder: impl Into<PathBuf>) -> Self {
         self.restore_from = Some(folder.into());
         self

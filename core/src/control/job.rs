@@ -129,7 +129,8 @@ impl JobHandle {
         }
         let elapsed = Duration::from_nanos(now_ns() - started_ns);
         let mut was_cut = false;
-        let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
+        let (page_bytes, began_at) = (shared.config.page_bytes, shared.checkpoints.read().restored);
+        let mut journal = Journal { page_bytes, began_at, ..Journal::default() };
         for end in ends {
             let end = end.expect("invariant: a worker without an error has an end");
             was_cut |= end.was_cut;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::checkpoint::Request;
 use crate::error::JobError;
 use crate::exchange::host::HostPorts;
 use crate::metrics::Ending;
@@ -144,5 +145,10 @@ impl Life {
     /// Asks for a checkpoint now.
     pub(crate) fn wish(&self) {
         self.reports.say(Report::Wish);
+    }
+
+    /// Asks for a savepoint.
+    pub(super) fn ask_for_savepoint(&self, request: Request) {
+        self.reports.say(Report::Savepoint(request));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thalweg_storage::TableName;
@@ -11,7 +11,9 @@ use thalweg_storage::io::{Disk, open};
 
 use super::Checkpoints;
 use crate::api::build;
-use crate::checkpoint::{Coordinator, Keeper, OpenError, Restored, StateShape, find, open_states};
+use crate::checkpoint::{
+    Coordinator, Keeper, OpenError, Restored, StateShape, find, find_elsewhere, import, open_states,
+};
 use crate::config::JobConfig;
 use crate::error::{JobError, Result};
 use crate::exchange::host::HostPorts;
@@ -33,7 +35,7 @@ pub(super) struct Starter {
     /// The job's name in its engine, free when this and all seats are dropped.
     pub(super) claim: Arc<dyn Any + Send + Sync>,
     pub(super) checkpoints: Option<Checkpoints>,
-    /// A checkpoint of another folder, for a job that has none of its own.
+    /// A savepoint, or a checkpoint of another folder, for a job that has none of its own.
     pub(super) restore_from: Option<PathBuf>,
     pub(super) retired: BTreeSet<TableName>,
     pub(super) reports: Reports,
@@ -59,8 +61,10 @@ struct Origin {
     disk: Box<dyn Disk + Send>,
     directory: PathBuf,
     next_epoch: u64,
-    /// The checkpoint, and the folder it lies in.
-    from: Option<(Manifest, PathBuf)>,
+    /// The checkpoint.
+    from: Option<Manifest>,
+    /// The folder it lies in, if that is another one.
+    elsewhere: Option<PathBuf>,
     restored: Arc<Restored>,
 }
 
@@ -118,18 +122,17 @@ impl Starter {
             let (job, epoch) = (&self.name, passed.epoch);
             tracing::error!(job, epoch, reason = %passed.reason, "a damaged checkpoint is passed over");
         }
-        let mut from = found.manifest.map(|manifest| (manifest, directory.clone()));
-        if from.is_none()
-            && let Some(other) = &self.restore_from
-        {
-            from = Some((self.find_other(&mut *disk, other)?, other.clone()));
+        let mut from = found.manifest;
+        let elsewhere = self.restore_from.clone().filter(|_| from.is_none());
+        if let Some(folder) = &elsewhere {
+            from = Some(find_elsewhere(&mut *disk, folder).map_err(failed)?);
         }
-        let epoch = from.as_ref().map(|(manifest, _)| manifest.epoch);
+        let epoch = from.as_ref().map(|manifest| manifest.epoch);
         self.cell.change(|snapshot| snapshot.restored = epoch);
         if let Some(epoch) = epoch {
             tracing::info!(job = self.name, epoch, "the job goes on from a checkpoint");
         }
-        let manifest = from.as_ref().map(|(manifest, _)| manifest.clone());
+        let manifest = from.clone();
         let restored = manifest.map(|manifest| Restored::new(manifest, self.retired.clone()));
         Ok(Origin {
             disk,
@@ -137,22 +140,21 @@ impl Starter {
             // Above the other's too: a sink knows epochs, and must not meet one again.
             next_epoch: found.next_epoch.max(epoch.map_or(1, |epoch| epoch + 1)),
             from,
+            elsewhere,
             restored: Arc::new(restored.unwrap_or_default()),
         })
-    }
-
-    fn find_other(&self, disk: &mut dyn Disk, directory: &Path) -> Result<Manifest> {
-        let found = find(disk, directory).map_err(failed)?;
-        let directory = directory.to_owned();
-        found.manifest.ok_or_else(|| failed(OpenError::Nothing { directory }))
     }
 }
 
 impl Origin {
-    /// The state of each worker.
+    /// The state of each worker. What lies elsewhere is copied first: a checkpoint refers to what is in its own directory alone.
     fn open(&mut self, workers: usize) -> Result<Option<From>, OpenError> {
-        let Some((manifest, directory)) = &self.from else { return Ok(None) };
-        let states = open_states(&mut *self.disk, directory, manifest, workers)?;
+        let Self { disk, directory, from, elsewhere, .. } = self;
+        let Some(manifest) = from else { return Ok(None) };
+        if let Some(folder) = elsewhere.take() {
+            *manifest = import(&mut **disk, &folder, manifest, directory)?;
+        }
+        let states = open_states(&mut **disk, directory, manifest, workers)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 
@@ -163,8 +165,7 @@ impl Origin {
         shape: StateShape,
     ) -> Result<Coordination> {
         let Self { disk, directory, next_epoch, from, .. } = self;
-        let own = from.as_ref().filter(|(_, of)| *of == directory).map(|(manifest, _)| manifest);
-        let kept = (own, checkpoints.retained());
+        let kept = (from.as_ref(), checkpoints.retained());
         let keeper = Keeper::open(disk, &directory, workers, kept, shape).map_err(failed)?;
         let pace = checkpoints.pace();
         let coordinator = Coordinator::new(pace, workers, keeper.kept(), next_epoch, now_ns());

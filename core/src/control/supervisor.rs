@@ -13,10 +13,13 @@ use std::time::Duration;
 
 use thalweg_storage::io::{PublishError, StateLock};
 
+use super::copies::Copies;
 use super::life::Life;
 use super::restart::{Failures, Restart};
 use super::starter::{Coordination, Started, Starter};
-use crate::checkpoint::{Abort, Action, Event, FrozenPart};
+use crate::checkpoint::{
+    Abort, Action, Event, FrozenPart, Request, Requests, SavepointError, When,
+};
 use crate::error::{JobError, error_chain};
 use crate::metrics::{CheckpointStats, OperatorStall};
 use crate::rt::driver::{Seat, Shared};
@@ -47,6 +50,8 @@ struct Run<'a> {
     gathered_ns: u64,
     bytes: u64,
     stalls: Vec<OperatorStall>,
+    requests: &'a mut Requests,
+    copies: Copies,
 }
 
 impl Supervisor {
@@ -58,17 +63,19 @@ impl Supervisor {
 
     fn run(self, coordination: Option<Coordination>) {
         let Self { starter, life, restart, reports, seating, lock } = self;
-        let mut failures = Failures::default();
+        let (mut failures, mut requests) = (Failures::default(), Requests::default());
         let mut coordination = coordination;
         loop {
             let (shared, began_ns) = (life.shared(), now_ns());
-            Run::new(&shared, &starter.name, coordination.take()).follow(&reports);
+            let run = Run::new(&shared, &starter.name, coordination.take(), &mut requests);
+            run.follow(&reports);
             drop(shared);
             let mut ran = Duration::from_nanos(now_ns() - began_ns);
             // A start may fail as well, because of the disk say, and is then tried again.
             coordination = loop {
                 let delay = next(&life, restart, &mut failures, ran);
-                let Some(delay) = delay.filter(|delay| pause(*delay, &life, &reports)) else {
+                let pause = |delay: &_| pause(*delay, &life, &reports, &mut requests);
+                let Some(delay) = delay.filter(pause) else {
                     // Who waits for the end finds the folder free.
                     drop((starter, lock));
                     life.end();
@@ -101,7 +108,12 @@ fn next(life: &Life, restart: Restart, failures: &mut Failures, ran: Duration) -
 }
 
 /// Lets time pass; false if the job was cancelled meanwhile.
-fn pause(delay: Duration, life: &Life, reports: &Receiver<Report>) -> bool {
+fn pause(
+    delay: Duration,
+    life: &Life,
+    reports: &Receiver<Report>,
+    requests: &mut Requests,
+) -> bool {
     let until_ns = now_ns().saturating_add(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX));
     loop {
         let left_ns = until_ns.saturating_sub(now_ns());
@@ -111,6 +123,7 @@ fn pause(delay: Duration, life: &Life, reports: &Receiver<Report>) -> bool {
         }
         // What the run before has said is over with it.
         match reports.recv_timeout(Duration::from_nanos(left_ns)) {
+            Ok(Report::Savepoint(request)) => requests.add(request),
             Ok(_) if left_ns > 0 => {}
             _ => return !life.is_cancelled(),
         }
@@ -118,13 +131,22 @@ fn pause(delay: Duration, life: &Life, reports: &Receiver<Report>) -> bool {
 }
 
 impl<'a> Run<'a> {
-    fn new(shared: &'a Shared, name: &'a str, coordination: Option<Coordination>) -> Self {
+    fn new(
+        shared: &'a Shared,
+        name: &'a str,
+        coordination: Option<Coordination>,
+        requests: &'a mut Requests,
+    ) -> Self {
         let (began_ns, gathered_ns, bytes, stalls) = (0, 0, 0, Vec::new());
-        Self { shared, name, coordination, began_ns, gathered_ns, bytes, stalls }
+        let copies = Copies::default();
+        Self { shared, name, coordination, began_ns, gathered_ns, bytes, stalls, requests, copies }
     }
 
     /// Sees to the run until its last worker has left.
     fn follow(mut self, reports: &Receiver<Report>) {
+        if self.requests.begin() {
+            self.on(Event::Wish);
+        }
         loop {
             let next_ns = self.coordination.as_ref().map(|of| of.coordinator.next_ns());
             let wait_ns = next_ns.unwrap_or(u64::MAX).saturating_sub(now_ns());
@@ -135,8 +157,40 @@ impl<'a> Run<'a> {
                 Ok(Report::Frozen { worker, part }) => self.write(worker, *part),
                 Ok(Report::Through { worker }) => self.on(Event::Through { worker }),
                 Ok(Report::Wish) => self.on(Event::Wish),
+                Ok(Report::Savepoint(request)) => self.save(request),
+                Ok(Report::Copied { epoch }) => self.let_go(epoch),
                 Ok(Report::Look) | Err(RecvTimeoutError::Timeout) => self.on(Event::Tick),
             }
+        }
+    }
+
+    /// Somebody wants a savepoint.
+    fn save(&mut self, request: Request) {
+        let Some(Coordination { coordinator, .. }) = &mut self.coordination else { return };
+        let has_ended = coordinator.has_ended();
+        let when = request.when;
+        self.requests.add(request);
+        match when {
+            // The last checkpoint is there.
+            _ if has_ended => self.copy(0, true),
+            When::Last => {}
+            When::Next | When::Epoch(_) => self.on(Event::Wish),
+        }
+    }
+
+    /// Copies the newest checkpoint to where it was asked for.
+    fn copy(&mut self, epoch: u64, is_last: bool) {
+        let Some(Coordination { keeper, .. }) = &mut self.coordination else { return };
+        let requests = self.requests.take(epoch, is_last);
+        if let Some(manifest) = (!requests.is_empty()).then(|| keeper.hold_newest()).flatten() {
+            let from = (keeper.directory(), manifest);
+            self.copies.begin(self.name, from, requests, self.shared.reports.clone());
+        }
+    }
+
+    fn let_go(&mut self, epoch: u64) {
+        if let Some(Coordination { keeper, .. }) = &mut self.coordination {
+            keeper.let_go(epoch);
         }
     }
 
@@ -181,6 +235,7 @@ impl<'a> Run<'a> {
                 keeper.begin(epoch);
                 (self.began_ns, self.bytes) = (now_ns(), 0);
                 self.stalls.clear();
+                self.requests.raise(epoch);
                 self.shared.epoch_wish.raise(epoch);
                 self.shared.ring();
             }
@@ -189,6 +244,7 @@ impl<'a> Run<'a> {
                 self.note_complete(epoch);
                 self.shared.epoch_wish.commit(epoch);
                 self.shared.ring();
+                self.copy(epoch, false);
             }
             Action::Abort(epoch, why) => self.note_aborted(epoch, why),
             Action::Retire(epochs) => {
@@ -201,6 +257,7 @@ impl<'a> Run<'a> {
                 }
             }
             Action::End => {
+                self.copy(0, true);
                 self.shared.epoch_wish.end();
                 self.shared.ring();
             }
@@ -245,6 +302,12 @@ impl<'a> Run<'a> {
                 format!("checkpoint {epoch} took too long: a barrier waits for what is before it");
             tracing::warn!(job = self.name, epoch, "a checkpoint took too long and is given up");
             self.shared.checkpoints.change(|snapshot| snapshot.alarm = Some(alarm));
+        }
+        let alarm = self.shared.checkpoints.read().alarm;
+        let reason = alarm.unwrap_or_else(|| "its state was not written".to_owned());
+        for request in self.requests.take(epoch, false) {
+            let (folder, reason) = (request.folder.clone(), reason.clone());
+            request.answer(Err(SavepointError::GivenUp { epoch, folder, reason }));
         }
         self.shared.checkpoints.change(|snapshot| snapshot.aborted += 1);
     }

@@ -109,6 +109,18 @@ impl<T: Record> Lane<T> {
         );
     }
 
+    /// Serialises a value into the page that is open, with a hash that is read from its archive there; false if it does not fit, or a page waits: then it is for
+    /// [`Self::push_record`].
+    #[inline(always)]
+    pub(crate) fn push_hashed(
+        &mut self,
+        value: &T,
+        at: EventTime,
+        hash: impl FnOnce(&Rec<T>) -> KeyHash,
+    ) -> bool {
+        self.waiting.is_empty() && self.tx.push_hashed(value, at, hash)
+    }
+
     /// Takes all elements of a page at once, with the hashes that `hash` gives its records; false if it is too empty for
     /// a page of the ring, and its elements are to be pushed one by one.
     ///

@@ -27,6 +27,11 @@ impl RecordedInput {
         Self { name, handle, log: Arc::new(log) }
     }
 
+    /// What came in another shape than pages.
+    pub(crate) fn of_log(name: String, handle: usize, log: impl AnyLog) -> Self {
+        Self { name, handle, log: Arc::new(log) }
+    }
+
     /// The name of the input.
     pub fn name(&self) -> &str {
         &self.name
@@ -44,6 +49,11 @@ impl RecordedInput {
 
     /// What was recorded, if it is of that type.
     pub(crate) fn log<T: Record>(&self) -> Option<Arc<PageLog<T>>> {
+        self.log_as()
+    }
+
+    /// As [`Self::log`], in any shape.
+    pub(crate) fn log_as<L: AnyLog>(&self) -> Option<Arc<L>> {
         Arc::clone(&self.log).into_any().downcast().ok()
     }
 }
@@ -67,8 +77,8 @@ impl PartialEq for RecordedInput {
 
 impl Eq for RecordedInput {}
 
-/// A [`PageLog`], whatever its type.
-trait AnyLog: Any + Send + Sync {
+/// A [`PageLog`], or another log, whatever its type.
+pub(crate) trait AnyLog: Any + Send + Sync {
     fn elements(&self) -> usize;
     fn equals(&self, other: &dyn AnyLog) -> bool;
     fn as_any(&self) -> &dyn Any;
@@ -76,6 +86,7 @@ trait AnyLog: Any + Send + Sync {
 }
 
 /// Elements, one after the other, and where pages ended among them.
+#[derive(Debug)]
 pub(crate) struct PageLog<T: Record> {
     blocks: Vec<PageBuf<T>>,
     /// For each page that was read, its elements.

@@ -12,7 +12,8 @@ use super::aggregate::{Aggregator, Retract};
 use super::change::{Change, changes};
 use super::output::{AnyOutput, Output};
 use super::running::Running;
-use super::{Input, Operator};
+use super::{Input, Operator, Progress};
+use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
@@ -93,6 +94,11 @@ impl<T: Record, S: KeySelector<T>, A: Aggregator<T>, M> ChangelogAggregate<T, S,
 impl<T: Record, S: KeySelector<T>, A: Aggregator<T>, M: 'static> Operator
     for ChangelogAggregate<T, S, A, M>
 {
+    fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
+        into.state(&mut self.accumulators);
+        Ok(Progress::Done)
+    }
+
     fn outputs(&mut self, each: &mut dyn FnMut(&mut dyn AnyOutput)) {
         each(&mut self.out);
     }

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use super::chain::{Emit, Link};
+use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
-use crate::record::Record;
+use crate::record::{ArchivesAs, Record};
 use crate::time::EventTime;
 
 /// Made by `Stream::filter_map`.
@@ -39,34 +40,65 @@ where
 }
 
 /// Takes the results of a `flat_map` closure, one at a time, and serialises each where it goes.
-pub struct Out<'a, U> {
-    emit: &'a mut dyn FnMut(&U),
+pub struct Out<'a, U: Record> {
+    emit: &'a mut dyn FnMut(Emitted<'_, U>),
+    scratch: &'a mut Scratch<U>,
 }
 
-super::opaque_debug!(Out<'a, U>);
+/// What a closure has sent.
+pub(crate) enum Emitted<'a, U: Record> {
+    Value(&'a U),
+    Record(&'a Rec<U>),
+}
 
-impl<'a, U> Out<'a, U> {
-    pub(crate) fn new(emit: &'a mut dyn FnMut(&U)) -> Self {
-        Self { emit }
+super::opaque_debug!(Out<'a, U: Record>);
+
+impl<'a, U: Record> Out<'a, U> {
+    pub(crate) fn new(
+        scratch: &'a mut Scratch<U>,
+        emit: &'a mut dyn FnMut(Emitted<'_, U>),
+    ) -> Self {
+        Self { emit, scratch }
     }
 
     /// Sends one record, with the event time of the record that came in.
     pub fn emit(&mut self, value: &U) {
-        (self.emit)(value);
+        (self.emit)(Emitted::Value(value));
+    }
+
+    /// As [`Self::emit`], of a twin of the record, whose texts are references; see [`ArchivesAs`].
+    pub fn emit_as(&mut self, value: &impl ArchivesAs<U>) {
+        (self.emit)(Emitted::Record(self.scratch.archive(value)));
+    }
+
+    /// Sends a record that is archived already, by copying its bytes.
+    pub fn emit_record(&mut self, record: &Rec<U>) {
+        (self.emit)(Emitted::Record(record));
+    }
+}
+
+impl<U: Record> Emitted<'_, U> {
+    /// Hands it on.
+    #[inline]
+    pub(crate) fn into_emit(self, at: EventTime, emit: &mut impl Emit<U>) {
+        match self {
+            Self::Value(value) => emit.value(value, at),
+            Self::Record(record) => emit.record(record, at),
+        }
     }
 }
 
 /// Made by `Stream::flat_map`.
-pub struct FlatMap<F, U> {
+pub struct FlatMap<F, U: Record> {
     apply: F,
-    marker: PhantomData<fn() -> U>,
+    scratch: Scratch<U>,
 }
 
-super::opaque_debug!(FlatMap<F, U>);
+super::opaque_debug!(FlatMap<F, U: Record>);
 
-impl<F, U> FlatMap<F, U> {
+impl<F, U: Record> FlatMap<F, U> {
     pub(crate) fn new(apply: F) -> Self {
-        Self { apply, marker: PhantomData }
+        Self { apply, scratch: Scratch::default() }
     }
 }
 
@@ -81,6 +113,7 @@ where
 
     #[inline]
     fn apply(&mut self, record: &Rec<T>, at: EventTime, emit: &mut impl Emit<U>) {
-        (self.apply)(record, &mut Out::new(&mut |value| emit.value(value, at)));
+        let Self { apply, scratch } = self;
+        apply(record, &mut Out::new(scratch, &mut |emitted| emitted.into_emit(at, emit)));
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod map;
 pub mod policy;
 pub(crate) mod fallible;
 pub(crate) mod retry_later;
+pub(crate) mod asking;
 pub(crate) mod split;
 pub(crate) mod filter;
 pub(crate) mod flat_map;
@@ -36,6 +37,7 @@ pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod rig;
 
+pub use asking::{Promise, Reply, promise};
 pub use chain::{Chain, Direct, Emit, Link, Linked};
 pub use change::{ArchivedChange, ArchivedChangeKind, Change, ChangeKind};
 pub use fallible::{Fallible, Try, TryFilter, TryFilterMap, TryFlatMap, TryInspect, TryMap};
@@ -53,6 +55,7 @@ pub use top_n::Ranking;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
+use crate::raw::page::Control;
 use crate::record::Record;
 use crate::time::{EventTime, ProcessingTime};
 use output::AnyOutput;
@@ -123,6 +126,11 @@ pub(crate) trait Operator: 'static {
         Ok(())
     }
 
+    /// The worker has decided the barrier of `epoch`, and it is on its way; not called of an operator whose inputs have ended.
+    fn await_barrier(&mut self, epoch: u64) {
+        let _ = epoch;
+    }
+
     /// Shows all its state to `into`, as it is now, without copying it: the barrier has come of all inputs, and no firing is under way. [`Progress::More`] to be asked
     /// again, until when nothing is read: for what has to become durable outside before the barrier is passed on. What is not shown here is derived on a restore.
     fn freeze(&mut self, into: &mut Freezing<'_>) -> Result<Progress, OperatorFault> {
@@ -169,9 +177,22 @@ pub(crate) trait Operator: 'static {
         false
     }
 
+    /// Whether nothing may be read until an alarm has made room; asked before and after each run, a function of the operator's state alone. One that is full
+    /// has an [`alarm`](Self::alarm).
+    #[inline]
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
         true
+    }
+
+    /// Whether it passes on itself, later, that its inputs are idle or are so no more; `idleness` says which.
+    fn delays(&mut self, idleness: Control) -> bool {
+        let _ = idleness;
+        false
     }
 }
 

@@ -82,6 +82,13 @@ impl<T: Record, R: Route<T>> Emit<T> for IntoLanes<'_, T, R> {
 
     #[inline]
     fn value(&mut self, value: &T, at: EventTime) {
+        // Where there is one lane only, the value is archived where it goes, and its key read there.
+        if R::READS_RECORD && !R::TO_ALL && !R::MAY_REFUSE && self.lanes.len() == 1 {
+            let Self { route, lanes, .. } = self;
+            if lanes[0].push_hashed(value, at, |record| route.route(record).0) {
+                return;
+            }
+        }
         if R::READS_RECORD || R::TO_ALL {
             place(self.route, self.lanes, self.scratch.archive(value), at);
         } else {

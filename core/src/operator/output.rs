@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use crate::error::OperatorFault;
 use crate::operator::outlet::Outlet;
-use crate::raw::page::{Control, PageBuf};
+use crate::raw::page::{Control, PageBuf, PageView};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{ArchivesAs, KeyHash, Record};
 use crate::time::EventTime;
 
 /// The outlets of one output; shared with the topology while a job is built.
@@ -46,7 +46,7 @@ impl<T: Record> Output<T> {
 
     /// Emits a value.
     #[inline(always)]
-    pub(crate) fn value(&mut self, value: &T, at: EventTime) {
+    pub(crate) fn value<V: ArchivesAs<T>>(&mut self, value: &V, at: EventTime) {
         self.records += 1;
         if !self.page.push(value, at, KeyHash(0)) {
             self.value_into_next(value, at);
@@ -54,7 +54,7 @@ impl<T: Record> Output<T> {
     }
 
     #[cold]
-    fn value_into_next(&mut self, value: &T, at: EventTime) {
+    fn value_into_next<V: ArchivesAs<T>>(&mut self, value: &V, at: EventTime) {
         self.dispatch();
         if !self.page.push(value, at, KeyHash(0)) {
             let mut page = PageBuf::for_value(value);
@@ -69,7 +69,11 @@ impl<T: Record> Output<T> {
 
     /// Emits a value whose event time is read from its archive.
     #[inline(always)]
-    pub(crate) fn timed(&mut self, value: &T, mut time: impl FnMut(&Rec<T>) -> EventTime) {
+    pub(crate) fn timed<V: ArchivesAs<T>>(
+        &mut self,
+        value: &V,
+        mut time: impl FnMut(&Rec<T>) -> EventTime,
+    ) {
         self.records += 1;
         if !self.page.push_timed(value, &mut time) {
             self.timed_into_next(value, &mut time);
@@ -77,7 +81,11 @@ impl<T: Record> Output<T> {
     }
 
     #[cold]
-    fn timed_into_next(&mut self, value: &T, time: &mut dyn FnMut(&Rec<T>) -> EventTime) {
+    fn timed_into_next<V: ArchivesAs<T>>(
+        &mut self,
+        value: &V,
+        time: &mut dyn FnMut(&Rec<T>) -> EventTime,
+    ) {
         self.dispatch();
         if !self.page.push_timed(value, &mut *time) {
             let mut page = PageBuf::for_value(value);
@@ -108,6 +116,15 @@ impl<T: Record> Output<T> {
         }
     }
 
+    /// Emits a page of records as it is: what was emitted before it is handed over first.
+    pub(crate) fn page(&mut self, page: PageView<'_, T>) {
+        debug_assert!(page.is_plain(), "invariant: records alone");
+        self.dispatch();
+        self.records += page.len() as u64;
+        self.bytes += page.used_bytes() as u64;
+        hand_over(&self.outlets, page.stamped(self.page.origin_ns()), &mut self.fault);
+    }
+
     /// Emits a control element, in order.
     pub(crate) fn control(&mut self, control: Control) {
         if !self.page.push_control(control) {
@@ -124,7 +141,7 @@ impl<T: Record> Output<T> {
         }
         let origin_ns = self.page.origin_ns();
         self.bytes += self.page.view().used_bytes() as u64;
-        hand_over(&self.outlets, &self.page, &mut self.fault);
+        hand_over(&self.outlets, self.page.view(), &mut self.fault);
         self.page.clear();
         self.page.stamp(origin_ns);
     }
@@ -132,18 +149,18 @@ impl<T: Record> Output<T> {
     /// Hands over a page that was made for one large record.
     fn send(&mut self, page: &PageBuf<T>) {
         self.bytes += page.view().used_bytes() as u64;
-        hand_over(&self.outlets, page, &mut self.fault);
+        hand_over(&self.outlets, page.view(), &mut self.fault);
     }
 }
 
 /// Shows a page to every outlet; the first error is kept.
 fn hand_over<T: Record>(
     outlets: &Outlets<T>,
-    page: &PageBuf<T>,
+    page: PageView<'_, T>,
     first: &mut Option<OperatorFault>,
 ) {
     for outlet in outlets.borrow_mut().iter_mut() {
-        if let Err(fault) = outlet.page(page.view()) {
+        if let Err(fault) = outlet.page(page) {
             first.get_or_insert(fault);
         }
     }
@@ -272,7 +289,7 @@ mod tests {
         let (a, mut rx) = lane::<Str>(5);
         let mut out = output(vec![a]);
         out.stamp(77);
-        out.value(&"x".repeat(500).into(), at(1));
+        out.value(&Str::from("x".repeat(500)), at(1));
         out.end_step().unwrap();
         out.flush();
         assert_eq!(rx.pages.front().unwrap().origin_ns(), 77);

@@ -8,11 +8,12 @@
 //! 1. Other records go on meanwhile, so order is not kept: of records that failed the results come when an attempt succeeds.
 //! 2. Event time waits for what is parked: the watermark passed on is not ahead of that when the oldest parked record came. So a result is late only if its
 //!    record was.
-//! 3. When event time ends, nothing waits any longer: the attempts that are left follow each other at once. When the job is stopped what is parked stays.
+//! 3. Nothing is read while as many records are parked as there is room for; a run that was begun is parked whole.
+//! 4. When event time ends, nothing waits any longer: the attempts that are left follow each other at once. When the job is stopped what is parked stays.
 //!
 //! # Not here
 //!
-//! No bound: in an outage all records are parked, in the store. An input that says it is idle, says so behind the operator too, though records of it are
+//! No bound unless one is set: in an outage all records are parked, in the store. An input that says it is idle, says so behind the operator too, though records of it are
 //! parked.
 
 mod parked;
@@ -58,7 +59,7 @@ impl Delays {
     }
 
     /// After so many attempts.
-    fn after(self, attempts: u32) -> Duration {
+    pub(super) fn after(self, attempts: u32) -> Duration {
         let doubled = 2_u32.checked_pow(attempts - 1).and_then(|by| self.first.checked_mul(by));
         doubled.map_or(self.most, |delay| delay.min(self.most))
     }
@@ -72,6 +73,8 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
     delays: Delays,
     guard: Guard,
     parked: Parked<T>,
+    /// Records that may be parked before the next run is read.
+    room: usize,
     out: Output<A::Out>,
     now: ProcessingTime,
     /// That of the input, and what was passed on.
@@ -80,18 +83,18 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
 }
 
 impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
-    /// `guard` makes one attempt at a time, `attempts` are made of a record.
+    /// `guard` makes one attempt at a time, `attempts` are made of a record; for `room` records there is room.
     pub(crate) fn new(
         (fallible, attempts, delays): (A, u32, Delays),
         guard: Guard,
         (records, due): (TimedLists<T>, TimedTable),
-        worker: usize,
+        (worker, room): (usize, usize),
         out: Output<A::Out>,
     ) -> Self {
         let parked = Parked::new(records, due, worker);
         let (now, watermark) = (ProcessingTime::MIN, EventTime::MIN);
         let passed = watermark;
-        Self { fallible, attempts, delays, guard, parked, out, now, watermark, passed }
+        Self { fallible, attempts, delays, guard, parked, room, out, now, watermark, passed }
     }
 
     /// Makes one attempt more of what was taken out; true if there was an end of it.
@@ -192,6 +195,10 @@ impl<T: Record, A: Fallible<T>> Operator for RetryLater<T, A> {
 
     fn fates(&self) -> Fates {
         self.guard.fates()
+    }
+
+    fn is_full(&self) -> bool {
+        self.parked.len() >= self.room
     }
 
     fn forwards_watermarks(&self) -> bool {

@@ -104,6 +104,14 @@ pub(crate) fn step_at(
     task.step(Work { choice, limit, replay: None }, context)
 }
 
+/// The worker decides a barrier that takes no state.
+pub(crate) fn barrier(task: &mut dyn Task, epoch: u64) -> Result<(), OperatorFault> {
+    let contribution = RefCell::default();
+    let now = ProcessingTime::from_nanos(1);
+    let context = StepContext { now_ns: 1, now, clock: &Stopped, contribution: &contribution };
+    task.barrier(epoch, context)
+}
+
 /// Steps a task, each time with `limit`, until it has nothing more to do; its pages are flushed.
 pub(crate) fn run(task: &mut dyn Task, limit: u32) {
     while let Some(choice) = task.choose() {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use thalweg_storage::TableName;
 
+use crate::checkpoint::Declared;
 use crate::exchange::host::PortMaker;
 use crate::exchange::mesh::EdgeMaker;
 use crate::io::Streams;
@@ -48,7 +49,7 @@ pub struct Plan {
     /// The sources whose records a replay would not find again.
     pub(crate) gone: Vec<String>,
     /// How keys and values lie in each table.
-    pub(crate) layouts: Arc<BTreeMap<TableName, u64>>,
+    pub(crate) layouts: Arc<BTreeMap<TableName, Declared>>,
 }
 
 impl std::fmt::Debug for Plan {

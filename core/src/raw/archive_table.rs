@@ -13,11 +13,12 @@ use thalweg_storage::{Freezer, Table};
 
 pub(crate) use thalweg_storage::{Cursor, Hint, Prefetch};
 
-use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
+use super::claimed::{Claimed, Freezes, Stored};
+use super::layout::Layout;
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 
 /// Where a key is, by its hash, and by what a prefetch found out if there was one.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +100,7 @@ pub(crate) struct ArchiveTable<V: Record> {
 impl<V: Record> ArchiveTable<V> {
     /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
     pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
-        Self { table: table.into().open(Self::layout()), scratch: Scratch::default() }
+        Self { table: table.into().open(&Self::layout()), scratch: Scratch::default() }
     }
 
     /// Changes the value of `key`, which is `default()` if there is none.
@@ -152,8 +153,8 @@ impl<V: Record> ArchiveTable<V> {
 impl<V: Record> Stored for ArchiveTable<V> {
     type Table = Table;
 
-    fn layout() -> u64 {
-        layout("archives", &[layout_of::<V>()])
+    fn layout() -> Layout {
+        Layout::of::<V>(Form::Archives)
     }
 
     fn open(claimed: Claimed<Table>) -> Self {

@@ -6,16 +6,18 @@
 //!    kept with the content in every checkpoint, under checksums, and compared when the table is opened again.
 
 use thalweg_storage::{
-    Freezer, Panes, Store, StoreError, Table, TableConfig, TableName, TimedTable,
+    Cursor, Freezer, Panes, Store, StoreError, Table, TableConfig, TableName, TimedTable,
 };
-use xxhash_rust::xxh3::xxh3_64;
 
-use crate::record::Record;
+use super::layout::{Layout, Rewriter, Unreadable};
+use crate::record::Form;
 
 /// A table, or panes, of the store.
 pub(crate) trait Bare: Sized {
     fn is_empty(&self) -> bool;
     fn claim(store: &mut Store, name: TableName, config: TableConfig) -> Result<Self, StoreError>;
+    /// Fills it, which is empty, with what is in `old`, each value rewritten.
+    fn fill(&mut self, old: &Self, rewriter: &mut Rewriter) -> Result<(), Unreadable>;
 }
 
 impl Bare for Table {
@@ -25,6 +27,24 @@ impl Bare for Table {
 
     fn claim(store: &mut Store, name: TableName, config: TableConfig) -> Result<Self, StoreError> {
         store.table(name, config)
+    }
+
+    fn fill(&mut self, old: &Self, rewriter: &mut Rewriter) -> Result<(), Unreadable> {
+        let (mut cursor, mut rewritten) = (Cursor::default(), Ok(()));
+        while let Some((hash, key, value)) = old.next(&mut cursor) {
+            if !rewriter.form().is_list() {
+                self.put(hash, key, rewriter.rewrite(value)?);
+                continue;
+            }
+            old.for_each_value(hash, key, |value| {
+                if rewritten.is_ok() {
+                    rewritten = rewriter.rewrite(value).map(|value| {
+                        self.append(hash, key, value);
+                    });
+                }
+            });
+        }
+        rewritten
     }
 }
 
@@ -36,6 +56,10 @@ impl Bare for Panes {
     fn claim(store: &mut Store, name: TableName, config: TableConfig) -> Result<Self, StoreError> {
         store.panes(name, config)
     }
+
+    fn fill(&mut self, old: &Self, rewriter: &mut Rewriter) -> Result<(), Unreadable> {
+        old.iter().try_for_each(|(pane, table)| self.pane(pane).fill(table, rewriter))
+    }
 }
 
 impl Bare for TimedTable {
@@ -45,6 +69,14 @@ impl Bare for TimedTable {
 
     fn claim(store: &mut Store, name: TableName, config: TableConfig) -> Result<Self, StoreError> {
         store.timed(name, config)
+    }
+
+    fn fill(&mut self, old: &Self, rewriter: &mut Rewriter) -> Result<(), Unreadable> {
+        let mut cursor = Cursor::default();
+        while let Some((hash, key, deadline, value)) = old.next(&mut cursor) {
+            self.put(hash, key, deadline, rewriter.rewrite(value)?);
+        }
+        Ok(())
     }
 }
 
@@ -74,14 +106,34 @@ impl<T: Bare> Claimed<T> {
         Ok(Self { table: T::claim(store, name, config)?, layout })
     }
 
+    /// A table of `store` with what a checkpoint has under its name, made what `layout` says; `old` is how it lies there.
+    ///
+    /// Cost: reads and writes all of it, at once.
+    pub(crate) fn rewritten(
+        store: &mut Store,
+        name: TableName,
+        config: TableConfig,
+        (old, layout): (Form, &Layout),
+        mut rewriter: Rewriter,
+    ) -> Result<Self, Unreadable> {
+        debug_assert_eq!(old, layout.form(), "invariant: forms are not rewritten");
+        let expects = "invariant: a name is claimed once, and is of the kind that its form says";
+        let mut apart = store.apart(&name);
+        let before = T::claim(&mut apart, name.clone(), config).expect(expects);
+        let mut table = T::claim(store, name, config).expect(expects);
+        // Invariant 1: what is put in was written as archives of the layout.
+        table.fill(&before, &mut rewriter)?;
+        Ok(Self { table, layout: Some(layout.hash()) })
+    }
+
     /// The table, for a view of layout `layout`.
     ///
     /// # Panics
     ///
     /// If something else is in it.
-    pub(super) fn open(self, layout: u64) -> T {
+    pub(super) fn open(self, layout: &Layout) -> T {
         let fits = match self.layout {
-            Some(found) => found == layout,
+            Some(found) => found == layout.hash(),
             None => self.table.is_empty(),
         };
         assert!(fits, "invariant 1: nothing but values of one layout is in a table");
@@ -98,7 +150,7 @@ impl<T: Bare> Claimed<T> {
 pub(crate) trait Stored: Sized {
     type Table: Bare;
     /// How what is in the table lies there. Equal in every run; different where one could not read what the other has written.
-    fn layout() -> u64;
+    fn layout() -> Layout;
     /// A view of the table.
     fn open(claimed: Claimed<Self::Table>) -> Self;
 }
@@ -107,25 +159,13 @@ pub(crate) trait Stored: Sized {
 impl Stored for TimedTable {
     type Table = Self;
 
-    fn layout() -> u64 {
-        layout("deadlines", &[])
+    fn layout() -> Layout {
+        Layout::bare(Form::Deadlines)
     }
 
     fn open(claimed: Claimed<Self>) -> Self {
         claimed.into_bytes()
     }
-}
-
-/// A layout made of a kind and the layouts of its parts.
-pub(crate) fn layout(kind: &str, parts: &[u64]) -> u64 {
-    let mut bytes = kind.as_bytes().to_vec();
-    parts.iter().for_each(|part| bytes.extend_from_slice(&part.to_le_bytes()));
-    xxh3_64(&bytes)
-}
-
-/// The layout of an archive of `V`.
-pub(crate) fn layout_of<V: Record>() -> u64 {
-    V::schema().layout_hash
 }
 
 /// What can be frozen.

@@ -10,6 +10,7 @@
 //! * [`view`]: an archive is read in place.
 //! * [`page`]: pages of archives, in rings and alone.
 //! * `placed`: a record with a number behind it, made without serialising it.
+//! * `layout`: how values lie in tables, and how those of older versions of their types are rewritten.
 //! * `claimed`: tables as the store gives them, empty or restored.
 //! * `archive_table`: archives as the values of keyed state.
 //! * `state_cells`: the same for declared state, whose values may expire.
@@ -30,6 +31,8 @@ pub mod page;
 pub(crate) mod scratch;
 #[cfg(not(loom))]
 pub(crate) mod placed;
+#[cfg(not(loom))]
+pub(crate) mod layout;
 #[cfg(not(loom))]
 pub(crate) mod claimed;
 #[cfg(not(loom))]

@@ -1,19 +1,26 @@
 //! A place to archive one value, to look at it as a record.
 
-use super::page::PageBuf;
-use super::view::Rec;
-use crate::record::{KeyHash, Record};
-use crate::time::EventTime;
+use std::marker::PhantomData;
 
-/// A reusable page for one archive; allocates on first use and when a larger value comes.
+use rkyv::util::AlignedVec;
+
+use super::view::Rec;
+use super::writer;
+use crate::record::{ArchivesAs, Record};
+
+/// Reusable memory for one archive; allocates on first use and when a larger value comes.
 #[derive(Debug)]
 pub(crate) struct Scratch<T: Record> {
-    page: Option<PageBuf<T>>,
+    bytes: AlignedVec<16>,
+    marker: PhantomData<fn(T) -> T>,
 }
+
+/// The room at first.
+const FIRST_BYTES: usize = 1_024;
 
 impl<T: Record> Default for Scratch<T> {
     fn default() -> Self {
-        Self { page: None }
+        Self { bytes: AlignedVec::new(), marker: PhantomData }
     }
 }
 
@@ -22,15 +29,23 @@ impl<T: Record> Scratch<T> {
     ///
     /// Cost: one serialisation.
     #[inline]
-    pub(crate) fn archive(&mut self, value: &T) -> &Rec<T> {
-        let page = self.page.get_or_insert_with(|| PageBuf::for_archive(1024));
-        page.clear();
-        if !page.push(value, EventTime::MIN, KeyHash(0)) {
-            *page = PageBuf::for_value(value);
-            let pushed = page.push(value, EventTime::MIN, KeyHash(0));
-            assert!(pushed, "invariant: a page made for a value holds it");
-        }
-        page.view().record(0)
+    pub(crate) fn archive<V: ArchivesAs<T>>(&mut self, value: &V) -> &Rec<T> {
+        // Memory that is not there yet is not aligned either.
+        let written = match self.bytes.is_empty() {
+            true => None,
+            false => writer::write_archive_as::<T, V>(value, &mut self.bytes, 0),
+        };
+        let end = written.map_or_else(|| self.grow(value), |(_, end)| end);
+        // SAFETY: 1. the writer wrote these bytes just now, from position 0, which suits every alignment. 2. They are aligned to 16, and archives to 8 at most.
+        unsafe { Rec::from_archive(&self.bytes[..end]) }
+    }
+
+    #[cold]
+    fn grow<V: ArchivesAs<T>>(&mut self, value: &V) -> usize {
+        let archive = writer::write_large_as::<T, V>(value);
+        self.bytes.resize(archive.len().max(FIRST_BYTES), 0);
+        self.bytes[..archive.len()].copy_from_slice(&archive);
+        archive.len()
     }
 }
 

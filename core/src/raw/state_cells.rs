@@ -7,16 +7,18 @@
 //! 2. What a table gives starts at an address aligned to 8, and so does what stands behind `PREFIX` bytes, a multiple of 8 (deadlines take 16).
 //!    `V::ALIGN` divides 8.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use thalweg_storage::{Cursor, Freezer, Hint, Popped, Table, Taken, TimedTable};
 
 use super::archive_table::Place;
-use super::claimed::{Claimed, Freezes, layout, layout_of};
+use super::claimed::{Claimed, Freezes};
+use super::layout::Layout;
 use super::scratch::Scratch;
 use super::view::Rec;
 use super::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 
 /// A table with or without deadlines.
 #[derive(Debug)]
@@ -67,22 +69,30 @@ pub(crate) struct Cells<V: Record, const PREFIX: usize> {
     backing: Backing,
     scratch: Scratch<V>,
     buffer: Vec<u8>,
+    /// What was found out when entries were asked for ahead; each is a guess that may be of another key, or of an entry that has moved.
+    ahead: [Cell<(KeyHash, Hint)>; AHEAD],
 }
+
+/// As many as are on their way at a time, see [`thalweg_storage::look_ahead`].
+const AHEAD: usize = 32;
 
 impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
     /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
     pub(crate) fn new(backing: ClaimedBacking) -> Self {
         const { assert!(PREFIX.is_multiple_of(8), "invariant 2: archives are aligned") };
         let backing = match backing {
-            ClaimedBacking::Plain(table) => Backing::Plain(table.open(Self::layout())),
-            ClaimedBacking::Timed(table) => Backing::Timed(table.open(Self::layout())),
+            ClaimedBacking::Plain(table) => Backing::Plain(table.open(&Self::layout())),
+            ClaimedBacking::Timed(table) => {
+                Backing::Timed(table.open(&Self::layout().expiring(true)))
+            }
         };
-        Self { backing, scratch: Scratch::default(), buffer: Vec::new() }
+        let ahead = [const { Cell::new((KeyHash(0), Hint::NOWHERE)) }; AHEAD];
+        Self { backing, scratch: Scratch::default(), buffer: Vec::new(), ahead }
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("cells", &[PREFIX as u64, layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::Cells { prefix: PREFIX as u64, expires: false })
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -92,18 +102,33 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
         }
     }
 
+    #[inline]
     pub(crate) fn prefetch_entry(&self, hash: KeyHash) -> Hint {
-        match &self.backing {
+        let hint = match &self.backing {
             Backing::Plain(table) => table.prefetch_entry(hash.0),
             Backing::Timed(table) => table.prefetch_entry(hash.0),
-        }
+        };
+        self.ahead[Self::place_ahead(hash)].set((hash, hint));
+        hint
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are meant")]
+    fn place_ahead(hash: KeyHash) -> usize {
+        hash.0 as usize % AHEAD
+    }
+
+    /// What is known about where the value of a key with this hash lies.
+    #[inline(always)]
+    fn hint(&self, hash: KeyHash) -> Hint {
+        let (of, hint) = self.ahead[Self::place_ahead(hash)].get();
+        if of == hash { hint } else { Hint::NOWHERE }
     }
 
     /// The value of `key`, if it is alive at `now`.
     #[inline]
     pub(crate) fn get(&self, hash: KeyHash, key: &[u8], now: i64) -> Option<&Rec<V>> {
         let value = match &self.backing {
-            Backing::Plain(table) => table.get(hash.0, key)?,
+            Backing::Plain(table) => table.get_at(self.hint(hash), hash.0, key)?,
             Backing::Timed(table) => match table.get(hash.0, key)? {
                 (deadline, value) if deadline > now => value,
                 _ => return None,
@@ -140,7 +165,7 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
 
     /// Sets the value of `key`.
     pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], times: Times, word: u64, value: &V) {
-        let Self { backing, scratch, buffer } = self;
+        let Self { backing, scratch, buffer, .. } = self;
         put::<V, PREFIX>((backing, buffer), (hash, key), times, word, scratch.archive(value));
     }
 
@@ -223,7 +248,9 @@ impl<V: Record, const PREFIX: usize> Cells<V, PREFIX> {
 
     #[inline]
     fn live_mut(&mut self, place: Place, key: &[u8], times: Times) -> Option<&mut [u8]> {
-        let (hint, hash) = (place.hint(), place.hash().0);
+        let hint =
+            if place.hint().leads_somewhere() { place.hint() } else { self.hint(place.hash()) };
+        let hash = place.hash().0;
         match &mut self.backing {
             Backing::Plain(table) => table.get_mut_at(hint, hash, key),
             Backing::Timed(table) => table.live_mut_at((hint, hash), key, times.now, times.until),
@@ -270,7 +297,7 @@ impl<V: Record> ListCells<V> {
     /// A typed view of a table that is empty, or comes from a checkpoint of the same layout.
     pub(crate) fn new(table: Claimed<Table>) -> Self {
         Self {
-            table: table.open(Self::layout()),
+            table: table.open(&Self::layout()),
             scratch: Scratch::default(),
             buffer: Vec::new(),
             marker: PhantomData,
@@ -278,8 +305,8 @@ impl<V: Record> ListCells<V> {
     }
 
     /// How its values lie in the table.
-    pub(crate) fn layout() -> u64 {
-        layout("lists of cells", &[layout_of::<V>()])
+    pub(crate) fn layout() -> Layout {
+        Layout::of::<V>(Form::ListsOfCells)
     }
 
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {

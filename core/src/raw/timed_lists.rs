@@ -7,11 +7,12 @@
 
 use std::marker::PhantomData;
 
-use thalweg_storage::{Freezer, Panes, Table};
+use thalweg_storage::{Cursor, Freezer, Hint, Panes, Table};
 
-use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
+use super::claimed::{Claimed, Freezes, Stored};
+use super::layout::Layout;
 use super::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 use crate::time::EventTime;
 
 /// What follows an archive: event time and padding.
@@ -62,7 +63,7 @@ pub(crate) struct TimedLists<T: Record> {
 impl<T: Record> TimedLists<T> {
     /// A typed view of a table that is empty.
     pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
-        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { table: table.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key`.
@@ -154,7 +155,7 @@ pub(crate) struct TimedRecords<T: Record> {
 impl<T: Record> TimedRecords<T> {
     /// A typed view of a table of such records, or an empty one.
     pub(crate) fn new(table: impl Into<Claimed<Table>>) -> Self {
-        Self { table: table.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { table: table.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Sets the record of `key`.
@@ -169,6 +170,26 @@ impl<T: Record> TimedRecords<T> {
         self.table.get(hash.0, key).map(read)
     }
 
+    /// Forgets the record of `key`.
+    pub(crate) fn remove(&mut self, hash: KeyHash, key: &[u8]) {
+        self.table.remove(hash.0, key);
+    }
+
+    /// The next key, in no particular order; each once while nothing is changed.
+    pub(crate) fn next_key(&self, cursor: &mut Cursor) -> Option<(KeyHash, &[u8])> {
+        self.table.next(cursor).map(|(hash, key, _)| (KeyHash(hash), key))
+    }
+
+    /// As [`Self::get`], with what [`Self::prefetch_entry`] found out for this hash.
+    #[inline]
+    pub(crate) fn get_at(
+        &self,
+        (hash, hint): (KeyHash, Hint),
+        key: &[u8],
+    ) -> Option<(&Rec<T>, EventTime)> {
+        self.table.get_at(hint, hash.0, key).map(read)
+    }
+
     /// Asks for what leads to the record of a key with this hash.
     #[inline]
     pub(crate) fn prefetch_bucket(&self, hash: KeyHash) {
@@ -177,8 +198,8 @@ impl<T: Record> TimedRecords<T> {
 
     /// Asks for the record's entry, when what leads to it should be there.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, hash: KeyHash) {
-        self.table.prefetch_entry(hash.0);
+    pub(crate) fn prefetch_entry(&self, hash: KeyHash) -> Hint {
+        self.table.prefetch_entry(hash.0)
     }
 }
 
@@ -193,7 +214,7 @@ pub(crate) struct TimedListPanes<T: Record> {
 impl<T: Record> TimedListPanes<T> {
     /// A typed view of panes that are empty.
     pub(crate) fn new(panes: impl Into<Claimed<Panes>>) -> Self {
-        Self { panes: panes.into().open(Self::layout()), scratch: Vec::new(), marker: PhantomData }
+        Self { panes: panes.into().open(&Self::layout()), scratch: Vec::new(), marker: PhantomData }
     }
 
     /// Adds a record to the list of `key` in `pane`.
@@ -251,8 +272,8 @@ impl<T: Record> TimedListPanes<T> {
 impl<T: Record> Stored for TimedLists<T> {
     type Table = Table;
 
-    fn layout() -> u64 {
-        layout("lists of records", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::ListsOfRecords)
     }
 
     fn open(claimed: Claimed<Table>) -> Self {
@@ -269,8 +290,8 @@ impl<T: Record> Freezes for TimedLists<T> {
 impl<T: Record> Stored for TimedRecords<T> {
     type Table = Table;
 
-    fn layout() -> u64 {
-        layout("records", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::Records)
     }
 
     fn open(claimed: Claimed<Table>) -> Self {
@@ -287,8 +308,8 @@ impl<T: Record> Freezes for TimedRecords<T> {
 impl<T: Record> Stored for TimedListPanes<T> {
     type Table = Panes;
 
-    fn layout() -> u64 {
-        layout("lists of records in panes", &[layout_of::<T>()])
+    fn layout() -> Layout {
+        Layout::of::<T>(Form::ListsOfRecordsInPanes)
     }
 
     fn open(claimed: Claimed<Panes>) -> Self {

@@ -9,10 +9,11 @@ use std::marker::PhantomData;
 use thalweg_storage::{Freezer, Panes, Table};
 
 use super::archive_table::{Cursor, Hint, Place, Prefetch, update};
-use super::claimed::{Claimed, Freezes, Stored, layout, layout_of};
+use super::claimed::{Claimed, Freezes, Stored};
+use super::layout::Layout;
 use super::scratch::Scratch;
 use super::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{Form, KeyHash, Record};
 
 /// A key of a pane: its hash, its bytes, its value.
 pub(crate) type Entry<'a, V> = (KeyHash, &'a [u8], &'a Rec<V>);
@@ -64,7 +65,7 @@ pub(crate) struct SlicePanes<V: Record> {
 impl<V: Record> SlicePanes<V> {
     /// A typed view of panes that are empty.
     pub(crate) fn new(panes: impl Into<Claimed<Panes>>) -> Self {
-        Self { panes: panes.into().open(Self::layout()), scratch: Scratch::default() }
+        Self { panes: panes.into().open(&Self::layout()), scratch: Scratch::default() }
     }
 
     /// Changes the value of `key` in `pane`, which is `default()` if there is none.
@@ -105,8 +106,8 @@ impl<V: Record> SlicePanes<V> {
 impl<V: Record> Stored for SlicePanes<V> {
     type Table = Panes;
 
-    fn layout() -> u64 {
-        layout("archives in panes", &[layout_of::<V>()])
+    fn layout() -> Layout {
+        Layout::of::<V>(Form::ArchivesInPanes)
     }
 
     fn open(claimed: Claimed<Panes>) -> Self {

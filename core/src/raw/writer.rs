@@ -27,7 +27,7 @@ use rkyv::ser::{Allocator, Positional, Writer};
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Place};
 
-use crate::record::Record;
+use crate::record::{ArchivesAs, Record};
 
 /// The largest archive [`write_archive_large`] writes, in bytes: pointers inside an archive are 32
 /// bits and signed, and rkyv panics when one overflows, so stay well below.
@@ -45,7 +45,7 @@ pub struct ArchiveWriter {
 /// alignment, and returns where the archive begins and ends; the root is at the end.
 ///
 /// `None` means that it does not fit; what the page holds after `start` is then undefined. Otherwise every
-/// byte from `start` to the end is written, and no other.
+/// byte from `start` to the end is written, and of those behind it at most a few.
 ///
 /// Cost: one store per field and one copy per out-of-line string; no allocation unless the record
 /// holds a list of strings or lists.
@@ -59,12 +59,22 @@ pub fn write_archive<T: Record>(
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
+    write_archive_as::<T, T>(value, page, start)
+}
+
+/// As [`write_archive`], of a `T` or a twin of it.
+#[inline]
+pub(super) fn write_archive_as<T: Record, V: ArchivesAs<T>>(
+    value: &V,
+    page: &mut [u8],
+    start: usize,
+) -> Option<(usize, usize)> {
     assert!(page.as_ptr().addr().is_multiple_of(T::ALIGN), "a page is aligned for its records");
     if start > page.len() {
         return None;
     }
     // SAFETY: both were just checked.
-    unsafe { write_aligned(value, page, start) }
+    unsafe { write_aligned::<T, V>(value, page, start) }
 }
 
 /// As [`write_archive`], for callers that know their page.
@@ -73,8 +83,8 @@ pub fn write_archive<T: Record>(
 ///
 /// `page` is aligned to `T::ALIGN`, and `start <= page.len()`.
 #[inline(always)]
-pub(super) unsafe fn write_aligned<T: Record>(
-    value: &T,
+pub(super) unsafe fn write_aligned<T: Record, V: ArchivesAs<T>>(
+    value: &V,
     page: &mut [u8],
     start: usize,
 ) -> Option<(usize, usize)> {
@@ -82,6 +92,7 @@ pub(super) unsafe fn write_aligned<T: Record>(
         assert!(T::ALIGN.is_power_of_two() && T::ALIGN <= 8, "records are aligned to 8 at most");
         assert!(align_of::<T::Archived>() <= T::ALIGN, "a record is aligned as its parts need it");
     }
+    V::check();
     let mut writer = ArchiveWriter::new(page, start);
     writer.align(T::ALIGN)?;
     let first = writer.position;
@@ -100,11 +111,17 @@ pub(super) unsafe fn write_aligned<T: Record>(
 /// If the archive is longer than [`MAX_ARCHIVE_BYTES`].
 #[cold]
 pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
+    write_large_as::<T, T>(value)
+}
+
+/// As [`write_archive_large`], of a `T` or a twin of it.
+#[cold]
+pub(super) fn write_large_as<T: Record, V: ArchivesAs<T>>(value: &V) -> AlignedVec<16> {
     let mut capacity: usize = 32 << 10;
     while capacity <= MAX_ARCHIVE_BYTES {
         let mut memory = AlignedVec::new();
         memory.resize(capacity, 0);
-        if let Some((first, end)) = write_archive(value, &mut memory, 0) {
+        if let Some((first, end)) = write_archive_as::<T, V>(value, &mut memory, 0) {
             debug_assert_eq!(first, 0, "position 0 suits every alignment");
             memory.resize(end, 0);
             return memory;
@@ -113,6 +130,9 @@ pub fn write_archive_large<T: Record>(value: &T) -> AlignedVec<16> {
     }
     panic!("a record of type {} is larger than 1 GiB", T::NAME)
 }
+
+/// Up to here a root is made on the stack and copied; longer ones, whose parts are often resolved by calls, in place.
+const SMALL_ROOT_BYTES: usize = 64;
 
 impl ArchiveWriter {
     /// A writer that starts at `start`, which lies in the page or at its end.
@@ -144,9 +164,16 @@ impl ArchiveWriter {
         if gap == 0 {
             return Some(());
         }
+        let room = self.capacity - self.position;
         let at = self.take(gap)?;
-        // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
-        unsafe { at.write_bytes(0, gap) };
+        if room >= 8 {
+            // All gaps are shorter than a word, and what is written too much lies in front, where nothing is yet: no call of `memset`.
+            // SAFETY: eight bytes of the page lie there, which are ours to write (invariant 1).
+            unsafe { at.cast::<u64>().write_unaligned(0) };
+        } else {
+            // SAFETY: `take` gave `gap` bytes of the page, which are ours to write (invariant 1).
+            unsafe { at.write_bytes(0, gap) };
+        }
         Some(())
     }
 
@@ -156,6 +183,14 @@ impl ArchiveWriter {
         let position = self.position;
         let at = self.take(size_of::<T::Archived>())?.cast::<T::Archived>();
         debug_assert!(at.is_aligned(), "invariant 2: positions in a page are aligned as addresses");
+        if size_of::<T::Archived>() > SMALL_ROOT_BYTES {
+            // SAFETY: `take` gave as many bytes as a `T::Archived` has.
+            unsafe { at.write_bytes(0, 1) };
+            // SAFETY: aligned, and every byte was initialised just now; relative pointers follow `position`, not the address.
+            let place = unsafe { Place::new_unchecked(position, at.as_ptr()) };
+            value.resolve(resolver, place);
+            return Some(());
+        }
         // Padding inside the root is zero (invariant 3). It is made on the stack, where the compiler sees which of the zeros are
         // overwritten: most of the time all of them. Not by `zeroed`, whose result is moved here, and a move leaves padding behind.
         let mut root = MaybeUninit::<T::Archived>::uninit();

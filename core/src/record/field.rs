@@ -6,6 +6,7 @@ use rkyv::rancor::Strategy;
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::schema::FieldType;
+use super::value::{OtherType, Value};
 use super::{ArchiveFailure, Deserializer, Serializer};
 
 /// A type that can be a field of a record.
@@ -36,6 +37,10 @@ pub trait Field:
 
     /// Reads the field.
     fn view(archived: &Self::Archived) -> Self::View<'_>;
+
+    /// The value that an archive held, perhaps of an older version of the type; which ones it reads is said by [`FieldType::reads`].
+    #[doc(hidden)]
+    fn from_value(value: Value) -> Result<Self, OtherType>;
 
     /// Only the `record` attribute and this crate know what `ALIGN` has to be.
     #[doc(hidden)]

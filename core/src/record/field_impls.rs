@@ -7,6 +7,7 @@ use rkyv::vec::ArchivedVec;
 
 use super::field::{Field, largest};
 use super::schema::{FieldType, Primitive};
+use super::value::{OtherType, Value};
 use super::{Record, Str};
 use crate::time::{ArchivedEventTime, EventTime};
 
@@ -24,7 +25,7 @@ macro_rules! timeless {
 }
 
 macro_rules! primitive {
-    ($($native:ty, $name:literal, $kind:ident, $archived:ident => $read:expr;)*) => {$(
+    ($($native:ty, $name:literal, $kind:ident, $archived:ident => $read:expr, $value:ident => $from:expr;)*) => {$(
         impl Field for $native {
             const ALIGN: usize = align_of::<<$native as Archive>::Archived>();
             type View<'a> = $native;
@@ -38,6 +39,10 @@ macro_rules! primitive {
                 $read
             }
 
+            fn from_value($value: Value) -> Result<Self, OtherType> {
+                $from
+            }
+
             fn implemented_by_the_record_attribute() {}
         }
 
@@ -48,18 +53,18 @@ macro_rules! primitive {
 }
 
 primitive! {
-    bool, "bool", Bool, archived => *archived;
-    u8, "u8", U8, archived => *archived;
-    i8, "i8", I8, archived => *archived;
-    u16, "u16", U16, archived => archived.to_native();
-    i16, "i16", I16, archived => archived.to_native();
-    u32, "u32", U32, archived => archived.to_native();
-    i32, "i32", I32, archived => archived.to_native();
-    u64, "u64", U64, archived => archived.to_native();
-    i64, "i64", I64, archived => archived.to_native();
-    f32, "f32", F32, archived => archived.to_native();
-    f64, "f64", F64, archived => archived.to_native();
-    char, "char", Char, archived => archived.to_native();
+    bool, "bool", Bool, archived => *archived, value => match value { Value::Bool(value) => Ok(value), _ => Err(OtherType) };
+    u8, "u8", U8, archived => *archived, value => value.int();
+    i8, "i8", I8, archived => *archived, value => value.int();
+    u16, "u16", U16, archived => archived.to_native(), value => value.int();
+    i16, "i16", I16, archived => archived.to_native(), value => value.int();
+    u32, "u32", U32, archived => archived.to_native(), value => value.int();
+    i32, "i32", I32, archived => archived.to_native(), value => value.int();
+    u64, "u64", U64, archived => archived.to_native(), value => value.int();
+    i64, "i64", I64, archived => archived.to_native(), value => value.int();
+    f32, "f32", F32, archived => archived.to_native(), value => value.f32();
+    f64, "f64", F64, archived => archived.to_native(), value => value.f64();
+    char, "char", Char, archived => archived.to_native(), value => match value { Value::Char(value) => Ok(value), _ => Err(OtherType) };
 }
 
 macro_rules! string {
@@ -75,6 +80,13 @@ macro_rules! string {
             #[inline]
             fn view(archived: &ArchivedString) -> &str {
                 archived.as_str()
+            }
+
+            fn from_value(value: Value) -> Result<Self, OtherType> {
+                match value {
+                    Value::Str(text) => Ok(text.into()),
+                    _ => Err(OtherType),
+                }
             }
 
             fn implemented_by_the_record_attribute() {}
@@ -99,6 +111,13 @@ impl Field for EventTime {
     #[inline]
     fn view(archived: &ArchivedEventTime) -> EventTime {
         archived.get()
+    }
+
+    fn from_value(value: Value) -> Result<Self, OtherType> {
+        match value {
+            Value::EventTime(time) => Ok(time),
+            _ => Err(OtherType),
+        }
     }
 
     fn implemented_by_the_record_attribute() {}
@@ -131,6 +150,14 @@ impl<T: Field> Field for Option<T> {
         }
     }
 
+    /// Of a value that could not be absent, too.
+    fn from_value(value: Value) -> Result<Self, OtherType> {
+        match value {
+            Value::Option(value) => value.map(|value| T::from_value(*value)).transpose(),
+            value => T::from_value(value).map(Some),
+        }
+    }
+
     fn implemented_by_the_record_attribute() {}
 }
 
@@ -149,6 +176,10 @@ impl<T: Field> Field for Vec<T> {
     #[inline]
     fn view(archived: &ArchivedVec<T::Archived>) -> &[T::Archived] {
         archived.as_slice()
+    }
+
+    fn from_value(value: Value) -> Result<Self, OtherType> {
+        value.list()?.into_iter().map(T::from_value).collect()
     }
 
     fn implemented_by_the_record_attribute() {}
@@ -171,6 +202,10 @@ impl<T: Field, const N: usize> Field for [T; N] {
         archived
     }
 
+    fn from_value(value: Value) -> Result<Self, OtherType> {
+        Vec::<T>::from_value(value)?.try_into().map_err(|_| OtherType)
+    }
+
     fn implemented_by_the_record_attribute() {}
 }
 
@@ -191,6 +226,11 @@ macro_rules! tuple {
             #[inline]
             fn view(archived: &Self::Archived) -> Self::View<'_> {
                 ($($part::view(&archived.$at),)*)
+            }
+
+            fn from_value(value: Value) -> Result<Self, OtherType> {
+                let mut parts = value.tuple([$($at),*].len())?;
+                Ok(($($part::from_value(parts.next().ok_or(OtherType)?)?,)*))
             }
 
             fn implemented_by_the_record_attribute() {}

@@ -35,21 +35,38 @@
 //!
 //! # Not here
 //!
-//! Where archives are kept: batches and pages. Which changes of a schema old state survives.
+//! Where archives are kept: batches and pages.
 
+mod archives_as;
 mod field;
 mod field_impls;
 mod key;
 mod key_ref;
 mod schema;
+mod value;
+mod decode;
+mod evolve;
+mod state_schema;
 
 use crate::time::{ArchivedEventTime, EventTime};
 
+pub use archives_as::ArchivesAs;
+#[doc(hidden)]
+pub use archives_as::{Text, check_order};
+pub use decode::{Decoder, NoArchive};
+#[doc(hidden)]
+pub use evolve::upgraded;
+pub use evolve::{Incompatible, Upgrade};
 pub use field::Field;
 #[doc(hidden)]
 pub use field::{debug_archived, largest};
 pub use key::{KEY_GROUPS, Key, KeyGroup, KeyHash, KeyRef, KeyScratch, Keyed, WORKERS_MAX};
 pub use schema::{FieldSchema, FieldType, Primitive, Schema, VariantSchema};
+pub(crate) use state_schema::keyed_hash;
+pub use state_schema::{Form, StateSchema};
+#[doc(hidden)]
+pub use value::Fields;
+pub use value::{OtherType, Shape, Value};
 
 /// An owned string: up to 24 bytes inline, so that most keys and names need no allocation.
 ///

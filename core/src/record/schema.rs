@@ -24,6 +24,9 @@ pub struct Schema {
     /// fields do not count, so renaming with `#[field(renamed_from = "...")]` keeps it. Bytes written under one
     /// hash may be read under the same hash only.
     pub layout_hash: u64,
+    /// The layout hashes of the older versions that it is an upgrade of; not stored.
+    #[serde(skip)]
+    pub(super) older: Vec<u64>,
 }
 
 /// A field of a record, or of a variant.
@@ -36,6 +39,9 @@ pub struct FieldSchema {
     pub name: String,
     /// The type.
     pub ty: FieldType,
+    /// Whether there is a value for it where an older version has none; not stored.
+    #[serde(skip)]
+    pub has_default: bool,
 }
 
 /// A variant of an enum.
@@ -77,6 +83,9 @@ pub enum FieldType {
         archived_bytes: usize,
         /// The fields, in the order of the source.
         fields: Vec<FieldSchema>,
+        /// The older version that it is an upgrade of; not stored.
+        #[serde(skip)]
+        upgrade: Option<Box<FieldType>>,
     },
     /// One of several.
     Enum {
@@ -86,6 +95,9 @@ pub enum FieldType {
         archived_bytes: usize,
         /// The variants, in the order of the source.
         variants: Vec<VariantSchema>,
+        /// The older version that it is an upgrade of; not stored.
+        #[serde(skip)]
+        upgrade: Option<Box<FieldType>>,
     },
 }
 
@@ -128,16 +140,16 @@ impl Schema {
     /// The schema of a record called `name` of type `ty`.
     #[must_use]
     pub fn new(name: &str, ty: FieldType) -> Self {
-        let layout_hash = ty.layout_hash();
+        let (layout_hash, older) = (ty.layout_hash(), ty.older());
         let fields = match ty {
             FieldType::Struct { fields, .. } => fields,
             FieldType::Tuple(parts) => (0..)
                 .zip(parts)
-                .map(|(id, ty)| FieldSchema { id, name: id.to_string(), ty })
+                .map(|(id, ty)| FieldSchema { id, name: id.to_string(), ty, has_default: false })
                 .collect(),
-            ty => vec![FieldSchema { id: 0, name: "value".to_owned(), ty }],
+            ty => vec![FieldSchema { id: 0, name: "value".to_owned(), ty, has_default: false }],
         };
-        Self { name: name.to_owned(), fields, layout_hash }
+        Self { name: name.to_owned(), fields, layout_hash, older }
     }
 }
 
@@ -145,7 +157,13 @@ impl FieldSchema {
     /// The field `name` of type `T`.
     #[must_use]
     pub fn new<T: Field>(id: u32, name: &str) -> Self {
-        Self { id, name: name.to_owned(), ty: T::field_type() }
+        Self { id, name: name.to_owned(), ty: T::field_type(), has_default: false }
+    }
+
+    /// The same, with a value where an older version has none.
+    #[must_use]
+    pub fn with_default(self) -> Self {
+        Self { has_default: true, ..self }
     }
 }
 
@@ -161,13 +179,24 @@ impl FieldType {
     /// The struct `T`.
     #[must_use]
     pub fn new_struct<T: Archive>(name: &str, fields: Vec<FieldSchema>) -> Self {
-        Self::Struct { name: name.to_owned(), archived_bytes: size_of::<T::Archived>(), fields }
+        let (name, archived_bytes) = (name.to_owned(), size_of::<T::Archived>());
+        Self::Struct { name, archived_bytes, fields, upgrade: None }
     }
 
     /// The enum `T`.
     #[must_use]
     pub fn new_enum<T: Archive>(name: &str, variants: Vec<VariantSchema>) -> Self {
-        Self::Enum { name: name.to_owned(), archived_bytes: size_of::<T::Archived>(), variants }
+        let (name, archived_bytes) = (name.to_owned(), size_of::<T::Archived>());
+        Self::Enum { name, archived_bytes, variants, upgrade: None }
+    }
+
+    /// The same record, as an upgrade of `T`.
+    #[must_use]
+    pub fn upgrading<T: Field>(mut self) -> Self {
+        if let Self::Struct { upgrade, .. } | Self::Enum { upgrade, .. } = &mut self {
+            *upgrade = Some(Box::new(T::field_type()));
+        }
+        self
     }
 
     /// The fingerprint of the layout; see [`Schema::layout_hash`].

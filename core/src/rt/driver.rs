@@ -179,6 +179,7 @@ impl Shared {
             record,
             streams,
             clock: own_clock,
+            ringer: self.ringers[worker].clone(),
             restored: self.restored.clone(),
             state,
         };

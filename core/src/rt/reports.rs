@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use crate::checkpoint::FrozenPart;
+use crate::checkpoint::{FrozenPart, Request};
 
 /// Something that the coordinating thread is to know.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub(crate) enum Report {
     Over,
     /// Somebody wants a checkpoint now.
     Wish,
+    /// Somebody wants a savepoint.
+    Savepoint(Request),
+    /// The savepoints of a checkpoint are made, or will not be.
+    Copied { epoch: u64 },
     /// Somebody wants the job to end: look whether it is still wanted.
     Look,
 }

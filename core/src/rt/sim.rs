@@ -224,6 +224,8 @@ impl Sim {
             let (plan, wish) = (&shared.plan, &shared.epoch_wish);
             start.coordinate(plan, workers.len(), wish, &mut random, clock.now_ns())
         };
+        let began_at = start.as_ref().and_then(Start::epoch);
+        shared.checkpoints.change(|snapshot| snapshot.restored = began_at);
         let mut checkpoints = start.map(coordinate).transpose()?;
         let players = inputs.iter().map(|input| input(&mut ports));
         let mut players = Players::new(players.collect::<Result<Vec<_>>>()?, ports, &[]);
@@ -298,7 +300,7 @@ impl Sim {
     ///
     /// # Errors
     ///
-    /// [`crate::error::JobError::Diverged`] if the job, or its input, is not the one that was recorded.
+    /// [`crate::error::JobError::Diverged`] if the job, or its input, is not the one that was recorded; [`BuildError::NotFromBeginning`] if it went on from a checkpoint.
     ///
     /// # Panics
     ///
@@ -326,6 +328,9 @@ impl Sim {
         streams: MemoryStreams,
         job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static,
     ) -> Result<SimReport> {
+        if let Some(epoch) = journal.began_at {
+            return Err(BuildError::NotFromBeginning { epoch }.into());
+        }
         let config = JobConfig {
             workers: journal.workers.len(),
             ring_page_bytes: Some(journal.page_bytes),
@@ -342,6 +347,7 @@ impl Sim {
         }
         for (worker, found) in workers.iter_mut().zip(&journal.found) {
             worker.set_found(found.clone());
+            worker.replay_inputs(&journal.inputs);
         }
         let mut players = Players::new(Vec::new(), ports, &journal.inputs);
         let mut left: Vec<VecDeque<Decision>> =
@@ -466,7 +472,8 @@ fn finish(
         }
     }
     let ends: Vec<_> = workers.into_iter().map(Worker::into_parts).collect();
-    let mut journal = Journal { page_bytes: shared.config.page_bytes, ..Journal::default() };
+    let (page_bytes, began_at) = (shared.config.page_bytes, shared.checkpoints.read().restored);
+    let mut journal = Journal { page_bytes, began_at, ..Journal::default() };
     let mut was_cut = false;
     for end in ends {
         was_cut |= end.was_cut;

@@ -104,6 +104,8 @@ pub struct Journal {
     pub workers: Vec<Vec<Decision>>,
     /// For each worker the splits that its sources have found while the job ran, in order.
     pub found: Vec<Vec<String>>,
+    /// The checkpoint that the run went on from: its state is not part of this, so it cannot be replayed.
+    pub began_at: Option<u64>,
     /// Bytes of a page in that run: where pages end is part of what is replayed.
     pub page_bytes: usize,
     /// What the handles of the host have sent, each as its worker read it.

@@ -253,7 +253,7 @@ pub use upsert::{
     Changes, UpsertCollected, UpsertFile, UpsertFiles, UpsertSink, UpsertWriter, Upserts,
 };
 
-pub(crate) use operator::SinkOperator;
+pub(crate) use operator::{Aside, SinkOperator};
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;
@@ -348,7 +348,8 @@ pub trait SinkWriter<T: Record>: 'static {
     /// What is prepared says all that is not [committed](Self::commit) by now, so also what belonged to earlier epochs: of those one may have been given up,
     /// and its records are this one's. Epochs rise, and need not follow each other.
     ///
-    /// The default is that of a sink that delivers at least once: it is flushed.
+    /// The default is that of a sink that delivers at least once: it is flushed. While the outside takes nothing no checkpoint is complete then; a writer for which
+    /// that may take long says in what it prepares what it still holds, and begins with it when it is opened with [`OpenContext::restored`].
     ///
     /// # Errors
     ///

@@ -4,13 +4,17 @@
 //! nothing; one that holds something back is an open page, which is sent on when the worker runs dry; one that prepares for a checkpoint, or closes,
 //! is an output that waits for room, too: the task goes on when it has done so.
 //!
+//! While a checkpoint is under way it takes records of a task though the writer takes none: they are laid [aside], and are state until they are written.
+//!
 //! # Invariants
 //!
 //! 1. Between the first question whether it is prepared and the yes the writer is asked nothing else and is given nothing.
 //! 2. In a job with checkpoints a writer that delivers exactly once is closed when what it had written last was committed, and not before.
 //! 3. What such a writer had prepared last is in every checkpoint after that: others go on, and a restart asks what is outside.
 
-use std::marker::PhantomData;
+mod aside;
+
+pub(crate) use aside::Aside;
 
 use super::{Delivery, Prepared, Sink, SinkWriter};
 use crate::canary;
@@ -34,21 +38,29 @@ pub(crate) struct SinkOperator<T: Record, S: Sink<T>> {
     end: End,
     /// What a writer that has closed late had prepared last: later checkpoints have to know it, too.
     last: Option<Prepared>,
+    /// The input has ended, and something lies aside still.
+    is_ending: bool,
     outside: Outside<T, S::Writer>,
 }
 
 /// The writer, seen as an output.
-struct Outside<T, W> {
+struct Outside<T: Record, W> {
     writer: Option<W>,
     state: State,
     /// It has said that it takes a run, and was not given one since. Tasks are asked for room more often than they use it: a writer that counts
     /// the questions, or has room only now and then, must not spend its yes on one that nobody acts on.
     is_ready: bool,
+    /// It has said no when it was asked last.
+    refuses: bool,
+    /// In a job with checkpoints: what it has no room for.
+    aside: Option<Aside<T>>,
+    /// The last epoch that was decided, and the last one whose barrier has come. Between the two, what comes is laid aside if there is no room.
+    decided: u64,
+    frozen: u64,
     /// What was prepared, until it is asked for.
     prepared: Option<Prepared>,
     /// An error that came when nobody could be told; the next call is.
     fault: Option<OperatorFault>,
-    marker: PhantomData<fn(T)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,18 +88,22 @@ enum End {
 }
 
 impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
-    /// `idle`: no record will come to this worker, and no writer is opened here.
-    pub(crate) fn new(sink: S, context: OpenContext, idle: bool) -> Self {
+    /// `idle`: no record will come to this worker, and no writer is opened here. `aside`: in a job with checkpoints.
+    pub(crate) fn new(sink: S, context: OpenContext, idle: bool, aside: Option<Aside<T>>) -> Self {
         let outside = Outside {
             writer: None,
             state: State::Open,
             is_ready: false,
+            refuses: false,
+            aside,
+            decided: 0,
+            frozen: 0,
             prepared: None,
             fault: None,
-            marker: PhantomData,
         };
         let closes_late = context.checkpoints && sink.delivery() == Delivery::ExactlyOnce;
-        Self { sink, context, idle, closes_late, end: End::Not, last: None, outside }
+        let (end, last, is_ending) = (End::Not, None, false);
+        Self { sink, context, idle, closes_late, end, last, is_ending, outside }
     }
 
     /// What the writer prepares for an epoch; `None` to be asked again when the output is free.
@@ -118,6 +134,25 @@ impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
 }
 
 impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
+    /// Whether it takes records though the writer does not.
+    fn lays_aside(&self) -> bool {
+        let is_open = matches!(self.state, State::Open | State::Flushing | State::Full);
+        self.decided > self.frozen && self.aside.is_some() && is_open && self.prepared.is_none()
+    }
+
+    fn has_aside(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| !aside.is_empty())
+    }
+
+    fn write(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
+        self.is_ready = false;
+        if let Some(aside) = self.aside.as_mut().filter(|aside| self.refuses || !aside.is_empty()) {
+            aside.push(run);
+            return Ok(());
+        }
+        self.writer.as_mut().expect("invariant: opened before").write(run)
+    }
+
     /// Asks the writer to prepare, if it was not asked.
     fn prepare(&mut self, epoch: u64) -> Result<(), OperatorFault> {
         match self.state {
@@ -169,8 +204,14 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
             // It is fetched before anything is written.
             return Ok(true);
         }
-        let ready = self.is_ready || writer.poll_ready()?;
-        self.is_ready = ready;
+        let mut ready = self.is_ready || writer.poll_ready()?;
+        while ready && let Some(run) = self.aside.as_ref().and_then(Aside::front) {
+            self.is_ready = false;
+            writer.write(run)?;
+            self.aside.iter_mut().for_each(Aside::pop);
+            ready = writer.poll_ready()?;
+        }
+        (self.is_ready, self.refuses) = (ready, !ready);
         self.state = match (ready, self.state) {
             (true, State::Full) => State::Open,
             (false, State::Open) => State::Full,
@@ -192,7 +233,13 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
         if !prepared.is_nothing() {
             into.note(PREPARED, &prepared);
         }
+        self.outside.aside.iter_mut().for_each(|aside| aside.freeze(into));
+        self.outside.frozen = into.epoch();
         Ok(Progress::Done)
+    }
+
+    fn await_barrier(&mut self, epoch: u64) {
+        self.outside.decided = epoch;
     }
 
     fn recover(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
@@ -202,6 +249,12 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
 
     fn resume(&mut self, from: &Resuming<'_>) -> Result<(), OperatorFault> {
         self.context.restored = from.notes(PREPARED)?.into();
+        let Self { outside, idle, .. } = self;
+        outside.aside.iter_mut().try_for_each(|aside| aside.resume(from, !*idle))?;
+        // Not before the first record: what lies aside does not wait for one.
+        if outside.has_aside() {
+            self.writer()?;
+        }
         Ok(())
     }
 
@@ -222,6 +275,12 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
             return Ok(Progress::Done);
         }
         self.writer()?;
+        self.is_ending = self.outside.has_aside();
+        if self.is_ending {
+            // The output is free again when all of it is written; what is awaited comes behind the end.
+            self.outside.frozen = u64::MAX;
+            return Ok(Progress::More);
+        }
         if self.closes_late {
             self.end = End::Ended;
             return Ok(Progress::Done);
@@ -229,9 +288,12 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
         self.outside.close().map(Progress::from)
     }
 
-    /// Comes only when the writer is closed, or has failed: until then the output is not free.
+    /// Comes only when nothing lies aside, and then when the writer is closed, or has failed: until then the output is not free.
     fn slice(&mut self, _: usize) -> Result<Progress, OperatorFault> {
         self.outside.fault.take().map_or(Ok(()), Err)?;
+        if self.is_ending {
+            return self.end();
+        }
         let closed = self.outside.go_on()?;
         Ok(if closed { Progress::Done } else { Progress::More })
     }
@@ -249,8 +311,8 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
 impl<T: Record, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.outside.fault.take().map_or(Ok(()), Err)?;
-        self.outside.is_ready = false;
-        self.writer()?.write(run)
+        self.writer()?;
+        self.outside.write(run)
     }
 }
 
@@ -273,14 +335,19 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
         if self.fault.is_some() {
             return true;
         }
-        self.go_on().unwrap_or_else(|fault| {
+        let free = self.go_on().unwrap_or_else(|fault| {
             self.fault = Some(fault);
             true
-        })
+        });
+        free || self.lays_aside()
     }
 
     fn is_blocked(&self) -> bool {
-        matches!(self.state, State::Full | State::Preparing(_) | State::Closing)
+        match self.state {
+            State::Full => !self.lays_aside(),
+            State::Preparing(_) | State::Closing => true,
+            State::Open | State::Flushing | State::Closed => false,
+        }
     }
 
     fn is_hungry(&self) -> bool {

@@ -4,14 +4,15 @@
 //!
 //! 1. A record is encoded once, and stays in the buffer until all of it was handed to the system; so a connection that is lost is
 //!    followed by one that begins with a whole record.
-//! 2. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
+//! 2. A checkpoint waits for nobody who does not read: it has the records that were not handed over whole, and a writer that goes on from it begins with them.
+//! 3. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
 
 use std::collections::VecDeque;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::encoder::AnyEncoder;
-use super::{Sink, SinkWriter, Writers};
+use super::{Prepared, Sink, SinkWriter, Writers};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::format::EncodeError;
@@ -83,6 +84,12 @@ impl Buffer {
         }
     }
 
+    /// The records that were not handed over whole.
+    fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = self.start.max(self.header_end);
+        self.ends.iter().map(move |end| &self.bytes[std::mem::replace(&mut from, *end)..*end])
+    }
+
     /// For a new connection: the header, then every record that was not handed over whole.
     fn rewind(&mut self, header: &[u8]) {
         let done = self.start.max(self.header_end);
@@ -90,6 +97,13 @@ impl Buffer {
         self.ends.iter_mut().for_each(|end| *end = *end - done + header.len());
         (self.sent, self.start, self.header_end) = (0, 0, header.len());
     }
+}
+
+/// What a checkpoint has of a buffer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Held {
+    header: String,
+    records: Vec<String>,
 }
 
 /// So many bytes are sent although more may follow: a call a packet or two is not worth saving.
@@ -111,6 +125,24 @@ impl<T: Serialize> StreamWriter<T> {
             attempts: None,
             is_finished: false,
         }
+    }
+
+    /// Begins with what a checkpoint has.
+    fn hold(mut self, restored: &[Prepared]) -> Result<Self, OperatorFault> {
+        for prepared in restored {
+            let Held { header, records } = prepared.read()?;
+            for record in records {
+                self.buffer.bytes.extend_from_slice(record.as_bytes());
+                self.buffer.end_record();
+            }
+            // Each connection begins with it, so no record comes with it any more.
+            self.encoder = self.encoder.appending();
+            self.header = Some(header.into_bytes());
+        }
+        if let Some(header) = self.header.as_deref().filter(|_| self.stream.is_some()) {
+            self.buffer.rewind(header);
+        }
+        Ok(self)
     }
 
     fn encode(&mut self, record: &T) -> Result<(), OperatorFault> {
@@ -197,6 +229,18 @@ impl<T: Record + Serialize> SinkWriter<T> for StreamWriter<T> {
         Ok(self.buffer.left().is_empty())
     }
 
+    fn poll_prepare(&mut self, _: u64) -> Result<Option<Prepared>, OperatorFault> {
+        if self.poll_flush()? {
+            return Ok(Some(Prepared::nothing()));
+        }
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let header = text(self.header.as_deref().unwrap_or_default());
+        let records: Option<Vec<_>> = self.buffer.unsent().map(text).collect();
+        // What is no text has to leave first.
+        let held = header.zip(records).map(|(header, records)| Held { header, records });
+        Ok(held.map(|held| Prepared::of(&held)))
+    }
+
     fn poll_close(&mut self) -> Result<bool, OperatorFault> {
         if !self.poll_flush()? {
             return Ok(false);
@@ -221,7 +265,7 @@ impl<T: Record + Serialize> Sink<T> for Connect<T> {
         let address = self.address.to_string();
         let mut writer = StreamWriter::new(address, self.lines.format, self.buffer_bytes);
         writer.attempts = Some(Attempts::new(&self.address, self.reconnect, context));
-        Ok(writer)
+        writer.hold(&context.restored)
     }
 
     fn describe(&self) -> String {
@@ -242,7 +286,7 @@ impl<T: Record + Serialize> Sink<T> for StandardSink<T> {
         let stream = stream.map_err(|error| StreamError::fault("open", &name, error))?;
         let mut writer = StreamWriter::new(name.to_owned(), self.lines.format, STANDARD_BYTES);
         writer.stream = Some(stream);
-        Ok(writer)
+        writer.hold(&context.restored)
     }
 
     fn describe(&self) -> String {
@@ -260,6 +304,25 @@ fn name(which: StandardOutput) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_handed_over_whole_is_held_without_its_header() {
+        let mut buffer = Buffer::default();
+        buffer.rewind(b"h\n");
+        for text in ["one\n", "two\n", "three\n"] {
+            buffer.bytes.extend_from_slice(text.as_bytes());
+            buffer.end_record();
+        }
+        let unsent = |buffer: &Buffer| -> Vec<_> {
+            buffer.unsent().map(|record| String::from_utf8(record.to_vec()).unwrap()).collect()
+        };
+        buffer.on_sent(1);
+        assert_eq!(unsent(&buffer), ["one\n", "two\n", "three\n"]);
+        buffer.on_sent(6);
+        assert_eq!(unsent(&buffer), ["two\n", "three\n"]);
+        buffer.on_sent(9);
+        assert!(unsent(&buffer).is_empty());
+    }
 
     #[test]
     fn a_record_that_was_sent_in_part_is_sent_again_whole_behind_a_header() {

@@ -1,10 +1,12 @@
 //! The emitter: takes the records of one poll, reads their event times, and writes them into the source's page.
 
+use super::archives::Archives;
 use super::outputs::{DeadOutput, FarOutput, SourceOutputs};
 use crate::operator::DeadLetter;
 use crate::operator::output::Output;
 use crate::raw::page::Control;
-use crate::record::Record;
+use crate::raw::view::Rec;
+use crate::record::{ArchivesAs, Record};
 use crate::time::{EventTime, FutureGuard, WatermarkGenerator};
 
 /// Takes the records of one poll and writes them into the source's page.
@@ -85,6 +87,16 @@ impl<'a, T: Record> Emitter<'a, T> {
     /// If more records are emitted than were wanted.
     #[inline(always)]
     pub fn emit(&mut self, value: &T) {
+        self.emit_as(value);
+    }
+
+    /// As [`Self::emit`], of a twin of the record, whose texts are references, as into the bytes that were read; see [`ArchivesAs`].
+    ///
+    /// # Panics
+    ///
+    /// If more records are emitted than were wanted.
+    #[inline(always)]
+    pub fn emit_as(&mut self, value: &impl ArchivesAs<T>) {
         if self.emitted == self.pause {
             self.look_up();
         }
@@ -102,6 +114,61 @@ impl<'a, T: Record> Emitter<'a, T> {
             });
         }
         self.emitted += 1;
+    }
+
+    /// As [`Self::emit`], of a record that is archived already: its bytes are copied, and nothing is serialised.
+    ///
+    /// # Panics
+    ///
+    /// If more records are emitted than were wanted.
+    #[inline]
+    pub fn emit_record(&mut self, record: &Rec<T>) {
+        if self.emitted == self.pause {
+            self.look_up();
+        }
+        let Self { out, far, generator, guard, greatest, .. } = self;
+        let at = T::event_time(record).unwrap_or(EventTime::MIN);
+        let is_far = match guard {
+            Some(guard) => !guard.admit(at, greatest),
+            None => {
+                *greatest = (*greatest).max(at);
+                false
+            }
+        };
+        if let Some(generator) = generator.as_mut().filter(|_| !is_far) {
+            generator.on_record(record, at);
+        }
+        match far {
+            Some(FarOutput { out: far, .. }) if is_far => far.record(record, at),
+            _ => out.record(record, at),
+        }
+        self.emitted += 1;
+    }
+
+    /// Emits records of a list from the one at `from` on, as many as are [wanted](Self::wanted) and there; how many that were.
+    ///
+    /// Cost: a whole page of the list is handed on without a copy; what is less is copied record by record, as [`Self::emit_record`] does.
+    pub fn emit_archives(&mut self, archives: &Archives<T>, from: usize) -> usize {
+        let count = self.wanted().min(archives.len().saturating_sub(from));
+        let mut done = 0;
+        while done < count {
+            let (page, place) = archives.page_of(from + done);
+            let view = page.view();
+            let end = view.len().min(place + count - done);
+            if place == 0 && end == view.len() && self.guard.is_none() && self.generator.is_none() {
+                if self.emitted == self.pause {
+                    self.look_up();
+                }
+                let latest = view.keys(0, end).map(|(at, _)| at).max();
+                self.greatest = self.greatest.max(latest.unwrap_or(EventTime::MIN));
+                self.out.page(view);
+                self.emitted += end;
+            } else {
+                view.records(place, end).for_each(|(record, _)| self.emit_record(record));
+            }
+            done += end - place;
+        }
+        count
     }
 
     #[cold]
@@ -143,11 +210,11 @@ impl<'a, T: Record> Emitter<'a, T> {
     }
 
     /// As [`Self::emit`], with an eye on records that are too far ahead: those neither move the watermark nor are seen by its generator.
-    fn emit_guarded(&mut self, value: &T) {
+    fn emit_guarded(&mut self, value: &impl ArchivesAs<T>) {
         let Self { out, far, generator, guard, greatest, .. } = self;
         let guard = guard.as_mut().expect("invariant: the caller has looked");
         let mut is_far = false;
-        let mut judge = |record: &crate::raw::view::Rec<T>| {
+        let mut judge = |record: &Rec<T>| {
             let at = T::event_time(record).unwrap_or(EventTime::MIN);
             is_far = !guard.admit(at, greatest);
             if let Some(generator) = generator.as_mut().filter(|_| !is_far) {

@@ -102,6 +102,7 @@ mod task;
 mod kept;
 mod source_time;
 mod split;
+mod archives;
 mod emitter;
 mod outputs;
 mod iter;
@@ -113,6 +114,7 @@ mod watch;
 mod socket;
 mod standard;
 
+pub use archives::Archives;
 pub use emitter::Emitter;
 pub use enumerator::{Discovered, SplitEnumerator};
 pub use file::{

@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::ttl::{Expires, Ttl};
 use crate::checkpoint::Freezing;
 use crate::raw::claimed::{Claimed, Stored};
+use crate::raw::layout::Layout;
 use crate::raw::state_cells::ClaimedBacking;
 use crate::record::KeyHash;
 
@@ -95,9 +96,9 @@ impl State for NoState {
 /// Where tables come from.
 pub(crate) trait Tables {
     /// The table of a state of the operator, whose values lie in it as `layout` says.
-    fn table(&mut self, state: &str, layout: u64) -> Claimed<Table>;
+    fn table(&mut self, state: &str, layout: Layout) -> Claimed<Table>;
     /// As [`Self::table`], with deadlines.
-    fn timed(&mut self, state: &str, layout: u64) -> Claimed<TimedTable>;
+    fn timed(&mut self, state: &str, layout: Layout) -> Claimed<TimedTable>;
     /// The operator's name.
     fn operator(&self) -> &str;
 }
@@ -128,7 +129,7 @@ impl<'a> StateBuilder<'a> {
         Rc::clone(self.scope)
     }
 
-    pub(crate) fn table(&mut self, state: &str, layout: u64) -> Claimed<Table> {
+    pub(crate) fn table(&mut self, state: &str, layout: Layout) -> Claimed<Table> {
         self.tables.table(state, layout)
     }
 
@@ -138,10 +139,15 @@ impl<'a> StateBuilder<'a> {
     }
 
     /// A table, with deadlines if what it holds expires.
-    pub(crate) fn backing(&mut self, state: &str, ttl: Option<Ttl>, layout: u64) -> ClaimedBacking {
+    pub(crate) fn backing(
+        &mut self,
+        state: &str,
+        ttl: Option<Ttl>,
+        layout: Layout,
+    ) -> ClaimedBacking {
         match ttl {
             None => ClaimedBacking::Plain(self.tables.table(state, layout)),
-            Some(_) => ClaimedBacking::Timed(self.tables.timed(state, layout)),
+            Some(_) => ClaimedBacking::Timed(self.tables.timed(state, layout.expiring(true))),
         }
     }
 }

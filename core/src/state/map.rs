@@ -22,9 +22,9 @@ use super::keys::Keys;
 use super::scope::Scope;
 use super::ttl::{Expires, Ttl, refreshes_on_read, times};
 use crate::checkpoint::Freezing;
-use crate::raw::claimed::{layout, layout_of};
+use crate::raw::layout::Layout;
 use crate::raw::state_cells::{Cells, word_of};
-use crate::record::{Key, KeyHash, KeyRef, KeyScratch, Record};
+use crate::record::{Form, Key, KeyHash, KeyRef, KeyScratch, Record};
 
 /// For each key, values by a key of their own.
 ///
@@ -283,7 +283,7 @@ impl<K: Key, V: Record> StateField for Map<K, V> {
     fn declare(builder: &mut StateBuilder<'_>, name: &'static str, ttl: Option<Ttl>) -> Self {
         let cells = Cells::new(builder.backing(name, ttl, Cells::<V, 8>::layout()));
         // Whose keys these are stands with them.
-        let layout = layout("directory", &[layout_of::<K>()]);
+        let layout = Layout::of::<K>(Form::Directory);
         let table = builder.table(&format!("{name}.directory"), layout).into_bytes();
         let scratch = KeyScratch::new;
         let directory = Directory { table, slot: scratch(), moved: scratch(), entry: scratch() };

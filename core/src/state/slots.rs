@@ -3,6 +3,7 @@
 use thalweg_storage::{Freezer, Table};
 
 use crate::raw::claimed::{Claimed, Freezes, Stored};
+use crate::raw::layout::Layout;
 use crate::raw::state_cells::{Cells, ClaimedBacking, Times};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, KeyScratch, Record};
@@ -19,7 +20,7 @@ const FOREVER: Times = Times { now: i64::MIN, until: i64::MAX };
 impl<T: Record> Stored for SlotTable<T> {
     type Table = Table;
 
-    fn layout() -> u64 {
+    fn layout() -> Layout {
         Cells::<T, 0>::layout()
     }
 

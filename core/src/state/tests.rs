@@ -8,17 +8,18 @@ use proptest::prelude::*;
 use thalweg_storage::{Store, Table, TableConfig, TableName, TimedTable};
 
 use super::*;
+use crate::raw::layout::Layout;
 use crate::record::{KeyHash, KeyRef, KeyScratch, Str};
 use crate::time::{EventTime, ProcessingTime};
 
 struct Tests(Store);
 
 impl Tables for Tests {
-    fn table(&mut self, state: &str, _: u64) -> Claimed<Table> {
+    fn table(&mut self, state: &str, _: Layout) -> Claimed<Table> {
         self.0.table(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
-    fn timed(&mut self, state: &str, _: u64) -> Claimed<TimedTable> {
+    fn timed(&mut self, state: &str, _: Layout) -> Claimed<TimedTable> {
         self.0.timed(TableName::new("tests", state), TableConfig::default()).unwrap().into()
     }
 
@@ -53,6 +54,13 @@ impl<F: StateField> Rig<F> {
         self.scope.set_processing(ProcessingTime::from_nanos(now));
         self.now = now;
         &mut self.field
+    }
+
+    /// Asks for what a key holds, which may be asked for much later, or never.
+    fn ask(&self, key: u8) {
+        let hash = Str::from("k".repeat(usize::from(key))).hash();
+        self.field.prefetch_bucket(hash);
+        self.field.prefetch_entry(hash);
     }
 
     /// The keys that have something at `now`, met in pieces of `limit`, by their lengths.
@@ -142,9 +150,10 @@ proptest! {
     fn a_value_is_what_was_set_last_until_it_expires(ttl in ttl(), ops in ops()) {
         let mut rig = Rig::<Value<Str>>::new(ttl);
         let (mut model, mut now) = (Model::new(), 0);
-        for (op, key, _, later) in ops {
+        for (op, key, asked, later) in ops {
             now += later;
             model.retain(|_, (_, until)| *until > now);
+            rig.ask(asked);
             let value = rig.at(key, now);
             match op {
                 Op::Get => {
@@ -156,6 +165,15 @@ proptest! {
                 Op::Set(length) => {
                     value.set(text(length));
                     model.insert(key, (text(length), until(ttl, now)));
+                }
+                Op::Update(length) if length % 2 == 1 => {
+                    let changed = value.update_if_set(|v| v.push_str(&text(length)));
+                    let entry = model.get_mut(&key);
+                    prop_assert_eq!(changed.is_some(), entry.is_some());
+                    if let Some(entry) = entry {
+                        entry.0.push_str(&text(length));
+                        entry.1 = until(ttl, now);
+                    }
                 }
                 Op::Update(length) => {
                     value.update(|v| v.push_str(&text(length)));

@@ -93,6 +93,16 @@ impl<T: Record> Value<T> {
         }
     }
 
+    /// Changes the value if there is one, and gives what `change` gives; `None` if there is none.
+    ///
+    /// Cost: one look-up, where [`Self::is_set`] and [`Self::update`] are two.
+    #[inline]
+    pub fn update_if_set<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let times = times(self.ttl, &self.scope);
+        let (hash, key) = (self.scope.hash(), self.scope.key());
+        self.cells.change(hash.into(), key.as_bytes(), times, change).ok()
+    }
+
     /// Changes the value with `value`, or sets it if there is none.
     pub(super) fn change_or_set(&mut self, value: T, change: impl FnOnce(&mut T, T)) {
         // Either closure has it: the first, if there is none, the second else.

@@ -21,6 +21,8 @@ mod source_suite;
 mod source_rig;
 mod sink_suite;
 mod sink_crashes;
+#[doc(hidden)]
+pub mod hops;
 
 pub use sink_suite::SinkSuite;
 pub use source_suite::SourceSuite;

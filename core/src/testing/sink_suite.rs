@@ -9,7 +9,8 @@ use crate::exchange::Records;
 use crate::raw::page::PageBuf;
 use crate::record::{KeyHash, Record};
 use crate::rt::{MemoryFiles, MemoryStreams};
-use crate::sink::{Delivery, Sink, SinkWriter, Writers};
+use crate::sink::{Delivery, Prepared, Sink, SinkWriter, Writers};
+use crate::source::OpenContext;
 use crate::time::EventTime;
 
 /// Writes records into a sink in every way in which a task may, and panics where it does not do what a sink must:
@@ -20,7 +21,8 @@ use crate::time::EventTime;
 /// 3. *Backpressure* ends: a writer that is full is ready again, a flush and a close come to an end, if they are asked again.
 /// 4. *Nothing is held back* after a flush that has ended.
 /// 5. A writer that gets no record closes, too.
-/// 6. *At least once*: what was written before a checkpoint is outside after it, though the writer is never closed.
+/// 6. *At least once*: what was written before a checkpoint is outside after it, or in what the writers have prepared for it and outside when writers that go on
+///    from it are closed, though the first ones never were.
 /// 7. *Exactly once*, if the sink says so ([`Sink::delivery`]): each record is outside once when the job has ended, whichever of its epochs were completed,
 ///    between whichever two calls it was killed, how often it recovered, and on however many workers. Of files in memory what was not synced is lost.
 /// 8. *Commit*, if [it hides](Self::hides_uncommitted) what no complete checkpoint covers.
@@ -115,22 +117,58 @@ where
             let index = number % writers.len();
             write_run(&mut writers[index], records, &world, &how);
         }
+        let mut held = Vec::new();
         for writer in &mut writers {
-            let ask = || Ok(writer.poll_prepare(1)?.is_some());
+            let ask = || {
+                let prepared = writer.poll_prepare(1)?;
+                let is_prepared = prepared.is_some();
+                held.extend(prepared.filter(|prepared| !prepared.is_nothing()));
+                Ok(is_prepared)
+            };
             wait(&world, &how, "a checkpoint does not end", ask);
         }
         drop(writers);
+        if !held.is_empty() {
+            self.go_on_from(&sink, &held, &world, (workers, &how));
+        }
         let outside = read();
         let missing = self.records.iter().find(|record| !outside.contains(record));
         assert!(missing.is_none(), "at least once: {how}: {missing:?} is not outside");
     }
 
+    /// Writers that get no record, but go on from what others have held.
+    fn go_on_from(
+        &self,
+        sink: &S,
+        held: &[Prepared],
+        world: &World,
+        (workers, how): (usize, &str),
+    ) {
+        ok("recover", sink.recover(held, &world.context(0, workers)));
+        let mut writers = self.open_with(sink, held, world, workers);
+        close(&mut writers, world, how);
+    }
+
     fn open(&self, sink: &S, world: &World, workers: usize) -> Vec<S::Writer> {
+        self.open_with(sink, &[], world, workers)
+    }
+
+    fn open_with(
+        &self,
+        sink: &S,
+        restored: &[Prepared],
+        world: &World,
+        workers: usize,
+    ) -> Vec<S::Writer> {
         let workers_with_writer = match sink.writers() {
             Writers::One => 1,
             Writers::PerWorker => workers,
         };
-        let open = |worker| ok("open", sink.open(&world.context(worker, workers)));
+        let open = |worker| {
+            let context =
+                OpenContext { restored: restored.into(), ..world.context(worker, workers) };
+            ok("open", sink.open(&context))
+        };
         (0..workers_with_writer).map(open).collect()
     }
 

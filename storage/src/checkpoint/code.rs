@@ -1,6 +1,6 @@
 //! A manifest as bytes and back; what is where is said in `manifest.rs` and in the format's header.
 
-use super::manifest::{Blob, Manifest, Part, Position, TableRecord};
+use super::manifest::{Blob, Manifest, Part, Position, SchemaRecord, TableRecord};
 use crate::format::checksum::crc32c;
 use crate::format::code::{Decoder, Encoder, set_u32, set_u64, u32_at, u64_at};
 use crate::format::{Flaw, Generation, Identity, PAGE_BYTES, SegmentId, VERSION};
@@ -12,6 +12,7 @@ const HEADER_BYTES: usize = 64;
 const CHECKSUM_AT: usize = 60;
 
 // The least an element of each list can have: what is refused first when a count is read.
+const SCHEMA_BYTES: usize = 12;
 const PART_BYTES: usize = 20;
 const SEGMENT_BYTES: usize = 52;
 const TABLE_BYTES: usize = 48;
@@ -23,6 +24,12 @@ pub(super) fn encode(manifest: &Manifest) -> Buffer {
     body.u64(manifest.parent.map_or(0, |parent| parent + 1));
     body.i64(manifest.time_ns);
     body.u32(manifest.key_groups);
+    body.count(manifest.schemas.len());
+    for schema in &manifest.schemas {
+        body.text(&schema.operator);
+        body.text(&schema.state);
+        body.bytes(&schema.schema);
+    }
     body.count(manifest.parts.len());
     for part in &manifest.parts {
         encode_part(&mut body, part);
@@ -114,9 +121,16 @@ pub(super) fn decode(file: &[u8]) -> Result<Manifest, Flaw> {
     let mut body = Decoder::new(body, HEADER_BYTES as u64);
     let parent = body.u64()?.checked_sub(1);
     let (time_ns, key_groups) = (body.i64()?, body.u32()?);
+    let schemas = list(&mut body, SCHEMA_BYTES, |body| {
+        Ok(SchemaRecord {
+            operator: body.text()?.to_owned(),
+            state: body.text()?.to_owned(),
+            schema: body.bytes()?.to_vec(),
+        })
+    })?;
     let parts = list(&mut body, PART_BYTES, decode_part)?;
     body.end()?;
-    Ok(Manifest { epoch: u64_at(file, 16), parent, time_ns, key_groups, parts })
+    Ok(Manifest { epoch: u64_at(file, 16), parent, time_ns, key_groups, schemas, parts })
 }
 
 fn list<T>(
@@ -235,12 +249,16 @@ mod tests {
 
     fn manifests() -> impl Strategy<Value = Manifest> {
         let parent = proptest::option::of(0..u64::MAX);
-        (any::<u64>(), parent, any::<i64>(), any::<u32>(), vec(parts(), 0..4)).prop_map(
-            |(epoch, parent, time_ns, key_groups, parts)| Manifest {
+        let schema = (".{0,8}", ".{0,8}", vec(any::<u8>(), 0..60))
+            .prop_map(|(operator, state, schema)| SchemaRecord { operator, state, schema });
+        let lists = (vec(schema, 0..4), vec(parts(), 0..4));
+        (any::<u64>(), parent, any::<i64>(), any::<u32>(), lists).prop_map(
+            |(epoch, parent, time_ns, key_groups, (schemas, parts))| Manifest {
                 epoch,
                 parent,
                 time_ns,
                 key_groups,
+                schemas,
                 parts,
             },
         )

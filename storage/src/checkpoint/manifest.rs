@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! parent (8: epoch + 1, or 0 for none)   time (8)   key groups (4)
+//! list of schemas:    operator (text) state (text) schema (bytes)
 //! list of parts:
 //!   worker (4)
 //!   list of segments: number (8) generation (8) layout (8) capacity (8) end (8) extents (4) digest (4) sealed (4: 0 or 1)
@@ -31,8 +32,21 @@ pub struct Manifest {
     pub time_ns: i64,
     /// How many key groups the job has; never changes in a job's life.
     pub key_groups: u32,
+    /// Of what the states of all workers are made.
+    pub schemas: Vec<SchemaRecord>,
     /// What each worker contributes.
     pub parts: Vec<Part>,
+}
+
+/// Of what keys and values of a state are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaRecord {
+    /// The operator's name.
+    pub operator: String,
+    /// The state's name.
+    pub state: String,
+    /// Who wrote the state knows what it means.
+    pub schema: Vec<u8>,
 }
 
 /// What one worker contributes.

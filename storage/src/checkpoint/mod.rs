@@ -14,6 +14,7 @@ mod manifest;
 mod restore;
 mod retain;
 
-pub use manifest::{Blob, Manifest, ManifestError, Part, Position, TableRecord};
+pub use manifest::{Blob, Manifest, ManifestError, Part, Position, SchemaRecord, TableRecord};
+pub(crate) use restore::read_file;
 pub use restore::{Passed, Reason, RestoreError, Restored, check_segments, newest, read};
 pub use retain::{Unreferenced, named, unreferenced};

@@ -172,6 +172,20 @@ fn whole(
 /// It is not there, damaged, or of another epoch than its name says.
 pub fn read(disk: &mut dyn Disk, directory: &Path, epoch: u64) -> Result<Manifest, ManifestError> {
     let path = directory.join(Manifest::file_name(epoch));
+    let manifest = read_file(disk, &path)?;
+    if manifest.epoch != epoch {
+        return Err(ManifestError::Unfit { path, flaw: Flaw::Inconsistent { offset: 16 } });
+    }
+    Ok(manifest)
+}
+
+/// Reads a manifest, whatever its name. Waits for its reads.
+///
+/// # Errors
+///
+/// It is not there, or damaged.
+pub(crate) fn read_file(disk: &mut dyn Disk, path: &Path) -> Result<Manifest, ManifestError> {
+    let path = path.to_path_buf();
     let disk_error = |source| ManifestError::Disk { path: path.clone(), source };
     let open = Operation::Open { path: path.clone(), access: Access::Read };
     let Answer::Opened { file, length, .. } = run(disk, open).map_err(disk_error)? else {
@@ -184,11 +198,7 @@ pub fn read(disk: &mut dyn Disk, directory: &Path, epoch: u64) -> Result<Manifes
     let _ = run(disk, Operation::Close { file });
     let read = read.ok_or_else(|| unfit(Flaw::Inconsistent { offset: 24 }))?;
     let (buffer, bytes) = read.map_err(disk_error)?;
-    let manifest = Manifest::decode(&buffer[..bytes]).map_err(unfit)?;
-    if manifest.epoch != epoch {
-        return Err(unfit(Flaw::Inconsistent { offset: 16 }));
-    }
-    Ok(manifest)
+    Manifest::decode(&buffer[..bytes]).map_err(unfit)
 }
 
 /// Checks that every file the manifest names is there and is the one that is meant. Waits for its reads.

@@ -121,7 +121,7 @@ impl StateLock {
 }
 
 /// Makes the directory and those above it, and their names durable.
-fn make(directory: &Path) -> io::Result<()> {
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }

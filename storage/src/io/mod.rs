@@ -49,6 +49,7 @@ mod faulty;
 mod dice;
 mod mapped;
 mod lock;
+mod folder;
 
 pub use crate::raw::Buffer;
 pub use blocking::Blocking;
@@ -56,6 +57,8 @@ pub use bytes::{BufferPool, Bytes};
 pub use engine::{Engine, Executor, Job, Outcome};
 pub use error::{DiskError, Verb};
 pub use faulty::{Fault, Faulty, Rates, What};
+pub(crate) use folder::is_empty as is_empty_directory;
+pub(crate) use lock::make as make_directory;
 pub use lock::{LockError, Owner, StateLock};
 pub use mapped::Mapped;
 pub use memory::Memory;

@@ -141,7 +141,14 @@ fn manifest() -> Manifest {
     let (_, segment, _) = segment();
     let position = Position { source: "s".into(), split: "0".into(), position: vec![1, 2, 3] };
     let part = Part { segments: vec![segment], positions: vec![position], ..Part::default() };
-    Manifest { epoch: 7, parent: Some(6), time_ns: 5, key_groups: 16, parts: vec![part] }
+    Manifest {
+        epoch: 7,
+        parent: Some(6),
+        time_ns: 5,
+        key_groups: 16,
+        schemas: Vec::new(),
+        parts: vec![part],
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use thalweg_storage::TableName;
 use thalweg_storage::checkpoint::{Manifest, check_segments};
 use thalweg_storage::io::{Blocking, Disk};
+use thalweg_storage::savepoint::{Contents, Kind};
 use thalweg_storage::segment::Verification;
 
 use crate::support::read_all;
@@ -19,9 +21,10 @@ fn folder() -> PathBuf {
 
 #[test]
 fn the_files_of_version_1_are_written_byte_for_byte() {
-    for (name, bytes) in v1::write() {
+    for (name, bytes) in v1::write().into_iter().chain(v1::write_savepoint()) {
         let path = folder().join(&name);
         if std::env::var_os("THALWEG_WRITE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &bytes).unwrap();
         }
         let golden = std::fs::read(&path).unwrap();
@@ -47,6 +50,36 @@ fn the_files_of_version_1_are_read() {
     assert_eq!(part.tables[0].operator, "count by user");
     assert_eq!(part.positions[0].position, 12_345u64.to_le_bytes());
     assert_eq!(part.blobs[0].operator, "flüsse");
+}
+
+#[test]
+fn the_savepoint_of_version_1_is_read() {
+    let mut disk = Blocking::at_once();
+    let contents = Contents::open(&mut disk, &folder().join("saved")).unwrap();
+    assert_eq!(contents.manifest().epoch, 12);
+    let mut expected = v1::entries();
+    let mut found = Vec::new();
+    for state in ["values", "lists", "panes", "timers"] {
+        let name = TableName::new("golden", state);
+        let info = contents.states().find(|info| info.name == name).unwrap();
+        assert_eq!(info.entries, if state == "lists" { 2 } else { 4 });
+        let is_there = contents.for_each(&name, |entry| {
+            let key = u64::from_le_bytes(entry.key.try_into().unwrap());
+            let at = entry.pane.or(entry.deadline).unwrap_or(0);
+            assert_eq!(entry.item, (state == "lists").then_some(found.len() as u64 % 2));
+            found.push((state, info.kind, key, at, entry.value.to_vec()));
+        });
+        assert!(is_there);
+    }
+    let order = |entries: &mut Vec<(&str, Kind, u64, i64, Vec<u8>)>| {
+        entries.sort_by(|a, b| (a.0, a.2, &a.4).cmp(&(b.0, b.2, &b.4)));
+    };
+    order(&mut expected);
+    order(&mut found);
+    assert_eq!(found, expected);
+    assert!(!contents.for_each(&TableName::new("golden", "none"), |_| {}));
+    let schema = &contents.manifest().schemas[0];
+    assert_eq!((&*schema.state, &schema.schema[..]), ("values", &b"bytes"[..]));
 }
 
 #[test]

@@ -102,7 +102,14 @@ impl Job<'_> {
         let blob = Blob { data: encode(&self.contents), ..Blob::default() };
         let part = Part { segments, blobs: vec![blob], ..Part::default() };
         let parent = epoch.checked_sub(1);
-        let manifest = Manifest { epoch, parent, time_ns: 0, key_groups: 8, parts: vec![part] };
+        let manifest = Manifest {
+            epoch,
+            parent,
+            time_ns: 0,
+            key_groups: 8,
+            schemas: Vec::new(),
+            parts: vec![part],
+        };
         known.begun = epoch;
         let path = directory().join(Manifest::file_name(epoch));
         Publish::now(self.disk, path, manifest.encode())?;

@@ -16,3 +16,4 @@ mod powercut;
 mod faults;
 mod restore;
 mod golden;
+mod savepoints;

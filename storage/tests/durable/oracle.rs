@@ -250,7 +250,14 @@ impl Job {
         if let Some(failure) = failure {
             return Err(failure.into());
         }
-        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+        let manifest = Manifest {
+            epoch,
+            parent: None,
+            time_ns: 0,
+            key_groups: GROUPS,
+            schemas: Vec::new(),
+            parts,
+        };
         let path = directory().join(Manifest::file_name(epoch));
         Publish::now(&mut self.disk, path, manifest.encode())?;
         self.acknowledged = epoch;

@@ -64,7 +64,14 @@ impl Job {
         freezer.panes(&mut self.panes);
         let frozen = freezer.finish(&self.store);
         let parts = vec![self.archive.write(&mut self.disk, frozen).unwrap()];
-        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+        let manifest = Manifest {
+            epoch,
+            parent: None,
+            time_ns: 0,
+            key_groups: GROUPS,
+            schemas: Vec::new(),
+            parts,
+        };
         let path = |epoch| Path::new(self.directory).join(Manifest::file_name(epoch));
         Publish::now(&mut self.disk, path(epoch), manifest.encode()).unwrap();
         self.retained.push(manifest);

@@ -13,7 +13,7 @@ use thalweg_storage::{
 
 const GROUPS: u32 = 64;
 
-fn directory() -> &'static Path {
+pub(crate) fn directory() -> &'static Path {
     Path::new("state")
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn hash(key: u64) -> u64 {
     (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
-struct Worker {
+pub(crate) struct Worker {
     store: Store,
     groups: KeyGroups,
     archive: Archive,
@@ -37,7 +37,7 @@ fn config(groups: KeyGroups) -> ArchiveConfig {
 }
 
 impl Worker {
-    fn start(disk: &mut dyn Disk, worker: u32, workers: u32) -> Self {
+    pub(crate) fn start(disk: &mut dyn Disk, worker: u32, workers: u32) -> Self {
         let groups = KeyGroups::of_worker(GROUPS, worker, workers);
         let restored = newest(disk, directory(), Verification::AtOpen).unwrap();
         let retained: Vec<Manifest> = restored.manifest.into_iter().collect();
@@ -55,7 +55,7 @@ impl Worker {
         Self { store, groups, archive, counts, lists, panes, timers }
     }
 
-    fn work(&mut self, from: u64, to: u64) {
+    pub(crate) fn work(&mut self, from: u64, to: u64) {
         for key in (from..to).filter(|key| self.groups.hold(hash(*key))) {
             let (hash, bytes) = (hash(key), key.to_le_bytes());
             let (count, _) = self.counts.upsert(hash, &bytes, 8, |_| {});
@@ -71,7 +71,7 @@ impl Worker {
         }
     }
 
-    fn checkpoint(&mut self, disk: &mut dyn Disk, epoch: u64) -> Part {
+    pub(crate) fn checkpoint(&mut self, disk: &mut dyn Disk, epoch: u64) -> Part {
         let mut freezer = self.store.freezer(epoch);
         freezer.table(&mut self.counts);
         freezer.table(&mut self.lists);
@@ -83,17 +83,24 @@ impl Worker {
     }
 }
 
-fn publish(disk: &mut dyn Disk, epoch: u64, parts: Vec<Part>) -> Manifest {
-    let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+pub(crate) fn publish(disk: &mut dyn Disk, epoch: u64, parts: Vec<Part>) -> Manifest {
+    let manifest = Manifest {
+        epoch,
+        parent: None,
+        time_ns: 0,
+        key_groups: GROUPS,
+        schemas: Vec::new(),
+        parts,
+    };
     let path = directory().join(Manifest::file_name(epoch));
     Publish::now(disk, path, manifest.encode()).unwrap();
     manifest
 }
 
 /// By table, pane or deadline, and key: what is there.
-type Contents = BTreeMap<(u8, i64, Vec<u8>), Vec<Vec<u8>>>;
+pub(crate) type Contents = BTreeMap<(u8, i64, Vec<u8>), Vec<Vec<u8>>>;
 
-fn contents(workers: &mut [Worker]) -> Contents {
+pub(crate) fn contents(workers: &mut [Worker]) -> Contents {
     let mut all = Contents::new();
     let mut add = |which, at, key: &[u8], values: Vec<Vec<u8>>| {
         let twice = all.insert((which, at, key.to_vec()), values);

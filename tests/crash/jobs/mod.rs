@@ -2,6 +2,7 @@
 
 mod bids;
 mod departures;
+mod nexmark;
 
 use std::fs;
 use std::path::Path;
@@ -16,13 +17,16 @@ pub(crate) struct Job {
     pub(crate) name: &'static str,
     /// Runs it on this engine, to its end.
     pub(crate) run: fn(EngineBuilder, &Child) -> Result<()>,
+    /// It is killed only if it is named.
+    pub(crate) by_name: bool,
     /// Compares what is in its folder with what should be.
     pub(crate) check: fn(&Child) -> Result<(), String>,
 }
 
 pub(crate) const ALL: &[Job] = &[
-    Job { name: "departures", run: departures::run, check: departures::check },
-    Job { name: "bids", run: bids::run, check: bids::check },
+    Job { name: "departures", by_name: false, run: departures::run, check: departures::check },
+    Job { name: "bids", by_name: false, run: bids::run, check: bids::check },
+    Job { name: "nexmark", by_name: true, run: nexmark::run, check: nexmark::check },
 ];
 
 /// The job of that name.

@@ -1,15 +1,17 @@
-//! Writes the files of format version 1 that lie beside it: `00000007.seg`, `00000008.seg`, `manifest-0000000000000003`.
+//! Writes the files of format version 1 that lie beside it: `00000007.seg`, `00000008.seg`, `manifest-0000000000000003`; and the savepoint in `saved`.
 //!
 //! The first segment was sealed in its second life, so that there is a remainder of the first one behind it; the second one is the front of a segment
 //! that is still being written. The manifest names both.
 
 use std::path::{Path, PathBuf};
 
-use thalweg_storage::checkpoint::{Blob, Manifest, Part, Position, TableRecord};
+use thalweg_storage::TableName;
+use thalweg_storage::checkpoint::{Blob, Manifest, Part, Position, SchemaRecord, TableRecord};
 use thalweg_storage::format::extent::{self, Tag};
 use thalweg_storage::format::header::Header;
 use thalweg_storage::format::{Generation, Identity, SegmentId};
 use thalweg_storage::io::{Buffer, Disk, Memory, Publish, drive};
+use thalweg_storage::savepoint::{self, Bootstrap, Entry, Kind};
 use thalweg_storage::segment::{Image, Life, Prepare, SegmentWriter};
 
 /// The files' names.
@@ -39,6 +41,40 @@ pub(crate) fn write() -> Vec<(PathBuf, Vec<u8>)> {
     Publish::now(&mut disk, path, manifest.encode()).expect("memory does not fail");
     let read = |name: &str| disk.peek(Path::new(name)).expect("it was just written");
     FILES.into_iter().map(|name| (name.into(), read(name))).collect()
+}
+
+/// Entries of a table, a list, panes and deadlines, by the name of their state.
+pub(crate) fn entries() -> Vec<(&'static str, Kind, u64, i64, Vec<u8>)> {
+    let mut entries = Vec::new();
+    for key in 0..4u64 {
+        let time = 1000 - i64::try_from(key).expect("it is small");
+        entries.push(("values", Kind::Table, key, 0, vec![7; key as usize * 9]));
+        entries.push(("lists", Kind::Table, key % 2, 0, key.to_le_bytes().to_vec()));
+        entries.push(("panes", Kind::Panes, key, time, b"a pane's".to_vec()));
+        entries.push(("timers", Kind::Timed, key, time, Vec::new()));
+    }
+    entries
+}
+
+/// Writes a savepoint with these entries, and gives what each of its files holds.
+pub(crate) fn write_savepoint() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut disk = Memory::new();
+    let mut bootstrap = Bootstrap::new(128);
+    for (state, kind, key, at, value) in entries() {
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (key, item) = (key.to_le_bytes(), (state == "lists").then_some(0));
+        let (pane, deadline) = (Some(at), Some(at));
+        let entry = Entry { hash, key: &key, pane, deadline, item, value: &value };
+        bootstrap.add(&TableName::new("golden", state), kind, entry).expect("it is of one kind");
+    }
+    bootstrap.describe(&TableName::new("golden", "values"), 99, b"bytes".to_vec());
+    bootstrap.epoch(12);
+    let (draft, saved) = (Path::new("draft"), Path::new("saved"));
+    bootstrap.write(&mut disk, draft).expect("memory does not fail");
+    let manifest = savepoint::read(&mut disk, draft).expect("it was just written");
+    savepoint::write(&mut disk, draft, &manifest, saved).expect("memory does not fail");
+    let paths = disk.paths().into_iter().filter(|path| path.starts_with(saved));
+    paths.map(|path| (path.clone(), disk.peek(&path).expect("it was just written"))).collect()
 }
 
 /// What the extent of the third file holds.
@@ -90,5 +126,14 @@ fn manifest(segments: &[&SegmentWriter]) -> Manifest {
         }],
     };
     let time_ns = 1_800_000_000_000_000_000;
-    Manifest { epoch: 3, parent: Some(2), time_ns, key_groups: 128, parts: vec![part] }
+    let (operator, state) = ("count by user".into(), "total".into());
+    let schema = SchemaRecord { operator, state, schema: b"u64 -> u64".to_vec() };
+    Manifest {
+        epoch: 3,
+        parent: Some(2),
+        time_ns,
+        key_groups: 128,
+        schemas: vec![schema],
+        parts: vec![part],
+    }
 }

@@ -1,6 +1,7 @@
 //! The jobs that are simulated, one a file. A new one is a file with a [`Job`](crate::seed::Job) and a line in [`ALL`].
 
 mod aligned;
+mod asking;
 mod changelogs;
 mod departures;
 mod endings;
@@ -43,6 +44,18 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "retries",
         run: |seed, twice| crate::seed::run(seed, retries::Retries::new(seed), twice),
+    },
+    Entry {
+        name: "asking",
+        run: |seed, twice| crate::seed::run(seed, asking::Asking::new(seed), twice),
+    },
+    Entry {
+        name: "asking-crashing",
+        run: |seed, _| crate::crashes::run_in_place(seed, asking::Asking::new(seed)),
+    },
+    Entry {
+        name: "changelogs-crashing",
+        run: |seed, _| crate::crashes::run_in_place(seed, changelogs::Changelogs::new(seed)),
     },
     Entry {
         name: "aligned",

@@ -15,6 +15,7 @@ pub(crate) struct Retries {
     workers: usize,
     attempts: u32,
     delays: (Duration, Duration),
+    room: usize,
     splits: Arc<Vec<Vec<Event>>>,
     given: Given,
 }
@@ -40,10 +41,13 @@ impl Retries {
         let splits = Arc::new(splits.collect());
         let magnitude = dice.between(0, 20);
         let delay = Duration::from_nanos(1 + dice.below(1 << magnitude));
+        let bits = dice.between(0, 8);
+        let room = 1 + usize::try_from(dice.below(1 << bits)).expect("few");
         Self {
             workers: usize::try_from(dice.between(1, 4)).expect("few"),
             attempts: u32::try_from(dice.between(2, 6)).expect("few"),
             delays: (delay, delay * u32::try_from(dice.between(1, 5)).expect("few")),
+            room,
             splits,
             given: Given::default(),
         }
@@ -64,7 +68,7 @@ impl Job for Retries {
             (0..splits[split].len()).map(move |index| splits[split][index].clone())
         });
         let events = t.source("events", items).watermarks(Monotonic);
-        attach(events, self.attempts, self.delays, &self.given);
+        attach(events, self.attempts, self.delays, self.room, &self.given);
         Ok(())
     }
 

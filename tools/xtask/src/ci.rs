@@ -2,7 +2,7 @@
 //!
 //! # Not here
 //!
-//! No benchmark: what depends on a quiet machine proves nothing on a busy one.
+//! No benchmark: what depends on a quiet machine proves nothing on a busy one. Instructions can be counted on a busy one, and are.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -55,6 +55,13 @@ const STEPS: &[Step] = &[
         obstacle: nothing,
     },
     Step {
+        name: "nexmark-crash",
+        proves: "Nexmark's queries give another engine's results though they are killed on their way",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-tests --bin crash -- --kills 100 --job nexmark",
+        obstacle: nothing,
+    },
+    Step {
         name: "powercut",
         proves: "a simulated machine that loses power at any step writes each result once",
         env: &[],
@@ -81,6 +88,13 @@ const STEPS: &[Step] = &[
         env: &[],
         command: "cargo run --release --locked -p thalweg --example departures",
         obstacle: nothing,
+    },
+    Step {
+        name: "guard",
+        proves: "no hop of a record takes over 5 % more instructions than it did",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-bench --bin guard",
+        obstacle: valgrind_is_missing,
     },
     Step {
         name: "loom",
@@ -163,6 +177,13 @@ fn nothing() -> Option<&'static str> {
 /// A filter that matches no test passes; so a step must know that there is something to match.
 fn raw_is_missing() -> Option<&'static str> {
     (!root().join("core/src/raw").is_dir()).then_some("there is no core/src/raw")
+}
+
+fn valgrind_is_missing() -> Option<&'static str> {
+    let mut command = Command::new("valgrind");
+    let command = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    let is_there = command.status().is_ok_and(|status| status.success());
+    (!is_there).then_some("no valgrind; `apt-get install valgrind`")
 }
 
 fn miri_is_missing() -> Option<&'static str> {

@@ -43,4 +43,18 @@ impl Dice {
     pub(super) fn all_but_one_in(&mut self, ratio: u64) -> bool {
         self.below(ratio) > 0
     }
+
+    /// `known` if it `is_known`, else what `draw` draws, and only then is drawn; without a branch.
+    #[inline]
+    pub(super) fn unless(
+        &mut self,
+        is_known: bool,
+        known: u64,
+        draw: impl FnOnce(&mut Self) -> u64,
+    ) -> u64 {
+        let mut after = self.clone();
+        let drawn = draw(&mut after);
+        self.0 = std::hint::select_unpredictable(is_known, self.0, after.0);
+        std::hint::select_unpredictable(is_known, known, drawn)
+    }
 }

@@ -2,14 +2,16 @@
 
 use thalweg::prelude::*;
 
+use super::channels::{Channels, HOT_CHANNELS};
 use super::config::{
     ACTIVE_AUCTIONS, ACTIVE_PERSONS, AUCTION_BYTES, AUCTIONS, BID_BYTES, CATEGORIES, Config,
     FIRST_CATEGORY, FIRST_ID, HOT, HOT_AUCTION, HOT_BIDDER, HOT_CHANNEL, HOT_SELLER, LEAD,
     PERSON_BYTES, PERSONS, ROUND,
 };
 use super::dice::Dice;
-use super::texts::{HOT_CHANNELS, Texts, channels};
-use crate::nexmark::model::{Auction, Bid, Event, Person};
+use super::instants::Instants;
+use super::texts::Texts;
+use crate::nexmark::model::{Auction, Bid, BidRef, Event, EventRef, Person};
 
 const STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
 const CITIES: [&str; 10] = [
@@ -30,16 +32,17 @@ const FIRST_NAMES: [&str; 11] = [
 const LAST_NAMES: [&str; 9] =
     ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
 
-/// Makes events; its own, which is overwritten by the next one.
+/// Makes events, each of which is overwritten by the next one.
 #[derive(Debug)]
 pub struct Maker {
     config: Config,
+    instants: Instants,
     texts: Texts,
     prices: Prices,
-    person: Event,
-    auction: Event,
-    /// A bid for each channel, the hot ones first: its channel and its url are there, and the rest is overwritten.
-    bids: Vec<Event>,
+    channels: Channels,
+    person: Person,
+    auction: Auction,
+    event: Event,
 }
 
 impl Maker {
@@ -47,14 +50,15 @@ impl Maker {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut dice = Dice::of(config.seed, u64::MAX);
-        let bid = |(channel, url)| Event::Bid(Bid { channel, url, ..Bid::default() });
         Self {
             texts: Texts::new(&mut dice),
             prices: Prices::new(),
+            instants: Instants::default(),
             config,
-            person: Event::Person(Person::default()),
-            auction: Event::Auction(Auction::default()),
-            bids: channels(&mut dice).into_iter().map(bid).collect(),
+            person: Person::default(),
+            auction: Auction::default(),
+            event: Event::Bid(Bid::default()),
+            channels: Channels::new(&mut dice),
         }
     }
 
@@ -64,52 +68,69 @@ impl Maker {
         &self.config
     }
 
-    /// Event `n`. Cost: no allocation, once texts of that length were made.
+    /// Event `n`, with texts that lie here and there. Cost: no allocation, once texts of that length were made.
     #[inline]
-    pub fn make(&mut self, n: u64) -> &Event {
+    pub fn make_ref(&mut self, n: u64) -> EventRef<'_> {
         let mut dice = Dice::of(self.config.seed, n);
-        let at = self.config.time_of(n);
-        match n % ROUND {
-            place if place >= PERSONS + AUCTIONS => self.make_bid(n, at, &mut dice),
-            place if place >= PERSONS => self.make_auction(n, at, &mut dice),
-            _ => self.make_person(n, at, &mut dice),
+        let at = self.instants.of(&self.config, n);
+        let number = Number::of(n);
+        match number.place {
+            place if place >= PERSONS + AUCTIONS => {
+                let Self { texts, prices, channels, .. } = self;
+                EventRef::Bid(make_bid((texts, prices, channels), number, at, &mut dice))
+            }
+            place if place >= PERSONS => {
+                self.make_auction(number, n, at, &mut dice);
+                EventRef::Auction((&self.auction).into())
+            }
+            _ => {
+                self.make_person(number, at, &mut dice);
+                EventRef::Person((&self.person).into())
+            }
         }
     }
 
-    #[inline]
-    fn make_bid(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
-        let Self { texts, prices, bids, .. } = self;
-        let channel = match dice.all_but_one_in(HOT_CHANNEL) {
-            true => dice.index(HOT_CHANNELS.len()),
-            false => HOT_CHANNELS.len() + dice.index(bids.len() - HOT_CHANNELS.len()),
-        };
-        let event = &mut bids[channel];
-        let Event::Bid(bid) = event else { unreachable!("invariant: made as a bid") };
-        bid.auction = FIRST_ID
-            + match dice.all_but_one_in(HOT_AUCTION) {
-                true => last_auction(n) / HOT * HOT,
-                false => some_auction(n, dice),
-            };
-        bid.bidder = FIRST_ID
-            + match dice.all_but_one_in(HOT_BIDDER) {
-                // The one behind the hot seller.
-                true => last_person(n) / HOT * HOT + 1,
-                false => some_person(n, dice),
-            };
-        bid.price = prices.draw(dice);
-        bid.date_time = at;
-        set(&mut bid.extra, texts.extra(dice, 32, BID_BYTES));
-        event
+    /// Event `n`, as a value. Cost: as [`Self::make_ref`], and copies of the texts.
+    pub fn make(&mut self, n: u64) -> &Event {
+        let mut dice = Dice::of(self.config.seed, n);
+        let at = self.instants.of(&self.config, n);
+        let number = Number::of(n);
+        match number.place {
+            place if place >= PERSONS + AUCTIONS => {
+                let Self { texts, prices, channels, event, .. } = self;
+                let made = make_bid((texts, prices, channels), number, at, &mut dice);
+                if !matches!(event, Event::Bid(_)) {
+                    *event = Event::Bid(Bid::default());
+                }
+                let Event::Bid(bid) = event else {
+                    unreachable!("invariant: it was just made one")
+                };
+                let BidRef { auction, bidder, price, channel, url, date_time, extra } = made;
+                (bid.auction, bid.bidder, bid.price) = (auction, bidder, price);
+                bid.date_time = date_time;
+                set(&mut bid.channel, channel);
+                set(&mut bid.url, url);
+                set(&mut bid.extra, extra);
+            }
+            place if place >= PERSONS => {
+                self.make_auction(number, n, at, &mut dice);
+                self.event = Event::Auction(self.auction.clone());
+            }
+            _ => {
+                self.make_person(number, at, &mut dice);
+                self.event = Event::Person(self.person.clone());
+            }
+        }
+        &self.event
     }
 
-    fn make_auction(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
-        let Self { texts, prices, auction: event, config, .. } = self;
-        let Event::Auction(auction) = event else { unreachable!("invariant: made as an auction") };
-        auction.id = FIRST_ID + last_auction(n);
+    fn make_auction(&mut self, number: Number, n: u64, at: EventTime, dice: &mut Dice) {
+        let Self { texts, prices, auction, config, .. } = self;
+        auction.id = FIRST_ID + number.last_auction();
         auction.seller = FIRST_ID
             + match dice.all_but_one_in(HOT_SELLER) {
-                true => last_person(n) / HOT * HOT,
-                false => some_person(n, dice),
+                true => number.last_person() / HOT * HOT,
+                false => number.some_person(dice),
             };
         auction.category = FIRST_CATEGORY + dice.below(CATEGORIES);
         auction.initial_bid = prices.draw(dice);
@@ -123,19 +144,23 @@ impl Maker {
         set(&mut auction.description, texts.words(dice, 100));
         let taken = 48 + auction.item_name.len() + auction.description.len();
         set(&mut auction.extra, texts.extra(dice, taken, AUCTION_BYTES));
-        event
     }
 
-    fn make_person(&mut self, n: u64, at: EventTime, dice: &mut Dice) -> &Event {
-        let Self { texts, person: event, .. } = self;
-        let Event::Person(person) = event else { unreachable!("invariant: made as a person") };
-        person.id = FIRST_ID + last_person(n);
+    fn make_person(&mut self, number: Number, at: EventTime, dice: &mut Dice) {
+        let Self { texts, person, .. } = self;
+        person.id = FIRST_ID + number.last_person();
         let (first, last) = (one_of(dice, &FIRST_NAMES), one_of(dice, &LAST_NAMES));
-        person.name = format!("{first} {last}").into();
+        join(&mut person.name, &[first, " ", last]);
         let (name, host) = (texts.words(dice, 7), texts.words(dice, 5));
-        person.email_address = format!("{name}@{host}.com").into();
-        let [a, b, c, d] = [(); 4].map(|()| dice.below(10_000));
-        person.credit_card = format!("{a:04} {b:04} {c:04} {d:04}").into();
+        join(&mut person.email_address, &[name, "@", host, ".com"]);
+        let groups = [(); 4].map(|()| dice.below(10_000));
+        let mut digits = CARD;
+        for (group, number) in digits.chunks_mut(5).zip(groups) {
+            for (place, power) in group.iter_mut().zip([1_000, 100, 10, 1]) {
+                *place = b'0' + (number / power % 10) as u8;
+            }
+        }
+        set(&mut person.credit_card, std::str::from_utf8(&digits).expect("invariant: digits"));
         set(&mut person.city, one_of(dice, &CITIES));
         set(&mut person.state, one_of(dice, &STATES));
         person.date_time = at;
@@ -143,8 +168,40 @@ impl Maker {
         let taken = texts_of.map(|text| text.len()).iter().sum::<usize>();
         let taken = 8 + taken + person.city.len() + person.state.len();
         set(&mut person.extra, texts.extra(dice, taken, PERSON_BYTES));
-        event
     }
+}
+
+#[inline]
+fn make_bid<'a>(
+    (texts, prices, channels): (&'a Texts, &Prices, &'a Channels),
+    number: Number,
+    at: EventTime,
+    dice: &mut Dice,
+) -> BidRef<'a> {
+    // What is hot is as good as random, so no branch depends on it: one that is guessed wrong takes as long as two draws.
+    let hot = HOT_CHANNELS.len();
+    let is_hot = dice.all_but_one_in(HOT_CHANNEL);
+    let (from, among) = if is_hot { (0, hot) } else { (hot, channels.len() - hot) };
+    let (channel, url) = channels.get(from + dice.index(among));
+    let is_hot = dice.all_but_one_in(HOT_AUCTION);
+    let hot = number.last_auction() / HOT * HOT;
+    let auction = FIRST_ID + dice.unless(is_hot, hot, |dice| number.some_auction(dice));
+    let is_hot = dice.all_but_one_in(HOT_BIDDER);
+    // The one behind the hot seller.
+    let hot = number.last_person() / HOT * HOT + 1;
+    let bidder = FIRST_ID + dice.unless(is_hot, hot, |dice| number.some_person(dice));
+    let price = prices.draw(dice);
+    let extra = texts.extra(dice, 32, BID_BYTES);
+    BidRef { auction, bidder, price, channel, url, date_time: at, extra }
+}
+
+/// Four groups of four digits.
+const CARD: [u8; 19] = *b"0000 0000 0000 0000";
+
+/// Overwrites a text with several, one behind the other.
+fn join(text: &mut Str, parts: &[&str]) {
+    text.clear();
+    parts.iter().for_each(|part| text.push_str(part));
 }
 
 /// Overwrites a text; its room is used again.
@@ -158,37 +215,50 @@ fn one_of(dice: &mut Dice, texts: &[&'static str]) -> &'static str {
     texts[dice.index(texts.len())]
 }
 
-/// The number of the last person of event `n` and those before it.
-#[inline]
-fn last_person(n: u64) -> u64 {
-    // The one person of a round is its first event.
-    n / ROUND * PERSONS
+/// An event's number, taken apart: the round, and the place in it.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    round: u64,
+    place: u64,
 }
 
-/// The number of the last auction of event `n` and those before it; of the first event, which has none before it, that of the first to come.
-#[inline]
-fn last_auction(n: u64) -> u64 {
-    let (round, place) = (n / ROUND, n % ROUND);
-    match place.checked_sub(PERSONS) {
-        Some(place) => round * AUCTIONS + place.min(AUCTIONS - 1),
-        None => (round * AUCTIONS).saturating_sub(1),
+impl Number {
+    #[inline]
+    fn of(n: u64) -> Self {
+        Self { round: n / ROUND, place: n % ROUND }
     }
-}
 
-/// One of the active persons, or of those that are to come soon.
-#[inline]
-fn some_person(n: u64, dice: &mut Dice) -> u64 {
-    let persons = last_person(n) + 1;
-    let active = persons.min(ACTIVE_PERSONS);
-    persons - active + dice.below(active + LEAD)
-}
+    /// The number of the last person of this event and those before it.
+    #[inline]
+    fn last_person(self) -> u64 {
+        // The one person of a round is its first event.
+        self.round * PERSONS
+    }
 
-/// One of the active auctions, or of those that are to come soon.
-#[inline]
-fn some_auction(n: u64, dice: &mut Dice) -> u64 {
-    let last = last_auction(n);
-    let first = last.saturating_sub(ACTIVE_AUCTIONS);
-    first + dice.below(last - first + 1 + LEAD)
+    /// The number of the last auction of this event and those before it; of the first event, which has none before it, that of the first to come.
+    #[inline]
+    fn last_auction(self) -> u64 {
+        match self.place.checked_sub(PERSONS) {
+            Some(place) => self.round * AUCTIONS + place.min(AUCTIONS - 1),
+            None => (self.round * AUCTIONS).saturating_sub(1),
+        }
+    }
+
+    /// One of the active persons, or of those that are to come soon.
+    #[inline]
+    fn some_person(self, dice: &mut Dice) -> u64 {
+        let persons = self.last_person() + 1;
+        let active = persons.min(ACTIVE_PERSONS);
+        persons - active + dice.below(active + LEAD)
+    }
+
+    /// One of the active auctions, or of those that are to come soon.
+    #[inline]
+    fn some_auction(self, dice: &mut Dice) -> u64 {
+        let last = self.last_auction();
+        let first = last.saturating_sub(ACTIVE_AUCTIONS);
+        first + dice.below(last - first + 1 + LEAD)
+    }
 }
 
 /// Prices from 100 to 100,000,000, as many of each magnitude: `100 * 10^(6 u)` for an even `u`.
@@ -200,12 +270,14 @@ struct Prices {
 }
 
 /// Points of the table.
-const POINTS: u64 = 2_048;
+const POINTS: u64 = 1 << (53 - REST_BITS);
+
+/// Of a draw's 53 bits, those that lie between two points.
+const REST_BITS: u32 = 42;
 
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "numbers far below 2^53, and prices from 100 to 10^8"
 )]
 impl Prices {
@@ -217,9 +289,10 @@ impl Prices {
     #[inline]
     fn draw(&self, dice: &mut Dice) -> u64 {
         let drawn = dice.draw() >> 11;
-        let place = (drawn as f64) * (POINTS as f64 / (1_u64 << 53) as f64);
-        let point = place as usize;
+        // The upper bits are the point, the lower ones how far it is to the next.
+        let (point, rest) = ((drawn >> REST_BITS) as usize, drawn & ((1 << REST_BITS) - 1));
+        let share = rest.cast_signed() as f64 * (1.0 / (1_u64 << REST_BITS) as f64);
         let (below, above) = (self.powers[point], self.powers[point + 1]);
-        (below + (above - below) * (place - point as f64) + 0.5) as u64
+        ((below + (above - below) * share + 0.5) as i64).cast_unsigned()
     }
 }

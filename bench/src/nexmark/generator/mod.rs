@@ -9,12 +9,14 @@
 //!
 //! * [`config`]: the settings and their defaults.
 //! * `events`: what event `n` is.
-//! * `texts`: random texts, names and urls.
+//! * `texts`: random texts. `channels`: names and urls. `instants`: times.
 //! * [`Events`]: the source. [`Prepared`]: events that were made before the job.
 
 pub mod config;
+mod channels;
 mod dice;
 mod events;
+mod instants;
 mod prepared;
 mod schedule;
 mod texts;
@@ -101,7 +103,7 @@ impl SplitReader<Event> for EventReader {
             if schedule.as_mut().is_some_and(|schedule| !schedule.is_due(self.next)) {
                 return Ok(Polled::Dry);
             }
-            out.emit(self.maker.make(self.next));
+            out.emit_as(&self.maker.make_ref(self.next));
             self.next = self.next.saturating_add(step);
         }
         Ok(Polled::More)

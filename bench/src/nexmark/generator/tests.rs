@@ -26,6 +26,16 @@ fn the_source_gives_the_same_events_in_any_number_of_splits_and_from_any_positio
 }
 
 #[test]
+fn an_event_whose_texts_lie_elsewhere_is_the_same_event() {
+    let config = Config::of(1_000);
+    let (mut maker, mut other) = (Maker::new(config.clone()), Maker::new(config));
+    for n in (0..1_000).rev() {
+        let (made, value) = (format!("{:?}", maker.make_ref(n)), format!("{:?}", other.make(n)));
+        assert_eq!(made.replace("Ref {", " {"), value);
+    }
+}
+
+#[test]
 fn events_are_in_the_fields_proportions_with_consecutive_ids() {
     let events = all(&Config::of(10 * ROUND));
     let (mut persons, mut auctions, mut bids) = (Vec::new(), Vec::new(), 0);

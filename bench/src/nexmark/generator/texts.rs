@@ -1,11 +1,8 @@
-//! Random texts, and the channels with their urls.
+//! Random texts.
 //!
 //! Long random texts are cut from a text that is made once, at a random place: writing each letter by itself would cost more than all else that is
 //! done for an event.
 
-use thalweg::record::Str;
-
-use super::config::CHANNELS;
 use super::dice::Dice;
 
 /// Places that texts are cut from: the text should stay in the cache.
@@ -13,9 +10,6 @@ const PLACES: usize = 1 << 15;
 
 /// The longest text that is cut.
 const LONGEST: usize = 1_024;
-
-/// Channels that half of the bids come through.
-pub(super) const HOT_CHANNELS: [&str; 4] = ["Google", "Facebook", "Baidu", "Apple"];
 
 /// What texts are made of.
 #[derive(Debug)]
@@ -64,31 +58,9 @@ fn cut<'a>(text: &'a str, dice: &mut Dice, length: usize) -> &'a str {
     &text[from..from + length.min(LONGEST)]
 }
 
-fn letter(dice: &mut Dice, space: char) -> char {
+pub(super) fn letter(dice: &mut Dice, space: char) -> char {
     match dice.below(13) {
         0 => space,
         _ => char::from(b'a' + u8::try_from(dice.below(26)).expect("below 26")),
     }
-}
-
-/// All channels with their urls: the hot ones, then the others.
-pub(super) fn channels(dice: &mut Dice) -> Vec<(Str, Str)> {
-    let mut channels: Vec<(Str, Str)> =
-        HOT_CHANNELS.map(|name| (Str::from(name), url(dice, None))).into();
-    for number in 0..u32::try_from(CHANNELS).expect("few") {
-        // One in ten does not say which channel it is.
-        let is_named = dice.all_but_one_in(10);
-        let id = number.reverse_bits().cast_signed().unsigned_abs();
-        let name = format!("channel-{number}");
-        channels.push((name.into(), url(dice, is_named.then_some(id))));
-    }
-    channels
-}
-
-/// The url of a channel.
-fn url(dice: &mut Dice, channel_id: Option<u32>) -> Str {
-    let mut directory = || (0..3 + dice.index(2)).map(|_| letter(dice, '_')).collect::<String>();
-    let (a, b, c) = (directory(), directory(), directory());
-    let id = channel_id.map_or(String::new(), |id| format!("&channel_id={id}"));
-    format!("https://www.nexmark.com/{a}/{b}/{c}/item.htm?query=1{id}").into()
 }

@@ -21,16 +21,26 @@ struct Converted {
     extra: Str,
 }
 
+/// The same, for the text that it takes from the bid.
+#[record_ref(Converted)]
+struct ConvertedRef<'a> {
+    auction: u64,
+    bidder: u64,
+    price: u64,
+    time: EventTime,
+    extra: &'a str,
+}
+
 pub(super) fn build(input: Input, out: &Outlet) {
-    out.rows(input.events.filter_map(|event| {
-        let bid = event.bid()?;
-        Some(Converted {
+    out.rows(input.events.flat_map(|event, out| {
+        let Some(bid) = event.bid() else { return };
+        out.emit_as(&ConvertedRef {
             auction: bid.auction(),
             bidder: bid.bidder(),
             price: converted(bid.price()),
             time: bid.date_time(),
-            extra: bid.extra().into(),
-        })
+            extra: bid.extra(),
+        });
     }));
 }
 

@@ -22,6 +22,18 @@ struct Logged {
     minute: Str,
 }
 
+/// The same, for the texts that it takes from elsewhere.
+#[record_ref(Logged)]
+struct LoggedRef<'a> {
+    auction: u64,
+    bidder: u64,
+    price: u64,
+    time: EventTime,
+    extra: &'a str,
+    day: &'a str,
+    minute: &'a str,
+}
+
 /// The texts of the last minute that was asked for: bids come minute by minute.
 struct Texts {
     minute: EventTime,
@@ -30,31 +42,31 @@ struct Texts {
 }
 
 impl Texts {
-    fn of(&mut self, time: EventTime) -> (Str, Str) {
+    fn of(&mut self, time: EventTime) -> (&str, &str) {
         let minute = time.floor(1.minutes());
         if self.minute != minute {
             let (day, clock) = day_and_clock(minute);
             *self = Self { minute, day_text: day.into(), minute_text: clock[..5].into() };
         }
-        (self.day_text.clone(), self.minute_text.clone())
+        (&self.day_text, &self.minute_text)
     }
 }
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let minute = EventTime::MIN;
     let mut texts = Texts { minute, day_text: Str::default(), minute_text: Str::default() };
-    out.rows(input.events.filter_map(move |event| {
-        let bid = event.bid()?;
+    out.rows(input.events.flat_map(move |event, out| {
+        let Some(bid) = event.bid() else { return };
         let (day, minute) = texts.of(bid.date_time());
-        Some(Logged {
+        out.emit_as(&LoggedRef {
             auction: bid.auction(),
             bidder: bid.bidder(),
             price: bid.price(),
             time: bid.date_time(),
-            extra: bid.extra().into(),
+            extra: bid.extra(),
             day,
             minute,
-        })
+        });
     }));
 }
 

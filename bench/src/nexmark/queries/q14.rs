@@ -31,6 +31,18 @@ struct Calculated {
     letters: u64,
 }
 
+/// The same, for the text that it takes from the bid.
+#[record_ref(Calculated)]
+struct CalculatedRef<'a> {
+    auction: u64,
+    bidder: u64,
+    price: u64,
+    class: TimeClass,
+    time: EventTime,
+    extra: &'a str,
+    letters: u64,
+}
+
 /// The time of day.
 #[record]
 #[derive(Copy)]
@@ -60,18 +72,21 @@ impl TimeClass {
 
 pub(super) fn build(input: Input, out: &Outlet) {
     let (above, below) = (1_000_000_000, 50_000_000_000);
-    out.rows(input.events.filter_map(move |event| {
-        let bid = event.bid()?;
+    out.rows(input.events.flat_map(move |event, out| {
+        let Some(bid) = event.bid() else { return };
         let price = converted(bid.price());
-        (above < price && price < below).then(|| Calculated {
+        if price <= above || below <= price {
+            return;
+        }
+        out.emit_as(&CalculatedRef {
             auction: bid.auction(),
             bidder: bid.bidder(),
             price,
             class: TimeClass::of(bid.date_time()),
             time: bid.date_time(),
-            extra: bid.extra().into(),
+            extra: bid.extra(),
             letters: bid.extra().bytes().filter(|byte| *byte == b'c').count() as u64,
-        })
+        });
     }));
 }
 

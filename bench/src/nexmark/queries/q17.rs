@@ -16,7 +16,7 @@
 use thalweg::operator::Running;
 use thalweg::prelude::*;
 
-use super::super::line::{Line, Row, day_of};
+use super::super::line::{Line, day_of};
 use super::super::outlet::Outlet;
 use super::Input;
 use super::totals::{Counts, count};
@@ -56,14 +56,6 @@ impl Prices {
     }
 }
 
-/// A row of the result.
-#[record]
-struct Statistics {
-    auction: u64,
-    day: i64,
-    prices: Prices,
-}
-
 pub(super) fn build(input: Input, out: &Outlet) {
     let statistics = input
         .events
@@ -79,20 +71,18 @@ pub(super) fn build(input: Input, out: &Outlet) {
                 |prices, later| prices.merge(&later),
             )
         });
-    let statistics = statistics.map(|running| {
-        let Running { key: (auction, day), value: prices } = running.to_value();
-        Statistics { auction, day, prices }
-    });
-    out.table(statistics, |statistics| (statistics.auction(), statistics.day()));
+    out.table_of(statistics, |running| running.key(), write);
 }
 
-impl Row for Statistics {
-    fn write(&self, line: &mut Line) {
-        let Prices { counts, least, greatest, sum } = &self.prices;
-        line.number(self.auction).day(self.day);
-        for count in counts {
-            line.number(count);
-        }
-        line.number(least).number(greatest).number(sum / counts[0].max(1)).number(sum).end();
+/// A row of the result.
+fn write(
+    Running { key: (auction, day), value: prices }: &Running<(u64, i64), Prices>,
+    line: &mut Line,
+) {
+    let Prices { counts, least, greatest, sum } = prices;
+    line.number(auction).day(*day);
+    for count in counts {
+        line.number(count);
     }
+    line.number(least).number(greatest).number(sum / counts[0].max(1)).number(sum).end();
 }

@@ -11,24 +11,54 @@
 //! ON b.price = highest.price AND b.time BETWEEN highest.time - INTERVAL '10' SECOND AND highest.time
 //! ```
 //!
-//! The highest price is found in two steps, first among the bids of some auctions, so that all workers take part.
+//! Both sides read only bids that may be in the result: one that is lower than a bid of its window before it cannot be, and does not leave its worker. (Some ten
+//! of a window's bids are left.)
+
+use std::time::Duration;
 
 use thalweg::prelude::*;
 
 use super::super::line::{Line, Row};
-use super::super::model::Event;
+use super::super::model::{ArchivedBid, Event};
 use super::super::outlet::Outlet;
 use super::Input;
 
-/// A price, and which of the groups it is in where the highest is found first.
-#[record]
-struct Price {
-    group: u64,
+/// How long a window is.
+const WIDTH: Duration = Duration::from_secs(10);
+
+/// The highest price of the latest window so far, as one worker knows it. It decides what need not be looked at, and nothing of the result: so it is no state, and begins
+/// anew with the job.
+#[derive(Default)]
+struct Highest {
+    window: (EventTime, EventTime),
     price: u64,
 }
 
-/// Some for each worker of any machine.
-const GROUPS: u64 = 64;
+impl Highest {
+    /// Whether a bid may be in the result.
+    fn may_win(&mut self, bid: &ArchivedBid) -> bool {
+        let (at, price) = (bid.date_time(), bid.price());
+        let (start, end) = self.window;
+        if at >= end {
+            let start = at.floor(WIDTH);
+            *self = Self { window: (start, start.saturating_add(WIDTH)), price };
+            return true;
+        }
+        // A bid at the very start of a window may be one of the highest of the window before, whose end that is.
+        let is_highest = price >= self.price || at <= start;
+        if at >= start {
+            self.price = self.price.max(price);
+        }
+        is_highest
+    }
+}
+
+/// A price, and the start of the window that it is in.
+#[record]
+struct Price {
+    window: EventTime,
+    price: u64,
+}
 
 /// What a bid of the result shows.
 #[record]
@@ -42,24 +72,19 @@ struct Offer {
 }
 
 pub(super) fn build(input: Input, out: &Outlet) {
-    let width = 10.secs();
-    let Windowed { on_time: of_groups, late } = input
-        .events
+    let mut highest = Highest::default();
+    let may_win = move |event: &Rec<Event>| event.bid().is_some_and(|bid| highest.may_win(bid));
+    let bids = input.events.filter(may_win).boxed();
+    let Windowed { on_time: highest, late } = bids
         .clone()
         .filter_map(|event| {
             let bid = event.bid()?;
-            Some(Price { group: bid.auction() % GROUPS, price: bid.price() })
+            Some(Price { window: bid.date_time().floor(WIDTH), price: bid.price() })
         })
-        .key_by_value(|price| price.group())
-        .window("highest of a group", Tumbling::of(width))
+        .key_by_value(|price| price.window())
+        .window("highest", Tumbling::of(WIDTH))
         .aggregate_with(|of| of.max(|price| price.price()));
     late.drop_counted();
-    let Windowed { on_time: highest, late } = of_groups
-        .key_by_value(|highest| highest.end())
-        .window("highest", Tumbling::of(width))
-        .aggregate_with(|of| of.max(|highest| highest.value()));
-    late.drop_counted();
-    let bids = input.events.filter(|event| event.bid().is_some());
     // A window's result has the last instant of the window, a nanosecond before its end; both ends of the interval are inside.
     let instant = 1.nanos();
     let joined = highest
@@ -67,7 +92,7 @@ pub(super) fn build(input: Input, out: &Outlet) {
         .interval_join(
             "bids of that price",
             bids.key_by_value(|event| event.bid().map_or(0, |bid| bid.price())),
-            Interval::around(width - instant, instant),
+            Interval::around(WIDTH - instant, instant),
         )
         .apply(|_, event| offer(event));
     joined.late_left.drop_counted();

@@ -19,7 +19,7 @@ use thalweg::process::{Cx, KeyedProcess, NoSide, NoTimers};
 use thalweg::state::{List, State, Value};
 
 use super::super::line::{Line, Row};
-use super::super::model::{ArchivedBid, Auction, Event};
+use super::super::model::{ArchivedBid, Auction, AuctionRef, Event};
 use super::super::outlet::Outlet;
 use super::Input;
 use super::winning::leads;
@@ -41,6 +41,35 @@ struct Winning {
     extra: Str,
 }
 
+/// A [`Winner`] whose texts lie where the auction and the bid are.
+#[record_ref(Winner)]
+struct WinnerRef<'a> {
+    auction: AuctionRef<'a>,
+    bid: WinningRef<'a>,
+}
+
+/// What is shown of a bid.
+#[record_ref(Winning)]
+struct WinningRef<'a> {
+    auction: u64,
+    bidder: u64,
+    price: u64,
+    time: EventTime,
+    extra: &'a str,
+}
+
+impl<'a> From<&'a ArchivedBid> for WinningRef<'a> {
+    fn from(bid: &'a ArchivedBid) -> Self {
+        Self {
+            auction: bid.auction(),
+            bidder: bid.bidder(),
+            price: bid.price(),
+            time: bid.date_time(),
+            extra: bid.extra(),
+        }
+    }
+}
+
 /// When bids are valid, and the one in the lead.
 #[record]
 struct Lead {
@@ -60,6 +89,13 @@ impl Lead {
     }
 }
 
+impl ArchivedLead {
+    /// Whether a bid would lead.
+    fn is_beaten_by(&self, price: u64, at: EventTime) -> bool {
+        leads((price, at), self.best(), (self.opens(), self.expires()))
+    }
+}
+
 /// What an auction remembers.
 #[derive(State)]
 struct Auctions {
@@ -73,15 +109,18 @@ struct WinningBids;
 
 impl WinningBids {
     fn on_bid(cx: &mut Cx<'_, Self>, event: &Rec<Event>, bid: &ArchivedBid) {
-        if !cx.state.lead.is_set() {
+        // Read in place: most bids do not lead, and change nothing.
+        let Some(lead) = cx.state.lead.get() else {
             cx.state.early.push_record(event);
             return;
-        }
+        };
         let (price, at) = (bid.price(), bid.date_time());
-        let never = || unreachable!("invariant: just looked");
-        if cx.state.lead.update_or(never, |lead| lead.bid(price, at)) {
-            let auction = cx.state.auction.record().map(|event| event.to_value());
-            Self::show(cx, auction, bid);
+        if lead.is_beaten_by(price, at) {
+            cx.state.lead.update_if_set(|lead| lead.best = Some((price, at)));
+            let auction = cx.state.auction.get().and_then(|event| event.auction());
+            if let Some(auction) = auction {
+                cx.out.emit_as(&WinnerRef { auction: auction.into(), bid: bid.into() });
+            }
         }
     }
 
@@ -108,18 +147,6 @@ impl WinningBids {
             };
             cx.out.emit(&Winner { auction, bid });
         }
-    }
-
-    fn show(cx: &mut Cx<'_, Self>, auction: Option<Event>, bid: &ArchivedBid) {
-        let Some(Event::Auction(auction)) = auction else { return };
-        let bid = Winning {
-            auction: bid.auction(),
-            bidder: bid.bidder(),
-            price: bid.price(),
-            time: bid.date_time(),
-            extra: bid.extra().into(),
-        };
-        cx.out.emit(&Winner { auction, bid });
     }
 }
 

@@ -116,6 +116,14 @@ impl Lead {
     }
 }
 
+impl ArchivedLead {
+    /// Whether a bid would lead.
+    fn is_beaten_by(&self, bid: &Price) -> bool {
+        let best = self.best().map(|best| (best.price(), best.at()));
+        leads((bid.price, bid.at), best, (self.sale().opens(), self.sale().expires()))
+    }
+}
+
 impl KeyedProcess for WinningBids {
     type Key = u64;
     type In = Offer;
@@ -128,25 +136,26 @@ impl KeyedProcess for WinningBids {
         let Offer { auction, kind } = offer.to_value();
         match kind {
             OfferKind::Bid(bid) => {
-                if !cx.state.lead.is_set() {
+                // Read in place: most bids do not lead, and change nothing.
+                let Some(lead) = cx.state.lead.get() else {
                     cx.state.early.push(bid);
                     return Ok(());
+                };
+                if !lead.is_beaten_by(&bid) {
+                    return Ok(());
                 }
-                let (before, after) = cx.state.lead.update_or(
-                    || unreachable!("invariant: just looked"),
-                    |lead| {
-                        let before = lead.won(auction);
-                        let leads = lead.bid(bid);
-                        (before, leads.then(|| lead.won(auction)).flatten())
-                    },
-                );
-                let Some(after) = after else { return Ok(()) };
-                match before {
-                    Some(before) => {
+                let changed = cx.state.lead.update_if_set(|lead| {
+                    let before = lead.won(auction);
+                    lead.best = Some(bid);
+                    (before, lead.won(auction))
+                });
+                match changed {
+                    Some((Some(before), Some(after))) => {
                         cx.out.emit(&Change::update_before(before));
                         cx.out.emit(&Change::update_after(after));
                     }
-                    None => cx.out.emit(&Change::insert(after)),
+                    Some((None, Some(after))) => cx.out.emit(&Change::insert(after)),
+                    _ => unreachable!("invariant: there is a lead, and a bid in it"),
                 }
             }
             OfferKind::Auction(sale) => {

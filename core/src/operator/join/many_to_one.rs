@@ -34,8 +34,7 @@ impl<A: Record, B: Record> Prefetch for Both<'_, A, B> {
 
     #[inline]
     fn entry(&self, hash: KeyHash) -> Hint {
-        self.right.prefetch_entry(hash);
-        Hint::default()
+        self.right.prefetch_entry(hash)
     }
 }
 
@@ -96,9 +95,9 @@ where
             run,
             &mut both,
             |_: EventTime, hash| hash,
-            |both, _, (record, at, hash)| {
+            |both, hint, (record, at, hash)| {
                 let key = selectors.0.bytes(record, key);
-                match both.right.get(hash, key) {
+                match both.right.get_at((hash, hint), key) {
                     None => both.waiting.append(hash, key, record, at),
                     Some((partner, partner_at)) => {
                         if let Some(pair) = pair(record, partner) {

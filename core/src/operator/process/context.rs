@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::timers::{TimerSet, Timers};
 use crate::operator::output::Output;
 use crate::raw::view::Rec;
-use crate::record::{Key, KeyHash, Record};
+use crate::record::{ArchivesAs, Key, KeyHash, Record};
 use crate::state::Scope;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -25,6 +25,12 @@ impl<'a, O: Record> Collector<'a, O> {
     /// Sends a record, with the time of what is being handled: the record's, the timer's, or, in processing time, the watermark.
     #[inline]
     pub fn emit(&mut self, value: &O) {
+        self.out.value(value, self.at);
+    }
+
+    /// As [`Self::emit`], of a twin of the record, whose texts are references; see [`ArchivesAs`].
+    #[inline]
+    pub fn emit_as(&mut self, value: &impl ArchivesAs<O>) {
         self.out.value(value, self.at);
     }
 

@@ -160,6 +160,11 @@ impl<T: Record> Parked<T> {
         Some(self.oldest()?.held)
     }
 
+    /// Records that wait.
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     /// When the next is due, or a little before.
     pub(super) fn next_due(&self) -> Option<ProcessingTime> {
         self.due.next_due().map(ProcessingTime::from_nanos)

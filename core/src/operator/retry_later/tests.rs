@@ -26,6 +26,10 @@ struct Rig {
 }
 
 fn rig(attempts: u32, delays: Delays) -> Rig {
+    rig_with_room(usize::MAX, attempts, delays)
+}
+
+fn rig_with_room(room: usize, attempts: u32, delays: Delays) -> Rig {
     let ((lane, input), (out, rx)) = (self::lane::<u64>(10), self::lane::<u64>(10));
     let failures = Failures::default();
     let left = Rc::clone(&failures);
@@ -43,7 +47,7 @@ fn rig(attempts: u32, delays: Delays) -> Rig {
         (TryMap::new(call), attempts, delays),
         Guard::new(ONCE, Then::Skip),
         (TimedLists::new(records), due),
-        0,
+        (0, room),
         output(vec![out]),
     );
     let task = OperatorTask::new("op".into(), operator, OnePort(Inbox::new(vec![input])));
@@ -104,6 +108,22 @@ fn event_time_waits_for_what_is_parked_and_other_records_go_on() {
     assert_eq!(rig.alarm(1_300), [record(11), watermark(30)]);
     assert_eq!((rig.task.alarm(), rig.task.counters().retried), (None, 3));
     assert_eq!(rig.read(&[watermark(40)], 1_300), [watermark(40)]);
+}
+
+#[test]
+fn nothing_is_read_while_there_is_no_room() {
+    let mut rig = rig_with_room(2, 9, nanos(100, 100));
+    rig.failures.borrow_mut().extend([(1, 1), (2, 1), (3, 1), (4, 1)]);
+    let elements = [record(1), watermark(1), record(2), record(3), watermark(3), record(4)];
+    // The run of 2 and 3 is parked whole; what comes behind it waits, the clock is still heeded.
+    assert_eq!(rig.read(&elements, 0), []);
+    assert_eq!(rig.task.choose(), None);
+    assert_eq!(rig.task.counters().records_in, 3);
+    assert!(rig.task.alarm().is_some());
+    assert_eq!(rig.alarm(100), [record(1), record(2), record(3), watermark(1)]);
+    // There is room again.
+    assert_eq!(rig.read(&[], 100), [watermark(3)]);
+    assert_eq!(rig.alarm(200), [record(4)]);
 }
 
 #[test]

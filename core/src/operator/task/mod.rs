@@ -8,6 +8,7 @@
 //!
 //! 1. While a watermark or the end is being worked off, the task reads nothing: what comes after stays after.
 //! 2. A task whose output waits for room in a ring has no choices.
+//! 3. A task whose operator is full has none but the clock's.
 
 mod promises;
 mod alignment;
@@ -180,6 +181,10 @@ pub(crate) trait Task {
     /// What came from outside and was kept for a replay; asked once, after the end.
     fn take_recorded(&mut self) -> Vec<RecordedInput> {
         Vec::new()
+    }
+    /// Before a replay: what came from outside when it was recorded, of all tasks; nobody is asked again.
+    fn replay_inputs(&mut self, recorded: &[RecordedInput]) {
+        let _ = recorded;
     }
 }
 

@@ -65,6 +65,61 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
         core.end_step();
     }
 
+    pub(crate) fn operator(&self) -> &O {
+        &self.core.operator
+    }
+
+    pub(crate) fn operator_mut(&mut self) -> &mut O {
+        &mut self.core.operator
+    }
+
+    /// True while a watermark, the end, or what a record has asked for, is being worked off.
+    pub(crate) fn is_firing(&self) -> bool {
+        self.core.is_firing
+    }
+
+    /// True when the end was passed on.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.core.is_finished
+    }
+
+    /// A step that has to do neither with the inputs nor with what is being worked off.
+    pub(crate) fn aside(
+        &mut self,
+        context: StepContext<'_>,
+        run: impl FnOnce(&mut O) -> Result<(), OperatorFault>,
+    ) -> Result<(), OperatorFault> {
+        self.core.operator.clock(context.now);
+        let result = run(&mut self.core.operator);
+        self.core.note(result);
+        self.core.end_step();
+        self.core.fault.take().map_or(Ok(()), Err)
+    }
+
+    /// For an operator that can only wait while the end is worked off: its inputs give no barrier any more, so it freezes as it is when one is decided, and passes
+    /// that on before its end.
+    #[cold]
+    pub(crate) fn freeze_before_end(
+        &mut self,
+        context: StepContext<'_>,
+    ) -> Result<(), OperatorFault> {
+        let Self { name, core, .. } = self;
+        let mut into = context.contribution.borrow_mut();
+        let is_ending = core.is_firing && core.todo.front() == Some(&Control::End);
+        let epoch = into.epoch().filter(|_| is_ending);
+        let Some(epoch) = epoch.filter(|&epoch| core.alignment.skip_to(epoch)) else {
+            return Ok(());
+        };
+        let began_ns = context.clock.now_ns();
+        let mut freezing = into.freezing(epoch, name);
+        core.operator.freeze(&mut freezing)?;
+        freezing.note(WATERMARK, &core.watermark.as_nanos());
+        into.done(epoch, name, context.clock.now_ns().saturating_sub(began_ns));
+        core.operator.outputs(&mut |output| output.emit_control(Control::Barrier(epoch)));
+        core.end_step();
+        core.fault.take().map_or(Ok(()), Err)
+    }
+
     /// The number of a lane, as choices carry it.
     fn lane(lane: usize) -> Choice {
         Choice::Lane(u16::try_from(lane).expect("invariant: fewer than 65,536 lanes"))
@@ -81,6 +136,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
             into.push(Choice::Slice);
             return;
         }
+        if self.core.operator.is_full() {
+            return;
+        }
         for lane in 0..self.ports.lanes() {
             if !self.core.alignment.is_held(lane) && self.ports.is_ready(lane) {
                 into.push(Self::lane(lane));
@@ -91,6 +149,9 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
     fn choose(&mut self) -> Option<Choice> {
         if self.core.is_firing {
             return Some(Choice::Slice);
+        }
+        if self.core.operator.is_full() {
+            return None;
         }
         let lanes = self.ports.lanes();
         for turn in 0..lanes {
@@ -107,9 +168,11 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
         None
     }
 
-    fn barrier(&mut self, _: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
+    fn barrier(&mut self, epoch: u64, context: StepContext<'_>) -> Result<(), OperatorFault> {
         if self.core.is_finished {
             self.freeze(context);
+        } else {
+            self.core.operator.await_barrier(epoch);
         }
         self.core.fault.take().map_or(Ok(()), Err)
     }

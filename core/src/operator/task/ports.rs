@@ -118,7 +118,7 @@ impl<T: Record, O: Input<T, PORT>, const PORT: usize> Arrivals<T> for Port<'_, O
         self.core.records_in += run.len() as u64;
         let result = self.core.operator.records(run);
         self.core.is_firing = self.core.operator.has_more();
-        self.core.note(result) && !self.core.is_firing
+        self.core.note(result) && !self.core.is_firing && !self.core.operator.is_full()
     }
 
     fn control(&mut self, lane: usize, control: Control) -> bool {

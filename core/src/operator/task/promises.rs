@@ -142,6 +142,9 @@ impl<O: Operator> Core<O> {
                 return;
             }
         }
+        if matches!(control, Control::Idle | Control::Active) && self.operator.delays(control) {
+            return;
+        }
         self.operator.outputs(&mut |output| output.emit_control(control));
     }
 }

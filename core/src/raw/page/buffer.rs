@@ -9,7 +9,7 @@ use super::view::PageView;
 use super::{HEADER, MIN_PAGE_BYTES, SLOT, check_bytes};
 use crate::raw::view::Rec;
 use crate::raw::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{ArchivesAs, KeyHash, Record};
 use crate::time::EventTime;
 
 /// A page of its own, filled and then read by one owner; reused for ever.
@@ -36,8 +36,8 @@ impl<T: Record> PageBuf<T> {
     }
 
     /// An empty page that holds `value`, whatever its size.
-    pub fn for_value(value: &T) -> Self {
-        Self::for_archive(writer::write_archive_large(value).len())
+    pub fn for_value<V: ArchivesAs<T>>(value: &V) -> Self {
+        Self::for_archive(writer::write_large_as::<T, V>(value).len())
     }
 
     /// Bytes of the page.

@@ -4,7 +4,7 @@ use super::slot::{RECORD, Slot, copy, long, short, word};
 use super::{HEADER, SLOT};
 use crate::raw::view::Rec;
 use crate::raw::writer;
-use crate::record::{KeyHash, Record};
+use crate::record::{ArchivesAs, KeyHash, Record};
 use crate::time::EventTime;
 
 /// How far a page is filled; kept beside the bytes and written into the header when the page is sealed.
@@ -31,26 +31,26 @@ impl Fill {
     }
 
     #[inline(always)]
-    pub(super) fn push<T: Record>(
+    pub(super) fn push<T: Record, V: ArchivesAs<T>>(
         &mut self,
         page: &mut [u8],
-        value: &T,
+        value: &V,
         at: EventTime,
         hash: KeyHash,
     ) -> bool {
-        let Some((_, end)) = self.serialize(page, value) else { return false };
+        let Some((_, end)) = self.serialize::<T, V>(page, value) else { return false };
         self.commit(page, end, Slot { at: at.as_nanos(), hash: hash.0, end: 0, kind: RECORD });
         true
     }
 
     #[inline(always)]
-    pub(super) fn push_timed<T: Record>(
+    pub(super) fn push_timed<T: Record, V: ArchivesAs<T>>(
         &mut self,
         page: &mut [u8],
-        value: &T,
+        value: &V,
         time: impl FnOnce(&Rec<T>) -> EventTime,
     ) -> bool {
-        let Some((start, end)) = self.serialize(page, value) else { return false };
+        let Some((start, end)) = self.serialize::<T, V>(page, value) else { return false };
         // SAFETY: `serialize` has just written to these bytes, so they are inside the page.
         let archive = unsafe { page.get_unchecked(start..end) };
         // SAFETY: they are the whole archive of a `T`, at an offset aligned to `T::ALIGN` in a page aligned to 64.
@@ -59,9 +59,30 @@ impl Fill {
         true
     }
 
+    #[inline(always)]
+    pub(super) fn push_hashed<T: Record, V: ArchivesAs<T>>(
+        &mut self,
+        page: &mut [u8],
+        value: &V,
+        at: EventTime,
+        hash: impl FnOnce(&Rec<T>) -> KeyHash,
+    ) -> bool {
+        let Some((start, end)) = self.serialize::<T, V>(page, value) else { return false };
+        // SAFETY: `serialize` has just written to these bytes, so they are inside the page.
+        let archive = unsafe { page.get_unchecked(start..end) };
+        // SAFETY: they are the whole archive of a `T`, at an offset aligned to `T::ALIGN` in a page aligned to 64.
+        let hash = hash(unsafe { Rec::from_archive(archive) }).0;
+        self.commit(page, end, Slot { at: at.as_nanos(), hash, end: 0, kind: RECORD });
+        true
+    }
+
     /// Writes the archive of `value` behind the last one; `None` if it does not fit with its slot.
     #[inline(always)]
-    fn serialize<T: Record>(&self, page: &mut [u8], value: &T) -> Option<(usize, usize)> {
+    fn serialize<T: Record, V: ArchivesAs<T>>(
+        &self,
+        page: &mut [u8],
+        value: &V,
+    ) -> Option<(usize, usize)> {
         debug_assert!(self.free <= page.len(), "invariant 1");
         if self.end + SLOT > self.free {
             return None;
@@ -69,7 +90,7 @@ impl Fill {
         // SAFETY: `free <= page.len()` (invariant 1).
         let room = unsafe { page.get_unchecked_mut(..self.free - SLOT) };
         // SAFETY: pages are aligned to 64, and so to the record; `end <= room.len()` was just seen.
-        unsafe { writer::write_aligned(value, room, self.end) }
+        unsafe { writer::write_aligned::<T, V>(value, room, self.end) }
     }
 
     #[inline(always)]
@@ -182,14 +203,29 @@ macro_rules! page_writer {
     ($page:ident) => {
         /// Serialises `value` into the page; false if it does not fit, and the page is as before.
         #[inline(always)]
-        pub fn push(&mut self, value: &T, at: EventTime, hash: KeyHash) -> bool {
-            self.$page().is_some_and(|(fill, page)| fill.push(page, value, at, hash))
+        pub fn push<V: ArchivesAs<T>>(&mut self, value: &V, at: EventTime, hash: KeyHash) -> bool {
+            self.$page().is_some_and(|(fill, page)| fill.push::<T, V>(page, value, at, hash))
         }
 
         /// Serialises `value` into the page and asks `time` for its event time; false if it does not fit.
         #[inline(always)]
-        pub fn push_timed(&mut self, value: &T, time: impl FnOnce(&Rec<T>) -> EventTime) -> bool {
-            self.$page().is_some_and(|(fill, page)| fill.push_timed(page, value, time))
+        pub fn push_timed<V: ArchivesAs<T>>(
+            &mut self,
+            value: &V,
+            time: impl FnOnce(&Rec<T>) -> EventTime,
+        ) -> bool {
+            self.$page().is_some_and(|(fill, page)| fill.push_timed::<T, V>(page, value, time))
+        }
+
+        /// Serialises `value` into the page and asks `hash` for its key's hash; false if it does not fit.
+        #[inline(always)]
+        pub fn push_hashed<V: ArchivesAs<T>>(
+            &mut self,
+            value: &V,
+            at: EventTime,
+            hash: impl FnOnce(&Rec<T>) -> KeyHash,
+        ) -> bool {
+            self.$page().is_some_and(|(fill, page)| fill.push_hashed::<T, V>(page, value, at, hash))
         }
 
         /// Copies an archive into the page; false if it does not fit.

@@ -9,7 +9,7 @@ use super::slot::{LARGE, short};
 use super::view::PageView;
 use crate::raw::ring::{Consumer, Producer};
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{ArchivesAs, KeyHash, Record};
 use crate::time::EventTime;
 
 /// The sending end of a ring of pages of `T`.

@@ -65,6 +65,10 @@ macro_rules! page {
         impl<T: Record> Page<T> for $page<T> {
             fn try_push(&mut self, item: &Item<T>) -> bool {
                 match item {
+                    // The two are the same, but for when the hash is known.
+                    Item::Record(value, at, hash) if hash % 2 == 1 => {
+                        self.push_hashed(value, EventTime::from_nanos(*at), |_| KeyHash(*hash))
+                    }
                     Item::Record(value, at, hash) => {
                         self.push(value, EventTime::from_nanos(*at), KeyHash(*hash))
                     }

@@ -51,6 +51,18 @@ impl<'a, T: Record> PageView<'a, T> {
         self.fill.end - HEADER + self.bytes.len() - self.fill.free
     }
 
+    /// Bytes of a page that has room for just what this one has.
+    pub fn whole_bytes(&self) -> usize {
+        self.used_bytes() + HEADER
+    }
+
+    /// The same page, as if the oldest record of it had entered the engine at `origin_ns`.
+    #[must_use]
+    pub fn stamped(mut self, origin_ns: u64) -> Self {
+        self.fill.origin_ns = origin_ns;
+        self
+    }
+
     /// True if every element is a record.
     pub fn is_plain(&self) -> bool {
         self.fill.controls == 0

@@ -59,6 +59,11 @@ impl Start {
         Ok(Self { disk, found, restored: Arc::new(restored.unwrap_or_default()) })
     }
 
+    /// The checkpoint to go on from.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.found.manifest.as_ref().map(|manifest| manifest.epoch)
+    }
+
     /// True if there is a checkpoint to go on from.
     pub(super) fn is_restored(&self) -> bool {
         self.found.manifest.is_some()

@@ -2,6 +2,7 @@
 
 use super::Worker;
 use crate::error::JobError;
+use crate::exchange::RecordedInput;
 use crate::operator::task::{Choice, Done, Task};
 use crate::runtime::decision::Decision;
 
@@ -65,6 +66,11 @@ impl Worker {
     /// Before a replay: the splits that the recorded worker has found.
     pub(crate) fn set_found(&mut self, splits: Vec<String>) {
         self.found = splits.into();
+    }
+
+    /// Before a replay: what came from outside when it was recorded.
+    pub(crate) fn replay_inputs(&mut self, recorded: &[RecordedInput]) {
+        self.tasks.iter_mut().for_each(|task| task.replay_inputs(recorded));
     }
 
     /// True if every recorded decision that needs a page has it.

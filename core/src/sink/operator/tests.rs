@@ -1,5 +1,6 @@
 //! When a writer is asked what, in a job that takes checkpoints.
 
+mod asides;
 mod questions;
 
 use std::cell::RefCell;
@@ -75,7 +76,7 @@ impl SinkWriter<u64> for Slow {
 fn operator(sink: &Slow) -> SinkOperator<u64, Slow> {
     let world = World::new(crate::rt::MemoryFiles::default(), crate::rt::MemoryStreams::default());
     let context = OpenContext { checkpoints: true, ..world.context(0, 1) };
-    SinkOperator::new(sink.clone(), context, false)
+    SinkOperator::new(sink.clone(), context, false, None)
 }
 
 fn freeze(operator: &mut SinkOperator<u64, Slow>, epoch: u64) -> Progress {

@@ -105,7 +105,7 @@ fn write(
     while let Ok(frozen) = to_write.recv() {
         let epoch = frozen.epoch();
         let parts = vec![archive.write(&mut *disk, frozen)?];
-        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, parts };
+        let manifest = Manifest { epoch, parent: None, time_ns: 0, key_groups: GROUPS, schemas: Vec::new(), parts };
         Publish::now(&mut *disk, place.join(Manifest::file_name(epoch)), manifest.encode())?;
         retained.push_back(manifest);
         if retained.len() > RETAINED

@@ -24,16 +24,20 @@ use Call::{Close, Flush, Ready, Write};
 
 /// What the writer was asked, and what it is to answer; without more to say it says yes.
 #[derive(Debug, Clone, Default)]
-struct Script {
+pub(super) struct Script {
     calls: Rc<RefCell<Vec<Call>>>,
     answers: Rc<RefCell<VecDeque<Result<bool, &'static str>>>>,
     holds_back: Rc<RefCell<bool>>,
+    /// Says no to who asks whether it is ready, if nothing else is said.
+    refuses: Rc<RefCell<bool>>,
+    written: Rc<RefCell<Vec<u64>>>,
 }
 
 impl Script {
     fn answer(&self, call: Call) -> Result<bool, OperatorFault> {
         self.calls.borrow_mut().push(call);
-        Ok(self.answers.borrow_mut().pop_front().unwrap_or(Ok(true))?)
+        let otherwise = call != Ready || !*self.refuses.borrow();
+        Ok(self.answers.borrow_mut().pop_front().unwrap_or(Ok(otherwise))?)
     }
 
     /// What it was asked since the last time.
@@ -41,7 +45,16 @@ impl Script {
         std::mem::take(&mut self.calls.borrow_mut())
     }
 
-    fn next(&self, answers: impl IntoIterator<Item = Result<bool, &'static str>>) {
+    /// What it was given since the last time.
+    pub(super) fn written(&self) -> Vec<u64> {
+        std::mem::take(&mut self.written.borrow_mut())
+    }
+
+    pub(super) fn refuse(&self, refuses: bool) {
+        *self.refuses.borrow_mut() = refuses;
+    }
+
+    pub(super) fn next(&self, answers: impl IntoIterator<Item = Result<bool, &'static str>>) {
         self.answers.borrow_mut().extend(answers);
     }
 }
@@ -64,6 +77,7 @@ impl SinkWriter<u64> for Script {
     }
 
     fn write(&mut self, run: Records<'_, u64>) -> Result<(), OperatorFault> {
+        self.written.borrow_mut().extend(run.iter().map(|(record, _)| record.to_value()));
         self.answer(Write(run.len())).map(drop)
     }
 
@@ -94,7 +108,7 @@ fn rig() -> (Script, Lane<u64>, Box<dyn Task>) {
         checkpoints: false,
         restored: Rc::default(),
     };
-    let operator = SinkOperator::new(script.clone(), context, false);
+    let operator = SinkOperator::new(script.clone(), context, false, None);
     let ports = OnePort(Inbox::new(vec![input]));
     let mut task: Box<dyn Task> = Box::new(OperatorTask::new("sink".into(), operator, ports));
     assert!(task.drain(), "who has no writer yet has room");

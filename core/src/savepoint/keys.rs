@@ -1,0 +1,115 @@
+//! Keys by their schema: what [`KeyRef::bytes`](crate::record::KeyRef::bytes) has written, without the type.
+
+use crate::record::{FieldType, Primitive, Value};
+use crate::time::EventTime;
+
+/// The key that `bytes` are of a key of type `ty`; `None` if they are something else.
+pub(super) fn decode(ty: &FieldType, bytes: &[u8]) -> Option<Value> {
+    let mut rest = bytes;
+    let value = take(ty, &mut rest, true)?;
+    rest.is_empty().then_some(value)
+}
+
+/// The same as hexadecimal digits, whatever they are.
+pub(super) fn digits(bytes: &[u8]) -> Value {
+    Value::Str(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn take(ty: &FieldType, rest: &mut &[u8], is_last: bool) -> Option<Value> {
+    match ty {
+        FieldType::Primitive(primitive) => number(*primitive, rest),
+        FieldType::EventTime => {
+            let nanos = unsigned(split(rest, 8)?).cast_signed();
+            Some(Value::EventTime(EventTime::from_nanos(nanos)))
+        }
+        FieldType::Str => {
+            let length = if is_last { rest.len() } else { length(rest)? };
+            Some(Value::Str(str::from_utf8(split(rest, length)?).ok()?.to_owned()))
+        }
+        FieldType::Tuple(parts) => {
+            let last = parts.len().checked_sub(1)?;
+            let parts = parts.iter().enumerate();
+            let parts = parts.map(|(index, part)| take(part, rest, is_last && index == last));
+            parts.collect::<Option<_>>().map(Value::Tuple)
+        }
+        _ => None,
+    }
+}
+
+fn split<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(count)?;
+    *rest = left;
+    Some(taken)
+}
+
+/// LEB128.
+fn length(rest: &mut &[u8]) -> Option<usize> {
+    let (mut length, mut shift) = (0, 0);
+    loop {
+        let byte = split(rest, 1)?[0];
+        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte < 0x80 {
+            return Some(length);
+        }
+    }
+}
+
+fn unsigned(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn number(primitive: Primitive, rest: &mut &[u8]) -> Option<Value> {
+    use Primitive as P;
+
+    let (count, is_signed) = match primitive {
+        P::Bool | P::U8 => (1, false),
+        P::U16 => (2, false),
+        P::U32 | P::Char => (4, false),
+        P::U64 => (8, false),
+        P::I8 => (1, true),
+        P::I16 => (2, true),
+        P::I32 => (4, true),
+        P::I64 => (8, true),
+        P::F32 | P::F64 => return None,
+    };
+    let number = unsigned(split(rest, count)?);
+    let unused = 64 - 8 * count;
+    Some(match primitive {
+        P::Bool => Value::Bool(number != 0),
+        P::Char => Value::Char(char::from_u32(u32::try_from(number).ok()?)?),
+        _ if is_signed => Value::Signed((number << unused).cast_signed() >> unused),
+        _ => Value::Unsigned(number),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{KeyRef, KeyScratch, Str};
+
+    fn check<K: crate::record::Key + KeyRef>(key: &K) {
+        let mut scratch = KeyScratch::new();
+        let bytes = key.bytes(&mut scratch).to_vec();
+        let value = decode(&K::field_type(), &bytes).unwrap();
+        assert_eq!(K::from_value(value).as_ref(), Ok(key));
+        assert_eq!(decode(&K::field_type(), &[&bytes[..], &[0xff]].concat()), None);
+    }
+
+    #[test]
+    fn keys_are_read_as_they_were_written() {
+        check(&200_u8);
+        check(&-3_i8);
+        check(&60_000_u16);
+        check(&-3_i32);
+        check(&u64::MAX);
+        check(&i64::MIN);
+        check(&true);
+        check(&'ß');
+        check(&EventTime::from_nanos(-5));
+        check(&Str::from("a key that is longer than what lies inline"));
+        check(&(Str::from("EWR"), -7_i16, Str::from("")));
+        check(&(1_u8, Str::from("x".repeat(200)), 3_u64, true));
+        assert_eq!(digits(&[0, 255]), Value::Str("00ff".into()));
+    }
+}

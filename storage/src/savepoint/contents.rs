@@ -1,0 +1,193 @@
+//! What is in a savepoint, entry by entry, without the job that wrote it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::SavepointError;
+use crate::checkpoint::Manifest;
+use crate::format::Flaw;
+use crate::freeze::Shape;
+use crate::io::Disk;
+use crate::{
+    Cursor, KeyGroups, Panes, PartsError, RestoredParts, Store, StoreConfig, StoreError, Table,
+    TableConfig, TableName, TimedTable,
+};
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A value or a list for each key.
+    Table,
+    /// The same, in panes.
+    Panes,
+    /// A value with a deadline for each key.
+    Timed,
+}
+
+/// One value of a state, or one item of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The hash of the key.
+    pub hash: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// The pane that it is in, if the state has panes.
+    pub pane: Option<i64>,
+    /// When it is due, if the state has deadlines.
+    pub deadline: Option<i64>,
+    /// Its place in the key's list, from 0, if the key has one.
+    pub item: Option<u64>,
+    /// The value.
+    pub value: &'a [u8],
+}
+
+/// A state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateInfo {
+    /// Its name.
+    pub name: TableName,
+    /// What it is.
+    pub kind: Kind,
+    /// How many entries it has on all workers together; a list is one, and so is each key of each pane.
+    pub entries: u64,
+    /// How many bytes those have.
+    pub bytes: u64,
+}
+
+#[derive(Debug)]
+enum Opened {
+    Table(Box<Table>),
+    Panes(Panes),
+    Timed(Box<TimedTable>),
+}
+
+/// What is in a savepoint; read as a whole when it is opened.
+#[derive(Debug)]
+pub struct Contents {
+    manifest: Manifest,
+    states: BTreeMap<TableName, (StateInfo, Opened)>,
+}
+
+impl Contents {
+    /// Opens the savepoint in `folder`, and checks every byte of its state. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](super::read); [`SavepointError::Content`].
+    pub fn open(disk: &mut dyn Disk, folder: &Path) -> Result<Self, SavepointError> {
+        let manifest = super::read(disk, folder)?;
+        Self::of(disk, folder, manifest)
+    }
+
+    /// Opens a checkpoint of `folder`, in which no job runs. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`SavepointError::Content`].
+    pub fn of(
+        disk: &mut dyn Disk,
+        folder: &Path,
+        manifest: Manifest,
+    ) -> Result<Self, SavepointError> {
+        let groups = KeyGroups::all(manifest.key_groups);
+        let parts =
+            RestoredParts::open_checked(disk, folder, &manifest, groups).map_err(|source| {
+                SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
+            })?;
+        let shapes: Vec<_> = parts
+            .tables
+            .iter()
+            .map(|(name, table)| (name.clone(), table.shape, table.value_align))
+            .collect();
+        let mut store = Store::restore(StoreConfig::default(), parts);
+        let mut states = BTreeMap::new();
+        for (name, shape, value_align) in shapes {
+            let opened = open(&mut store, name.clone(), shape, value_align).map_err(|_| {
+                let epoch = manifest.epoch;
+                let flaw = Flaw::Inconsistent { offset: 0 };
+                let source = PartsError::Content { epoch, worker: 0, flaw };
+                let folder = folder.to_path_buf();
+                SavepointError::Content { folder, source: Box::new(source) }
+            })?;
+            let info = info(&manifest, name.clone(), shape);
+            states.insert(name, (info, opened));
+        }
+        Ok(Self { manifest, states })
+    }
+
+    /// The manifest: positions, what operators keep besides, and of what types the states are.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The states, by name.
+    pub fn states(&self) -> impl Iterator<Item = &StateInfo> {
+        self.states.values().map(|(info, _)| info)
+    }
+
+    /// Shows the entries of a state, in an order that is the same each time; `false` if there is no state of that name.
+    pub fn for_each(&self, name: &TableName, mut each: impl FnMut(Entry<'_>)) -> bool {
+        let Some((_, state)) = self.states.get(name) else { return false };
+        match state {
+            Opened::Table(table) => visit(table, None, &mut each),
+            Opened::Panes(panes) => {
+                panes.iter().for_each(|(pane, table)| visit(table, Some(pane), &mut each));
+            }
+            Opened::Timed(timed) => {
+                let mut cursor = Cursor::default();
+                while let Some((hash, key, deadline, value)) = timed.next(&mut cursor) {
+                    let deadline = Some(deadline);
+                    each(Entry { hash, key, pane: None, deadline, item: None, value });
+                }
+            }
+        }
+        true
+    }
+}
+
+fn open(
+    store: &mut Store,
+    name: TableName,
+    shape: Shape,
+    value_align: usize,
+) -> Result<Opened, StoreError> {
+    let config = TableConfig::default().value_align(value_align);
+    match shape {
+        Shape::Table => store.table(name, config).map(Box::new).map(Opened::Table),
+        Shape::Panes => store.panes(name, config).map(Opened::Panes),
+        Shape::Timed => store.timed(name, config).map(Box::new).map(Opened::Timed),
+    }
+}
+
+fn info(manifest: &Manifest, name: TableName, shape: Shape) -> StateInfo {
+    let tables = manifest.parts.iter().flat_map(|part| &part.tables);
+    let own =
+        tables.filter(|table| (&table.operator, &table.state) == (&name.operator, &name.state));
+    let (entries, bytes) =
+        own.fold((0, 0), |sum, table| (sum.0 + table.entries, sum.1 + table.bytes));
+    let kind = match shape {
+        Shape::Table => Kind::Table,
+        Shape::Panes => Kind::Panes,
+        Shape::Timed => Kind::Timed,
+    };
+    StateInfo { name, kind, entries, bytes }
+}
+
+fn visit(table: &Table, pane: Option<i64>, each: &mut impl FnMut(Entry<'_>)) {
+    let mut cursor = Cursor::default();
+    while let Some((hash, key, value)) = table.next(&mut cursor) {
+        let entry = Entry { hash, key, pane, deadline: None, item: None, value };
+        if !table.has_list(hash, key) {
+            each(entry);
+            continue;
+        }
+        let mut item = 0;
+        table.for_each_value(hash, key, |value| {
+            each(Entry { item: Some(item), value, ..entry });
+            item += 1;
+        });
+    }
+}
