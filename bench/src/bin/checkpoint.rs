@@ -16,8 +16,8 @@
 //!
 //! With `--resident` the table may hold so much memory, and printed is what a page of records takes then.
 //!
-//! With `--keep` the files stay. `--restore` begins from them, as a process that starts anew does, and counts on: printed is when the first record was counted, from the start of the process on,
-//! and when a thousand times and a million times as many were; with `--checked` everything is read and checked first.
+//! With `--keep` the files stay. `--restore` begins from them, as a process that starts anew does, and counts on: printed is when, from the start of the process on,
+//! a page of records, a hundred and ten thousand of them were counted; with `--checked` everything is read and checked first.
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -448,8 +448,8 @@ fn go_on(options: &Options, place: &Path, started: Instant) -> Result<(), Box<dy
     let faults = major_faults();
     println!("{keys} keys, opened after {:.3} s", opened.as_secs_f64());
     let (mut records, mut longest) = (0, Duration::ZERO);
-    for until in [1, 1_000, 1_000_000] {
-        let until = until * PAGE as u64;
+    for pages in [1, 100, 10_000] {
+        let until = pages * PAGE as u64;
         while records < until {
             let before = Instant::now();
             counter.step(&options);

@@ -42,6 +42,9 @@ pub(crate) const PACK: u32 = u32::MAX - 1;
 
 const VERSION: u32 = 2;
 
+/// No chunk has more: its one entry is longer than any may be.
+const MOST_BYTES: u64 = 16 << 30;
+
 /// Added to the shape of what every worker has the whole of.
 const COPIED: u32 = 8;
 
@@ -158,11 +161,11 @@ fn decode_table(decoder: &mut Decoder<'_>) -> Result<DirectoryTable, Flaw> {
         let (sequence, pane) = (decoder.u64()?, decoder.i64()?);
         let (number, shift) = (decoder.u32()?, decoder.u32()?);
         let groups = (decoder.u32()?, decoder.u32()?);
-        // Numbers beyond what an address has.
-        if number == 0 || number >= 1 << 30 || shift >= 1 << 30 {
+        let place = decode_place(decoder)?;
+        // Numbers beyond what an address has, and chunks beyond what an entry may be.
+        if number == 0 || number >= 1 << 30 || shift >= 1 << 30 || place.bytes > MOST_BYTES {
             return Err(decoder.flaw());
         }
-        let place = decode_place(decoder)?;
         let groups = (groups != (1, 0)).then_some(groups);
         let listing = decode_listing(decoder, place)?;
         Ok(DirectoryChunk { sequence, pane, number, shift, groups, place, listing })

@@ -58,8 +58,8 @@
 //! | end - 8 | 4 | CRC32C of the footer without these last 64 bytes |
 //! | end - 4 | 4 | CRC32C of the 60 bytes before |
 //!
-//! Extents of the two highest table numbers are not images of chunks: 4,294,967,295 is a part's directory, which says what the others are worth, and 4,294,967,294 several small
-//! things together. What is in them: `archive/directory.rs`.
+//! Extents of the three highest table numbers are not images of chunks: 4,294,967,295 is a part's directory, which says what the others are worth, 4,294,967,294 several small
+//! things together, and 4,294,967,293 a roster, which lists entries. What is in them: `archive/directory.rs`, `archive/roster.rs`.
 //!
 //! # Manifest
 //!

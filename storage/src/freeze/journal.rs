@@ -2,7 +2,7 @@
 //!
 //! It is a log of changes that is taken whole at each freeze. Sequence numbers are given once in a store's life, so the order in which changes are applied does not matter.
 
-use crate::log::{Address, size_class};
+use crate::log::{Address, CHUNK_BYTES, size_class};
 use crate::raw::Region;
 use crate::segment::SegmentRef;
 use std::sync::Arc;
@@ -145,10 +145,13 @@ impl Journal {
         self.segments.append(&mut later.segments);
     }
 
-    /// Chunks whose memory is shared.
+    /// Whole chunks whose memory is shared.
     pub(crate) fn shared_chunks(&self) -> usize {
-        let is_shared = |captured: &&Captured| matches!(captured.content, Content::Shared(..));
-        self.chunks.iter().filter(is_shared).count()
+        let is_whole = |captured: &&Captured| match &captured.content {
+            Content::Shared(region, _) => region.len() == CHUNK_BYTES,
+            Content::Copied(_) | Content::Filed(_) => false,
+        };
+        self.chunks.iter().filter(is_whole).count()
     }
 
     /// Bytes of the chunks that are not on disk.
