@@ -214,3 +214,18 @@ fn a_host_turns_its_jobs_itself() {
         assert!(!engine.turn(), "nothing is left to do");
     });
 }
+
+/// A job with checkpoints is seated by a thread of its own, which may come too late.
+#[test]
+fn jobs_end_whose_engine_is_dropped_before_they_have_begun() {
+    for _ in 0..100 {
+        watched(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let checkpoints = Checkpoints::in_directory(folder.path());
+            let engine = Settings::tight(2).engine().checkpoints(checkpoints).build();
+            let job = endless(&engine, "endless", &Arc::default());
+            drop(engine);
+            assert!(matches!(job.join(), Err(JobError::Cancelled)));
+        });
+    }
+}

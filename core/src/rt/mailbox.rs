@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::driver::Seat;
+use crate::error::JobError;
 use crate::raw::doorbell::Ringer;
 
 /// What is on its way to a core.
@@ -30,9 +31,14 @@ impl Mailbox {
         Self { has_mail: AtomicBool::new(false), mail: Mutex::default(), ringer }
     }
 
-    /// Sends a seat to the core.
+    /// Sends a seat to the core. One whose loop was asked to end takes none any more: then the job is cancelled, and the seat dropped, which says that its worker
+    /// has ended.
     pub(crate) fn seat(&self, seat: Seat) {
-        self.post(|mail| mail.seats.push(seat));
+        let mut seat = Some(seat);
+        self.post(|mail| mail.seats.extend(seat.take_if(|_| !mail.quit)));
+        if let Some(seat) = seat {
+            seat.shared.fail(JobError::Cancelled);
+        }
     }
 
     /// Asks the core's loop to end.
