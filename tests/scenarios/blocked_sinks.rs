@@ -89,7 +89,7 @@ fn assert_complete(passed: &[u64], how: &str) {
 }
 
 fn engine_on(folder: &std::path::Path, workers: usize) -> Engine {
-    let checkpoints = Checkpoints::in_directory(folder).every(Duration::from_millis(5));
+    let checkpoints = Checkpoints::in_directory(folder).every(Duration::from_millis(10));
     Settings::tight(workers).engine().checkpoints(checkpoints).build()
 }
 

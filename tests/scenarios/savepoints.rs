@@ -237,7 +237,8 @@ fn counting(
     others: bool,
 ) -> impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static {
     move |t: &mut Topology| {
-        let numbers = t.source("numbers", Generator::of(0..NUMBERS, |n| n)).without_event_time();
+        let numbers = Generator::of(0..NUMBERS, |n| n).records_per_s(20_000);
+        let numbers = t.source("numbers", numbers).without_event_time();
         let count = |count: &mut u64, n: &Rec<u64>| {
             *count += 1;
             Some((n.to_native() % KEYS, *count))
@@ -264,6 +265,9 @@ fn operators_may_be_added_and_state_that_nobody_claims_is_refused_unless_it_is_r
     let at = |name: &str| folder.path().join(name);
     let host = engine(1, &at("first")).build();
     let job = host.deploy("job", counting("counts", false)).unwrap();
+    while job.snapshot().operator("counts").is_none_or(|counts| counts.records_in == 0) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     job.stop_with_savepoint(at("saved")).unwrap().wait().unwrap();
     job.join().unwrap();
     let restored = |workers| engine(workers, &at("second")).restore_from(at("saved"));

@@ -6,7 +6,7 @@
 //! use thalweg::prelude::*;
 //!
 //! # mod tokio { pub mod runtime { #[derive(Clone)] pub struct Handle; impl Handle {
-//! #   pub fn spawn<U: 'static>(&self, task: impl Future<Output = U> + 'static) -> impl Future<Output = std::result::Result<U, std::fmt::Error>> { async { Ok(task.await) } } } } }
+//! #   pub fn spawn<F: Future + 'static>(&self, task: F) -> impl Future<Output = std::result::Result<F::Output, std::fmt::Error>> + use<F> { async { Ok(task.await) } } } } }
 //! # async fn price_of(article: u64) -> std::result::Result<u64, std::fmt::Error> { Ok(article * 100) }
 //! fn job(t: &mut Topology, runtime: tokio::runtime::Handle) -> Result<()> {
 //!     t.source("articles", Items::of([1_u64, 2, 3]))

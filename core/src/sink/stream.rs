@@ -4,7 +4,8 @@
 //!
 //! 1. A record is encoded once, and stays in the buffer until all of it was handed to the system; so a connection that is lost is
 //!    followed by one that begins with a whole record.
-//! 2. A checkpoint waits for nobody who does not read: it has the records that were not handed over whole, and a writer that goes on from it begins with them.
+//! 2. A checkpoint does not wait for a socket's other side: it has the records that were not handed over whole, and a writer that goes on from it begins with them. It
+//!    does wait for who reads standard output: behind a record that was sent in part only its rest may follow.
 //! 3. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
 
 use std::collections::VecDeque;
@@ -232,6 +233,9 @@ impl<T: Record + Serialize> SinkWriter<T> for StreamWriter<T> {
     fn poll_prepare(&mut self, _: u64) -> Result<Option<Prepared>, OperatorFault> {
         if self.poll_flush()? {
             return Ok(Some(Prepared::nothing()));
+        }
+        if self.attempts.is_none() {
+            return Ok(None);
         }
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
         let header = text(self.header.as_deref().unwrap_or_default());
