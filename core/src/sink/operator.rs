@@ -311,7 +311,12 @@ impl<T: Record, S: Sink<T>> Operator for SinkOperator<T, S> {
 impl<T: Record, S: Sink<T>> Input<T, 0> for SinkOperator<T, S> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         self.outside.fault.take().map_or(Ok(()), Err)?;
+        let is_first = self.outside.writer.is_none();
         self.writer()?;
+        if is_first {
+            // It could not be asked before it was open.
+            self.outside.go_on()?;
+        }
         self.outside.write(run)
     }
 }

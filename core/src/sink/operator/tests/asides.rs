@@ -63,7 +63,7 @@ fn what_comes_before_the_barrier_is_laid_aside_and_written_first() {
     let mut rig = rig();
     rig.send(0..3, None);
     rig.turn();
-    assert_eq!(rig.script.written(), [0, 1, 2], "who has no writer yet has room");
+    assert!(rig.script.written().is_empty(), "the first run was read before the writer was open");
     rig.send(3..5, None);
     rig.turn();
     rig.send(5..90, Some(1));
@@ -78,7 +78,7 @@ fn what_comes_before_the_barrier_is_laid_aside_and_written_first() {
     assert!(rig.script.written().is_empty());
     rig.script.refuse(false);
     rig.turn();
-    assert_eq!(rig.script.written(), (3..95).collect::<Vec<_>>());
+    assert_eq!(rig.script.written(), (0..95).collect::<Vec<_>>());
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn the_end_waits_for_what_lies_aside() {
     send(&mut rig.lane, &[Seen::Control(Control::End)]);
     rig.turn();
     assert!(!rig.task.is_finished() && rig.task.counters().is_blocked);
-    assert_eq!(rig.script.written(), [0]);
+    assert!(rig.script.written().is_empty());
     rig.script.refuse(false);
     rig.turn();
-    assert_eq!(rig.script.written(), [1, 2, 3]);
+    assert_eq!(rig.script.written(), [0, 1, 2, 3]);
     assert!(rig.task.is_finished());
 }
 

@@ -114,7 +114,7 @@ fn rig() -> (Script, Lane<u64>, Box<dyn Task>) {
     assert!(task.drain(), "who has no writer yet has room");
     page(&mut lane);
     step(&mut *task, Choice::Lane(0), 10).unwrap();
-    assert_eq!(script.calls(), [Write(2)]);
+    assert_eq!(script.calls(), [Ready, Write(2)]);
     (script, lane, task)
 }
 
