@@ -16,7 +16,7 @@
 //!             async move { Ok(task.await??) }
 //!         })
 //!         .or_fail("prices")
-//!         .sink("prices", Blackhole);
+//!         .sink("priced", Blackhole);
 //!     Ok(())
 //! }
 //! # Engine::builder().build().run("prices", |t| job(t, tokio::runtime::Handle))?;
