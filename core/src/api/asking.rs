@@ -23,10 +23,9 @@
 //! # Ok::<(), JobError>(())
 //! ```
 
-use std::rc::Rc;
 use std::time::Duration;
 
-use super::policies::Guarded;
+use super::policies::{Guarded, with_dead_letters};
 use super::stream::Stream;
 use super::topology::Build;
 use crate::error::{BuildError, OperatorFault};
@@ -142,15 +141,7 @@ where
 
     /// A record without a reply leaves by a stream of its own, with the error and its event time, in the order of results.
     pub fn or_dead_letter(self, name: &str) -> Guarded<U> {
-        let mut port = None;
-        let stream = self.asking(name, "dead letter", |(build, node)| {
-            let (out, dead) = build.output(node, 1);
-            port = Some(dead);
-            Then::DeadLetter { operator: name.into(), out }
-        });
-        let port = port.expect("invariant: the output was just made");
-        let dead = Stream::new(Rc::clone(&stream.build), port);
-        Guarded { stream, dead }
+        with_dead_letters(name, |then| self.asking(name, "dead letter", then))
     }
 
     fn describe(&self, policy: &str) -> String {
@@ -163,7 +154,6 @@ where
 
     fn refusals(&self) -> Option<&'static str> {
         let Terms { timeout, attempts, delays } = self.terms;
-        let is_bad = |delays: Delays| delays.first.is_zero() || delays.most < delays.first;
         match () {
             () if self.capacity == 0 => Some("at least one record is asked about at a time"),
             () if self.capacity > MOST_AT_A_TIME => {
@@ -174,10 +164,7 @@ where
             () if attempts == 1 && delays.is_some() => Some(
                 "there is nothing to wait for before the only attempt; say retry(2) or more, or leave after() out",
             ),
-            () if delays.is_some_and(is_bad) => Some(
-                "the pause between attempts is longer than nothing, and the longest no shorter than the first",
-            ),
-            () => None,
+            () => delays.and_then(Delays::flaw),
         }
     }
 
@@ -196,9 +183,7 @@ where
                 let (name, message) = (name.to_owned(), message.to_owned());
                 build.refuse(BuildError::Setting { name, message });
             }
-            let outputs: &[&'static str] =
-                if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
-            let node = build.node(name, "async_map", detail, outputs);
+            let node = build.node(name, "async_map", detail, Then::outputs(policy));
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             build.holds_records(node);
             let (out, port) = build.output(node, 0);

@@ -139,16 +139,7 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
         pause: &str,
         make: impl FnOnce(&mut Build, Job<'_, A>, Output<A::Out>) -> O,
     ) -> Guarded<A::Out> {
-        let mut port = None;
-        let then = |(build, node): (&mut Build, usize)| {
-            let (out, dead) = build.output(node, 1);
-            port = Some(dead);
-            Then::DeadLetter { operator: name.into(), out }
-        };
-        let stream = self.guarded(name, ("dead letter", pause), then, make);
-        let port = port.expect("invariant: the output was just made");
-        let dead = Stream::new(Rc::clone(&stream.build), port);
-        Guarded { stream, dead }
+        with_dead_letters(name, |then| self.guarded(name, ("dead letter", pause), then, make))
     }
 
     /// Makes a task of the operator at the chain's end: that which `make` makes.
@@ -168,9 +159,7 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
                 build.refuse(crate::error::BuildError::Setting { name, message });
             }
             let detail = Then::describe(attempts, pause, policy);
-            let outputs: &[&'static str] =
-                if policy == "dead letter" { &["stream", "dead"] } else { &[""] };
-            let node = build.node(name, A::NAME, detail, outputs);
+            let node = build.node(name, A::NAME, detail, Then::outputs(policy));
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             if !pause.is_empty() {
                 build.holds_records(node);
@@ -183,6 +172,22 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
         };
         Stream::new(build, port)
     }
+}
+
+/// The stream that `make` makes, and its dead letters: `make` is given what becomes, on the node that it builds, of a record that is given up.
+pub(super) fn with_dead_letters<U: Record>(
+    name: &str,
+    make: impl FnOnce(&mut dyn FnMut((&mut Build, usize)) -> Then) -> Stream<U>,
+) -> Guarded<U> {
+    let mut port = None;
+    let stream = make(&mut |(build, node)| {
+        let (out, dead) = build.output(node, 1);
+        port = Some(dead);
+        Then::DeadLetter { operator: name.into(), out }
+    });
+    let port = port.expect("invariant: the output was just made");
+    let dead = Stream::new(Rc::clone(&stream.build), port);
+    Guarded { stream, dead }
 }
 
 /// What an operator with a policy is made of.

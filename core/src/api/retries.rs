@@ -128,11 +128,7 @@ fn later<T: Record, A: Fallible<T>>(
             "there is nothing to wait for before the only attempt; say retry(2) or more before after()",
         );
     }
-    if delays.first.is_zero() || delays.most < delays.first {
-        refuse(
-            "the pause between attempts is longer than nothing, and the longest no shorter than the first",
-        );
-    }
+    delays.flaw().into_iter().for_each(&mut refuse);
     if room == 0 {
         refuse("there is no room for a record that waits; say capacity(1) or more");
     }

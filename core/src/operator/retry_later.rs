@@ -48,6 +48,13 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
+    /// What is wrong with them, if something is.
+    pub(crate) fn flaw(self) -> Option<&'static str> {
+        (self.first.is_zero() || self.most < self.first).then_some(
+            "the pause between attempts is longer than nothing, and the longest no shorter than the first",
+        )
+    }
+
     /// For plans.
     pub(crate) fn describe(self) -> String {
         let Self { first, most } = self;

@@ -40,6 +40,11 @@ pub(crate) enum Then {
 }
 
 impl Then {
+    /// The outputs of an operator whose policy says `then`.
+    pub(crate) fn outputs(then: &str) -> &'static [&'static str] {
+        if then == "dead letter" { &["stream", "dead"] } else { &[""] }
+    }
+
     /// For plans; `pause` is what lies between two attempts.
     pub(crate) fn describe(attempts: u32, pause: &str, then: &str) -> String {
         match attempts {
