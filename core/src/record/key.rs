@@ -1,6 +1,7 @@
 //! Keys: what they hash to, which group and worker that is, and the traits of owned and read keys.
 
 use std::fmt;
+use std::ops::Range;
 
 use rkyv::Archive;
 
@@ -8,6 +9,9 @@ use super::{Field, Record};
 
 /// How many key groups there are. They are the unit of rescaling, and part of the state format.
 pub const KEY_GROUPS: u16 = 4096;
+
+/// The bits of a hash that are below its key group.
+const GROUP_SHIFT: u32 = u64::BITS - KEY_GROUPS.ilog2();
 
 /// The largest number of workers among which every worker owns a key group.
 pub const WORKERS_MAX: usize = KEY_GROUPS as usize;
@@ -30,7 +34,13 @@ impl KeyHash {
     #[expect(clippy::cast_possible_truncation, reason = "12 bits are left")]
     pub const fn group(self) -> KeyGroup {
         // Tables index with the low bits; groups take the others, so the two are independent.
-        KeyGroup((self.0 >> (u64::BITS - KEY_GROUPS.ilog2())) as u16)
+        KeyGroup((self.0 >> GROUP_SHIFT) as u16)
+    }
+
+    /// The same hash in another key group.
+    #[must_use]
+    pub(crate) const fn in_group(self, group: KeyGroup) -> Self {
+        Self((group.0 as u64) << GROUP_SHIFT | self.0 & ((1 << GROUP_SHIFT) - 1))
     }
 
     /// Which of `workers` workers owns the key. Each worker owns a contiguous range of groups.
@@ -73,6 +83,17 @@ impl KeyGroup {
     pub const fn owner(self, workers: usize) -> usize {
         debug_assert!(workers >= 1 && workers <= WORKERS_MAX);
         self.0 as usize * workers / KEY_GROUPS as usize
+    }
+
+    /// The groups that `worker` of `workers` owns; at least one.
+    #[must_use]
+    pub(crate) fn of_worker(worker: usize, workers: usize) -> Range<u16> {
+        debug_assert!(worker < workers && workers <= WORKERS_MAX);
+        let first = |worker: usize| {
+            let groups = (worker * usize::from(KEY_GROUPS)).div_ceil(workers);
+            u16::try_from(groups).expect("invariant: no more than there are")
+        };
+        first(worker)..first(worker + 1)
     }
 }
 

@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::raw::writer::write_archive_large;
-    use crate::record::KEY_GROUPS;
+    use crate::record::{KEY_GROUPS, KeyGroup};
 
     /// The hash and the bytes, after checking that the archived form has the same ones.
     fn key<K>(native: &K) -> (u64, Vec<u8>)
@@ -352,12 +352,18 @@ mod tests {
     fn owners_are_contiguous_ranges_of_groups_that_differ_by_one_at_most() {
         for workers in [1, 2, 3, 7, 16, 1_000, 4_096] {
             let owners: Vec<_> =
-                (0..KEY_GROUPS).map(|group| super::super::KeyGroup(group).owner(workers)).collect();
+                (0..KEY_GROUPS).map(|group| KeyGroup(group).owner(workers)).collect();
             assert!(
                 owners.is_sorted() && owners[0] == 0 && owners[owners.len() - 1] == workers - 1
             );
             let counts = owners.chunk_by(|a, b| a == b).map(<[usize]>::len);
             assert!(counts.clone().max().unwrap() - counts.min().unwrap() <= 1);
+            let ranges = (0..workers).map(|worker| KeyGroup::of_worker(worker, workers));
+            let of_ranges =
+                ranges.enumerate().flat_map(|(worker, range)| range.map(move |_| worker));
+            assert!(of_ranges.eq(owners.iter().copied()));
+            let other = KeyHash::of_int(7).in_group(KeyGroup(9));
+            assert_eq!((other.group().0, other.0 << 12), (9, KeyHash::of_int(7).0 << 12));
         }
     }
 

@@ -11,7 +11,7 @@ use thalweg_storage::Cursor;
 
 use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
-use crate::record::{KEY_GROUPS, KeyGroup, KeyHash, Record};
+use crate::record::{KeyGroup, KeyHash, Record};
 use crate::state::TimedRecords;
 use crate::time::EventTime;
 
@@ -36,12 +36,9 @@ pub(crate) struct Place {
 impl<T: Record> InFlight<T> {
     /// Those of `worker`, of so many.
     pub(crate) fn new(records: TimedRecords<T>, (worker, workers): (usize, usize)) -> Self {
-        let is_own = |group: &u16| KeyGroup(*group).owner(workers) == worker;
-        let first = (0..KEY_GROUPS).find(is_own).expect("invariant: every worker has a key group");
-        let end = (first..KEY_GROUPS).take_while(is_own).count();
-        let end = first + u16::try_from(end).expect("invariant: as many as there are groups");
+        let groups = KeyGroup::of_worker(worker, workers);
         let worker = u16::try_from(worker).expect("invariant: fewer than 65,536 workers");
-        Self { records, worker, groups: first..end, next: 0 }
+        Self { records, worker, groups, next: 0 }
     }
 
     /// Keeps a record.
@@ -90,9 +87,8 @@ impl<T: Record> InFlight<T> {
 
     /// A hash whose group is the worker's.
     fn hash(&self, key: &[u8]) -> KeyHash {
-        let groups = u64::from(self.groups.end - self.groups.start);
-        let group = u64::from(self.groups.start) + self.next % groups;
-        let shift = u64::BITS - KEY_GROUPS.ilog2();
-        KeyHash(group << shift | KeyHash::of_bytes(key).0 & ((1 << shift) - 1))
+        let groups = self.groups.len() as u64;
+        let at = u16::try_from(self.next % groups).expect("invariant: below a number of groups");
+        KeyHash::of_bytes(key).in_group(KeyGroup(self.groups.start + at))
     }
 }

@@ -16,14 +16,13 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use thalweg_storage::KeyGroups;
 
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::raw::page::PageBuf;
 use crate::raw::view::Rec;
-use crate::record::{KEY_GROUPS, KeyHash, Record};
+use crate::record::{KeyGroup, KeyHash, Record};
 use crate::state::TimedLists;
 use crate::time::EventTime;
 
@@ -46,19 +45,18 @@ pub(crate) struct Aside<T: Record> {
 /// Where the list of a worker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
-    worker: u32,
-    workers: u32,
+    worker: usize,
+    workers: usize,
 }
 
 impl Place {
     fn hash(self) -> KeyHash {
-        let count = u32::from(KEY_GROUPS);
-        let first = KeyGroups::of_worker(count, self.worker, self.workers).first;
-        KeyHash(u64::from(first) << (u64::BITS - KEY_GROUPS.ilog2()))
+        let first = KeyGroup::of_worker(self.worker, self.workers).start;
+        KeyHash(0).in_group(KeyGroup(first))
     }
 
     fn key(self) -> [u8; 8] {
-        (u64::from(self.worker) << 32 | u64::from(self.workers)).to_le_bytes()
+        ((self.worker as u64) << 32 | self.workers as u64).to_le_bytes()
     }
 }
 
@@ -79,9 +77,7 @@ fn add<T: Record>(pages: &mut VecDeque<PageBuf<T>>, record: &Rec<T>, at: EventTi
 impl<T: Record> Aside<T> {
     /// Nothing, on `worker` of `workers`; `kept` is empty, or what a checkpoint has.
     pub(crate) fn new(kept: TimedLists<T>, (worker, workers): (usize, usize)) -> Self {
-        let number = |number| u32::try_from(number).expect("invariant: few workers");
-        let place = Place { worker: number(worker), workers: number(workers) };
-        Self { pages: VecDeque::new(), kept, is_kept: false, place }
+        Self { pages: VecDeque::new(), kept, is_kept: false, place: Place { worker, workers } }
     }
 
     pub(super) fn is_empty(&self) -> bool {
