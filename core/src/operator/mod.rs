@@ -177,8 +177,8 @@ pub(crate) trait Operator: 'static {
         false
     }
 
-    /// Whether nothing may be read until an alarm has made room; asked before and after each run, a function of the operator's state alone. One that is full
-    /// has an [`alarm`](Self::alarm).
+    /// Whether nothing may be read until there is room again; asked before and after each run, a function of the operator's state alone. What makes room is an
+    /// [`alarm`](Self::alarm), or a poll of a task that has them.
     #[inline]
     fn is_full(&self) -> bool {
         false

@@ -130,9 +130,9 @@ where
         !self.backlog.is_empty() && self.slots.has_free()
     }
 
-    /// True if it can only wait: for a free slot, or at the end for the last replies.
+    /// True if its input has ended, and it can only wait for the last replies.
     fn is_waiting(&self) -> bool {
-        if self.is_ending { !self.is_empty() } else { self.has_more() }
+        self.is_ending && !self.is_empty()
     }
 
     fn is_empty(&self) -> bool {
@@ -347,7 +347,7 @@ where
         self.guard.fates()
     }
 
-    fn has_more(&self) -> bool {
+    fn is_full(&self) -> bool {
         !self.backlog.is_empty() || !self.slots.has_free()
     }
 

@@ -1,6 +1,7 @@
 //! The task of an operator that asks: that of any operator, which is polled besides when a reply may be there.
 //!
-//! While the operator can only wait, for a free slot or for the last replies, there is nothing to work off: the worker may sleep, and whoever replies wakes it.
+//! While the operator can only wait, for a free slot or for the last replies, there is nothing to read and nothing to work off: the worker may sleep, and whoever replies
+//! wakes it.
 
 use std::rc::Rc;
 

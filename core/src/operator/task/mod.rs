@@ -8,7 +8,7 @@
 //!
 //! 1. While a watermark or the end is being worked off, the task reads nothing: what comes after stays after.
 //! 2. A task whose output waits for room in a ring has no choices.
-//! 3. A task whose operator is full has none but the clock's.
+//! 3. A task whose operator is full has none but those that make room: the clock's, and polls.
 
 mod promises;
 mod alignment;

@@ -11,8 +11,8 @@ use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::checkpoint::{Restored, Resuming};
 use crate::error::OperatorFault;
 use crate::metrics::{LatencyHistogram, TaskCounters};
-use crate::operator::Operator;
 use crate::operator::output::AnyOutput;
+use crate::operator::{Operator, Progress};
 use crate::raw::page::Control;
 use crate::time::watermark::MergedTime;
 use crate::time::{EventTime, ProcessingTime};
@@ -110,11 +110,8 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
         let Some(epoch) = epoch.filter(|&epoch| core.alignment.skip_to(epoch)) else {
             return Ok(());
         };
-        let began_ns = context.clock.now_ns();
-        let mut freezing = into.freezing(epoch, name);
-        core.operator.freeze(&mut freezing)?;
-        freezing.note(WATERMARK, &core.watermark.as_nanos());
-        into.done(epoch, name, context.clock.now_ns().saturating_sub(began_ns));
+        let progress = core.freeze_operator(epoch, name, &mut into, context.clock)?;
+        debug_assert_eq!(progress, Progress::Done, "invariant: one that waits freezes at once");
         core.operator.outputs(&mut |output| output.emit_control(Control::Barrier(epoch)));
         core.end_step();
         core.fault.take().map_or(Ok(()), Err)

@@ -91,18 +91,32 @@ impl<O: Operator> Core<O> {
         clock: &dyn Clock,
     ) -> Result<(), OperatorFault> {
         while let Some(epoch) = self.barrier() {
-            let began_ns = clock.now_ns();
-            let mut freezing = into.freezing(epoch, name);
-            if self.operator.freeze(&mut freezing)? == Progress::More {
+            if self.freeze_operator(epoch, name, into, clock)? == Progress::More {
                 return Ok(());
             }
-            freezing.note(WATERMARK, &self.watermark.as_nanos());
-            into.done(epoch, name, clock.now_ns().saturating_sub(began_ns));
             self.is_firing = false;
             self.pass_on(Control::Barrier(epoch));
             self.settle()?;
         }
         Ok(())
+    }
+
+    /// Freezes the operator, with what its task knows, whatever it is at; [`Progress::More`] to be asked again.
+    pub(super) fn freeze_operator(
+        &mut self,
+        epoch: u64,
+        name: &str,
+        into: &mut Contribution,
+        clock: &dyn Clock,
+    ) -> Result<Progress, OperatorFault> {
+        let began_ns = clock.now_ns();
+        let mut freezing = into.freezing(epoch, name);
+        let progress = self.operator.freeze(&mut freezing)?;
+        if progress == Progress::Done {
+            freezing.note(WATERMARK, &self.watermark.as_nanos());
+            into.done(epoch, name, clock.now_ns().saturating_sub(began_ns));
+        }
+        Ok(progress)
     }
 
     /// Takes a control of input `lane`: what it means for time, and for the barrier that is waited for.
