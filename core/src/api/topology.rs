@@ -406,21 +406,19 @@ impl Build {
         let declared =
             Declared { layout: layout.keyed(key.hash), schema: layout.schema((key.ty)()) };
         let restored = self.restored.as_ref();
-        let mut found = restored.and_then(|restored| restored.state(&name));
-        // What was of other types and is empty is as good as new.
-        if found.as_ref().is_some_and(|found| found.layout != declared.layout)
-            && !restored.is_some_and(|restored| restored.holds(&name))
-        {
-            self.store.forget(&name);
-            found = None;
-        }
+        let found = restored.and_then(|restored| restored.state(&name));
+        let has_content = restored.is_some_and(|restored| restored.holds(&name));
         let claimed = match found {
-            Some(found) if found.layout != declared.layout => {
+            Some(found) if found.layout != declared.layout && has_content => {
                 self.rewrite((&name, config), &found, (&declared, layout))
             }
-            // Equal with the keys', so it was written by a view of this layout.
             found => {
-                let content = found.map(|_| layout.hash());
+                // Equal with the keys', so it was written by a view of this layout; what was of other types and is empty is as good as new.
+                let is_same = found.as_ref().map(|found| found.layout == declared.layout);
+                if is_same == Some(false) {
+                    self.store.forget(&name);
+                }
+                let content = is_same.unwrap_or(false).then(|| layout.hash());
                 Claimed::of(&mut self.store, name.clone(), config, content)
                     .map_err(|error| error.to_string())
             }

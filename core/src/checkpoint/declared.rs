@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use thalweg_storage::TableName;
-use thalweg_storage::checkpoint::{Manifest, SchemaRecord, TableRecord};
+use thalweg_storage::checkpoint::{Manifest, SchemaRecord};
 
 use crate::record::StateSchema;
 
@@ -20,16 +20,12 @@ pub(crate) fn schemas_of(layouts: &BTreeMap<TableName, Declared>) -> Vec<SchemaR
     let record = |(name, declared): (&TableName, &Declared)| SchemaRecord {
         operator: name.operator.clone(),
         state: name.state.clone(),
-        schema: sonic_rs::to_vec(&declared.schema).expect("invariant: a schema has a form in JSON"),
+        schema: declared.schema.to_json(),
     };
     layouts.iter().map(record).collect()
 }
 
 /// The schema of a state, if the manifest has one that can be read.
-pub(crate) fn schema_in(manifest: &Manifest, table: &TableRecord) -> Option<StateSchema> {
-    let is_of = |schema: &&SchemaRecord| {
-        (&schema.operator, &schema.state) == (&table.operator, &table.state)
-    };
-    let found = manifest.schemas.iter().find(is_of)?;
-    sonic_rs::from_slice(&found.schema).ok()
+pub(crate) fn schema_in(manifest: &Manifest, name: &TableName) -> Option<StateSchema> {
+    sonic_rs::from_slice(&manifest.schema_of(name)?.schema).ok()
 }

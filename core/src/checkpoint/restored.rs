@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use thalweg_storage::TableName;
-use thalweg_storage::checkpoint::{Blob, Manifest, Position, TableRecord};
+use thalweg_storage::checkpoint::{Blob, Manifest, Position};
 
 use super::declared::{Declared, schema_in};
 use crate::error::{BuildError, OperatorFault};
@@ -22,10 +22,6 @@ pub(crate) struct Restored {
 
 /// What is retired of a source that is gone.
 const POSITIONS: &str = "positions";
-
-fn is_named(table: &TableRecord, name: &TableName) -> bool {
-    (&table.operator, &table.state) == (&name.operator, &name.state)
-}
 
 /// A note that cannot be read: another version of the operator has written it.
 #[derive(Debug, thiserror::Error)]
@@ -50,16 +46,14 @@ impl Restored {
 
     /// Whether the checkpoint has anything in the table.
     pub(crate) fn holds(&self, name: &TableName) -> bool {
-        let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
-        tables.filter(|table| is_named(table, name)).any(|table| table.entries > 0)
+        self.manifest.tables_of(name).any(|table| table.entries > 0)
     }
 
     /// How keys and values lie in the table, if the checkpoint has it.
     pub(crate) fn state(&self, name: &TableName) -> Option<Declared> {
-        let tables = self.manifest.parts.iter().flat_map(|part| &part.tables);
-        let mut found = tables.filter(|table| is_named(table, name));
+        let mut found = self.manifest.tables_of(name);
         let table = found.next().filter(|_| !self.retired.contains(name))?;
-        let schema = schema_in(&self.manifest, table).unwrap_or_else(|| StateSchema {
+        let schema = schema_in(&self.manifest, name).unwrap_or_else(|| StateSchema {
             form: Form::Archives,
             key: FieldType::Tuple(Vec::new()),
             value: None,

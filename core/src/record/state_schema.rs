@@ -59,6 +59,11 @@ impl StateSchema {
         keyed_hash(self.key.layout_hash(), self.form.hash(value))
     }
 
+    /// As it is stored, beside the state.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        sonic_rs::to_vec(self).expect("invariant: a schema has a form in JSON")
+    }
+
     /// Whether what was stored as `old` can be made what this says.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use thalweg_storage::TableName;
-use thalweg_storage::checkpoint::{Position, TableRecord};
+use thalweg_storage::checkpoint::Position;
 use thalweg_storage::io::{self, Disk};
 use thalweg_storage::savepoint::{Contents, Entry, SavepointError};
 
@@ -72,14 +72,8 @@ impl SavepointReader {
             state: info.name.state.clone(),
             entries: info.entries,
             bytes: info.bytes,
-            schema: self.schema(&info.name.operator, &info.name.state),
+            schema: schema_in(self.contents.manifest(), &info.name),
         })
-    }
-
-    fn schema(&self, operator: &str, state: &str) -> Option<StateSchema> {
-        let (operator, state) = (operator.to_owned(), state.to_owned());
-        let table = TableRecord { operator, state, ..TableRecord::default() };
-        schema_in(self.contents.manifest(), &table)
     }
 
     /// Shows the entries of a state, keys and values read by the schema that is stored with them, in an order that is the same each time.
@@ -146,7 +140,7 @@ impl SavepointReader {
         if !self.contents.states().any(|info| info.name == name) {
             return Err(ReadError::NoState { operator, state });
         }
-        let schema = self.schema(&operator, &state);
+        let schema = schema_in(self.contents.manifest(), &name);
         schema.ok_or(ReadError::NotDescribed { operator, state })
     }
 

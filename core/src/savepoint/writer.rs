@@ -58,8 +58,7 @@ impl SavepointWriter {
         };
         let name = TableName::new(operator, state);
         let schema = StateSchema { form, key: K::field_type(), value: Some(V::field_type()) };
-        let text = sonic_rs::to_vec(&schema).expect("invariant: a schema has a form in JSON");
-        self.bootstrap.describe(&name, schema.layout_hash(), text);
+        self.bootstrap.describe(&name, schema.layout_hash(), schema.to_json());
         let (mut key_bytes, mut scratch, mut bytes) =
             (KeyScratch::new(), Scratch::<V>::default(), Vec::new());
         for (key, value) in values {

@@ -17,6 +17,7 @@
 use std::path::{Path, PathBuf};
 
 use super::code;
+use crate::TableName;
 use crate::format::Flaw;
 use crate::io::{Bytes, DiskError};
 use crate::segment::SegmentRef;
@@ -153,6 +154,18 @@ impl Manifest {
     pub fn of_file_name(name: &str) -> Option<u64> {
         let epoch = name.strip_prefix("manifest-")?.parse().ok()?;
         (Self::file_name(epoch) == name).then_some(epoch)
+    }
+
+    /// A state's tables, one of each worker that had it.
+    pub fn tables_of(&self, name: &TableName) -> impl Iterator<Item = &TableRecord> {
+        let tables = self.parts.iter().flat_map(|part| &part.tables);
+        tables.filter(|table| (&table.operator, &table.state) == (&name.operator, &name.state))
+    }
+
+    /// Of what a state is made, if that is said.
+    #[must_use]
+    pub fn schema_of(&self, name: &TableName) -> Option<&SchemaRecord> {
+        self.schemas.iter().find(|of| (&of.operator, &of.state) == (&name.operator, &name.state))
     }
 
     /// The file, to be published.

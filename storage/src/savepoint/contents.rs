@@ -163,9 +163,7 @@ fn open(
 }
 
 fn info(manifest: &Manifest, name: TableName, shape: Shape) -> StateInfo {
-    let tables = manifest.parts.iter().flat_map(|part| &part.tables);
-    let own =
-        tables.filter(|table| (&table.operator, &table.state) == (&name.operator, &name.state));
+    let own = manifest.tables_of(&name);
     let (entries, bytes) =
         own.fold((0, 0), |sum, table| (sum.0 + table.entries, sum.1 + table.bytes));
     let kind = match shape {
