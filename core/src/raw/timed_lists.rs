@@ -12,21 +12,13 @@ use thalweg_storage::{Cursor, Freezer, Hint, Panes, Table};
 use super::claimed::{Claimed, Freezes, Stored};
 use super::layout::Layout;
 use super::view::Rec;
-use crate::record::{Form, KeyHash, Record};
+use crate::record::{Form, KeyHash, Record, TRAILER_BYTES, put_record};
 use crate::time::EventTime;
-
-/// What follows an archive: event time and padding.
-const TRAILER_BYTES: usize = 16;
 
 /// Joins a record and its time in `scratch`.
 fn join<T: Record>(scratch: &mut Vec<u8>, record: &Rec<T>, at: EventTime) {
-    let archive = record.archive();
-    let padding = archive.len().wrapping_neg() % 8;
     scratch.clear();
-    scratch.extend_from_slice(archive);
-    scratch.resize(archive.len() + padding, 0);
-    scratch.extend_from_slice(&at.as_nanos().to_le_bytes());
-    scratch.extend_from_slice(&(padding as u64).to_le_bytes());
+    put_record(record.archive(), at.as_nanos(), scratch);
 }
 
 /// Appends one record to a list; the copy that joins record and time is made in `scratch`.

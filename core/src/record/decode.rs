@@ -82,7 +82,8 @@ impl Row {
     }
 }
 
-fn primitive_bytes(primitive: Primitive) -> usize {
+/// How long a number of this type is, in archives and in keys.
+pub(crate) fn primitive_bytes(primitive: Primitive) -> usize {
     match primitive {
         Primitive::Bool | Primitive::U8 | Primitive::I8 => 1,
         Primitive::U16 | Primitive::I16 => 2,
@@ -185,10 +186,10 @@ fn word(archive: &[u8], at: usize) -> Result<u32, NoArchive> {
     Ok(u32::from_le_bytes(bytes))
 }
 
-/// What a relative pointer leads to.
-fn target(archive: &[u8], at: usize) -> Result<usize, NoArchive> {
+/// What the pointer at `at` leads to, which is relative to `from`.
+fn target(archive: &[u8], from: usize, at: usize) -> Result<usize, NoArchive> {
     let offset = word(archive, at)?.cast_signed();
-    isize::try_from(offset).ok().and_then(|offset| at.checked_add_signed(offset)).ok_or(NoArchive)
+    isize::try_from(offset).ok().and_then(|offset| from.checked_add_signed(offset)).ok_or(NoArchive)
 }
 
 fn length(word: u32) -> usize {
@@ -216,7 +217,7 @@ fn read(archive: &[u8], at: usize, layout: &Layout, left: &mut usize) -> Result<
         },
         Kind::List(element) => {
             let count = length(word(archive, at + 4)?);
-            let first = if count == 0 { 0 } else { target(archive, at)? };
+            let first = if count == 0 { 0 } else { target(archive, at, at)? };
             if element.size.saturating_mul(count) > archive.len() {
                 return Err(NoArchive);
             }
@@ -261,7 +262,7 @@ fn fields(
 }
 
 /// A number of up to 8 bytes.
-fn unsigned(bytes: &[u8]) -> u64 {
+pub(crate) fn unsigned(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -271,7 +272,8 @@ fn signed(bytes: &[u8]) -> i64 {
     (unsigned(bytes) << unused).cast_signed() >> unused
 }
 
-fn primitive_value(primitive: Primitive, bytes: &[u8]) -> Result<Value, NoArchive> {
+/// The number that `bytes`, as many as it has, are.
+pub(crate) fn primitive_value(primitive: Primitive, bytes: &[u8]) -> Result<Value, NoArchive> {
     let number = unsigned(bytes);
     let narrow = || u32::try_from(number).expect("invariant: these are four bytes");
     Ok(match primitive {
@@ -291,9 +293,7 @@ fn text(archive: &[u8], at: usize) -> Result<Value, NoArchive> {
     let inline = bytes(archive, at, 8)?;
     let range: Range<usize> = if inline[0] & 0xc0 == 0x80 {
         let marked = word(archive, at)?;
-        let first = isize::try_from(word(archive, at + 4)?.cast_signed());
-        let first = first.ok().and_then(|offset| at.checked_add_signed(offset));
-        let first = first.ok_or(NoArchive)?;
+        let first = target(archive, at, at + 4)?;
         let length = length((marked & 0x3f) | ((marked & !0xff) >> 2));
         first..first.checked_add(length).ok_or(NoArchive)?
     } else {

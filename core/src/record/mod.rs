@@ -54,6 +54,7 @@ pub use archives_as::ArchivesAs;
 #[doc(hidden)]
 pub use archives_as::{Text, check_order};
 pub use decode::{Decoder, NoArchive};
+pub(crate) use decode::{primitive_bytes, primitive_value, unsigned};
 #[doc(hidden)]
 pub use evolve::upgraded;
 pub use evolve::{Incompatible, Upgrade};
@@ -62,8 +63,8 @@ pub use field::Field;
 pub use field::{debug_archived, largest};
 pub use key::{KEY_GROUPS, Key, KeyGroup, KeyHash, KeyRef, KeyScratch, Keyed, WORKERS_MAX};
 pub use schema::{FieldSchema, FieldType, Primitive, Schema, VariantSchema};
-pub(crate) use state_schema::keyed_hash;
 pub use state_schema::{Form, StateSchema};
+pub(crate) use state_schema::{TRAILER_BYTES, keyed_hash, put_record};
 #[doc(hidden)]
 pub use value::Fields;
 pub use value::{OtherType, Shape, Value};

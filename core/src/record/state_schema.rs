@@ -49,7 +49,7 @@ pub enum Form {
 }
 
 /// Bytes behind a padded archive: event time and number of padding bytes.
-const TRAILER_BYTES: usize = 16;
+pub(crate) const TRAILER_BYTES: usize = 16;
 
 impl StateSchema {
     /// A fingerprint of it; bytes written under one hash may be read under the same hash only.
@@ -172,7 +172,8 @@ impl Form {
     }
 }
 
-/// Appends an archive with its event time.
+/// Appends an archive with its event time, as [`Form::Records`] says.
+#[inline]
 pub(crate) fn put_record(archive: &[u8], at: i64, into: &mut Vec<u8>) {
     let padding = archive.len().wrapping_neg() % 8;
     into.extend_from_slice(archive);

@@ -1,6 +1,6 @@
 //! Keys by their schema: what [`KeyRef::bytes`](crate::record::KeyRef::bytes) has written, without the type.
 
-use crate::record::{FieldType, Primitive, Value};
+use crate::record::{FieldType, Primitive, Value, primitive_bytes, primitive_value, unsigned};
 use crate::time::EventTime;
 
 /// The key that `bytes` are of a key of type `ty`; `None` if they are something else.
@@ -55,32 +55,12 @@ fn length(rest: &mut &[u8]) -> Option<usize> {
     }
 }
 
-fn unsigned(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
+/// Numbers lie in keys as they do in archives; those with a fraction are no keys.
 fn number(primitive: Primitive, rest: &mut &[u8]) -> Option<Value> {
-    use Primitive as P;
-
-    let (count, is_signed) = match primitive {
-        P::Bool | P::U8 => (1, false),
-        P::U16 => (2, false),
-        P::U32 | P::Char => (4, false),
-        P::U64 => (8, false),
-        P::I8 => (1, true),
-        P::I16 => (2, true),
-        P::I32 => (4, true),
-        P::I64 => (8, true),
-        P::F32 | P::F64 => return None,
-    };
-    let number = unsigned(split(rest, count)?);
-    let unused = 64 - 8 * count;
-    Some(match primitive {
-        P::Bool => Value::Bool(number != 0),
-        P::Char => Value::Char(char::from_u32(u32::try_from(number).ok()?)?),
-        _ if is_signed => Value::Signed((number << unused).cast_signed() >> unused),
-        _ => Value::Unsigned(number),
-    })
+    if matches!(primitive, Primitive::F32 | Primitive::F64) {
+        return None;
+    }
+    primitive_value(primitive, split(rest, primitive_bytes(primitive))?).ok()
 }
 
 #[cfg(test)]
