@@ -221,3 +221,15 @@ impl fmt::Debug for KeyScratch {
         f.debug_tuple("KeyScratch").field(&self.as_bytes()).finish()
     }
 }
+
+/// A length and what is behind it: the inverse of [`KeyScratch::push_length`]. `None` if no length is there.
+pub(crate) fn split_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut length = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        length |= usize::from(byte & 0x7f).checked_shl(u32::try_from(7 * at).ok()?)?;
+        if byte & 0x80 == 0 {
+            return Some((length, &bytes[at + 1..]));
+        }
+    }
+    None
+}

@@ -5,7 +5,7 @@ use rkyv::string::ArchivedString;
 use rkyv::tuple::{ArchivedTuple2, ArchivedTuple3, ArchivedTuple4};
 
 use super::Str;
-use super::key::{Key, KeyHash, KeyRef, KeyScratch};
+use super::key::{Key, KeyHash, KeyRef, KeyScratch, split_length};
 use crate::time::{ArchivedEventTime, EventTime};
 
 impl<T: KeyRef + ?Sized> KeyRef for &T {
@@ -164,22 +164,11 @@ fn append_delimited<K: KeyRef>(part: &K, out: &mut KeyScratch) {
 fn split_delimited<K: Key>(bytes: &[u8]) -> (K, &[u8]) {
     let (length, rest) = match K::WIDTH {
         Some(width) => (width, bytes),
-        None => split_length(bytes),
+        None => split_length(bytes)
+            .expect("invariant: a part of a tuple's key bytes is preceded by its length"),
     };
     let (part, rest) = rest.split_at(length);
     (K::from_key_bytes(part), rest)
-}
-
-/// The inverse of [`KeyScratch::push_length`].
-fn split_length(bytes: &[u8]) -> (usize, &[u8]) {
-    let mut length = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return (length, &bytes[at + 1..]);
-        }
-    }
-    panic!("invariant: a part of a tuple's key bytes is preceded by its length")
 }
 
 /// The sum of the widths, if all parts have one.

@@ -61,6 +61,7 @@ pub use evolve::{Incompatible, Upgrade};
 pub use field::Field;
 #[doc(hidden)]
 pub use field::{debug_archived, largest};
+pub(crate) use key::split_length;
 pub use key::{KEY_GROUPS, Key, KeyGroup, KeyHash, KeyRef, KeyScratch, Keyed, WORKERS_MAX};
 pub use schema::{FieldSchema, FieldType, Primitive, Schema, VariantSchema};
 pub use state_schema::{Form, StateSchema};

@@ -1,6 +1,8 @@
 //! Keys by their schema: what [`KeyRef::bytes`](crate::record::KeyRef::bytes) has written, without the type.
 
-use crate::record::{FieldType, Primitive, Value, primitive_bytes, primitive_value, unsigned};
+use crate::record::{
+    FieldType, Primitive, Value, primitive_bytes, primitive_value, split_length, unsigned,
+};
 use crate::time::EventTime;
 
 /// The key that `bytes` are of a key of type `ty`; `None` if they are something else.
@@ -23,7 +25,14 @@ fn take(ty: &FieldType, rest: &mut &[u8], is_last: bool) -> Option<Value> {
             Some(Value::EventTime(EventTime::from_nanos(nanos)))
         }
         FieldType::Str => {
-            let length = if is_last { rest.len() } else { length(rest)? };
+            let length = match is_last {
+                true => rest.len(),
+                false => {
+                    let (length, behind) = split_length(rest)?;
+                    *rest = behind;
+                    length
+                }
+            };
             Some(Value::Str(str::from_utf8(split(rest, length)?).ok()?.to_owned()))
         }
         FieldType::Tuple(parts) => {
@@ -40,19 +49,6 @@ fn split<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (taken, left) = rest.split_at_checked(count)?;
     *rest = left;
     Some(taken)
-}
-
-/// LEB128.
-fn length(rest: &mut &[u8]) -> Option<usize> {
-    let (mut length, mut shift) = (0, 0);
-    loop {
-        let byte = split(rest, 1)?[0];
-        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
-        shift += 7;
-        if byte < 0x80 {
-            return Some(length);
-        }
-    }
 }
 
 /// Numbers lie in keys as they do in archives; those with a fraction are no keys.

@@ -24,7 +24,7 @@ use super::ttl::{Expires, Ttl, refreshes_on_read, times};
 use crate::checkpoint::Freezing;
 use crate::raw::layout::Layout;
 use crate::raw::state_cells::{Cells, word_of};
-use crate::record::{Form, Key, KeyHash, KeyRef, KeyScratch, Record};
+use crate::record::{Form, Key, KeyHash, KeyRef, KeyScratch, Record, split_length};
 
 /// For each key, values by a key of their own.
 ///
@@ -267,16 +267,8 @@ fn slot_of(slot: &mut KeyScratch, (hash, key): Own<'_>, number: u64) -> KeyHash 
 
 /// The key and the map's key of an entry's key.
 pub(super) fn parts(entry: &[u8]) -> (&[u8], &[u8]) {
-    let (mut length, mut shift, mut at) = (0, 0, 0);
-    loop {
-        let byte = entry[at];
-        at += 1;
-        length |= usize::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte < 0x80 {
-            return entry[at..].split_at(length);
-        }
-    }
+    let (length, rest) = split_length(entry).expect("invariant: the key is preceded by its length");
+    rest.split_at(length)
 }
 
 impl<K: Key, V: Record> StateField for Map<K, V> {
