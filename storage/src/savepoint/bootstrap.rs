@@ -3,28 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::contents::{Entry, Kind};
-use super::{CopyError, FILE, SavepointError, names_in};
+use super::contents::{Entry, Kind, State};
+use super::{CopyError, FILE, SavepointError, write_into};
 use crate::checkpoint::{Blob, Manifest, Position, SchemaRecord};
-use crate::format::SegmentId;
-use crate::io::{Disk, Operation, Publish, run};
-use crate::{
-    Archive, ArchiveConfig, KeyGroups, Panes, Store, StoreError, Table, TableConfig, TableName,
-    TimedTable,
-};
+use crate::io::{Disk, Publish};
+use crate::{Archive, ArchiveConfig, KeyGroups, Store, StoreError, Table, TableConfig, TableName};
 
 /// Segments are as long as what is in them, in steps of this, bytes.
 const STEP_BYTES: u64 = 64 << 10;
 
 /// And this at most.
 const MOST_BYTES: u64 = 32 << 20;
-
-#[derive(Debug)]
-enum Filled {
-    Table(Box<Table>),
-    Panes(Panes),
-    Timed(Box<TimedTable>),
-}
 
 /// A savepoint in the making; all of it is in memory until it is [written](Bootstrap::write).
 ///
@@ -56,7 +45,7 @@ enum Filled {
 #[derive(Debug)]
 pub struct Bootstrap {
     store: Store,
-    states: BTreeMap<TableName, Filled>,
+    states: BTreeMap<TableName, State>,
     layouts: BTreeMap<TableName, u64>,
     manifest: Manifest,
     positions: Vec<Position>,
@@ -104,9 +93,9 @@ impl Bootstrap {
             Some(_) => drop(table.append(hash, key, value)),
         };
         match (self.state(name, kind)?, kind) {
-            (Filled::Table(table), Kind::Table) => put(table),
-            (Filled::Panes(panes), Kind::Panes) => put(panes.pane(entry.pane.unwrap_or(0))),
-            (Filled::Timed(timed), Kind::Timed) => {
+            (State::Table(table), Kind::Table) => put(table),
+            (State::Panes(panes), Kind::Panes) => put(panes.pane(entry.pane.unwrap_or(0))),
+            (State::Timed(timed), Kind::Timed) => {
                 timed.put(hash, key, entry.deadline.unwrap_or(i64::MAX), value);
             }
             _ => return Err(StoreError::OtherShape { name: name.clone() }),
@@ -114,14 +103,10 @@ impl Bootstrap {
         Ok(())
     }
 
-    fn state(&mut self, name: &TableName, kind: Kind) -> Result<&mut Filled, StoreError> {
+    fn state(&mut self, name: &TableName, kind: Kind) -> Result<&mut State, StoreError> {
         if !self.states.contains_key(name) {
-            let (store, config) = (&mut self.store, TableConfig::default());
-            let made = match kind {
-                Kind::Table => Filled::Table(Box::new(store.table(name.clone(), config)?)),
-                Kind::Panes => Filled::Panes(store.panes(name.clone(), config)?),
-                Kind::Timed => Filled::Timed(Box::new(store.timed(name.clone(), config)?)),
-            };
+            let config = TableConfig::default();
+            let made = State::open(&mut self.store, name.clone(), kind, config)?;
             self.states.insert(name.clone(), made);
         }
         Ok(self.states.get_mut(name).expect("invariant: it was just made"))
@@ -152,32 +137,16 @@ impl Bootstrap {
     ///
     /// [`SavepointError::Exists`], [`SavepointError::NotWritten`].
     pub fn write(mut self, disk: &mut dyn Disk, folder: &Path) -> Result<u64, SavepointError> {
-        let failed = |source| {
-            let folder = folder.to_path_buf();
-            SavepointError::NotWritten { folder, source: Box::new(source) }
-        };
-        if !names_in(disk, folder).map_err(|error| failed(error.into()))?.is_empty() {
-            return Err(SavepointError::Exists { folder: folder.to_path_buf() });
-        }
-        let written = self.write_parts(disk, folder);
-        if written.as_ref().is_err_and(|error| !error.is_uncertain()) {
-            for name in names_in(disk, folder).unwrap_or_default() {
-                if SegmentId::of_file_name(&name).is_some() {
-                    // What stays is not taken for a savepoint.
-                    let _ = run(disk, Operation::Remove { path: folder.join(name) });
-                }
-            }
-        }
-        written.map_err(failed)
+        write_into(disk, folder, |disk| self.write_parts(disk, folder))
     }
 
     fn write_parts(&mut self, disk: &mut dyn Disk, folder: &Path) -> Result<u64, CopyError> {
         let mut freezer = self.store.freezer(self.manifest.epoch);
         for state in self.states.values_mut() {
             match state {
-                Filled::Table(table) => freezer.table(table),
-                Filled::Panes(panes) => freezer.panes(panes),
-                Filled::Timed(timed) => freezer.timed(timed),
+                State::Table(table) => freezer.table(table),
+                State::Panes(panes) => freezer.panes(panes),
+                State::Timed(timed) => freezer.timed(timed),
             }
         }
         let frozen = freezer.finish(&self.store);

@@ -56,18 +56,45 @@ pub struct StateInfo {
     pub bytes: u64,
 }
 
+/// A state that is open.
 #[derive(Debug)]
-enum Opened {
+pub(super) enum State {
     Table(Box<Table>),
     Panes(Panes),
     Timed(Box<TimedTable>),
+}
+
+impl From<Shape> for Kind {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Table => Self::Table,
+            Shape::Panes => Self::Panes,
+            Shape::Timed => Self::Timed,
+        }
+    }
+}
+
+impl State {
+    /// The state of that name in `store`.
+    pub(super) fn open(
+        store: &mut Store,
+        name: TableName,
+        kind: Kind,
+        config: TableConfig,
+    ) -> Result<Self, StoreError> {
+        Ok(match kind {
+            Kind::Table => Self::Table(Box::new(store.table(name, config)?)),
+            Kind::Panes => Self::Panes(store.panes(name, config)?),
+            Kind::Timed => Self::Timed(Box::new(store.timed(name, config)?)),
+        })
+    }
 }
 
 /// What is in a savepoint; read as a whole when it is opened.
 #[derive(Debug)]
 pub struct Contents {
     manifest: Manifest,
-    states: BTreeMap<TableName, (StateInfo, Opened)>,
+    states: BTreeMap<TableName, (StateInfo, State)>,
 }
 
 impl Contents {
@@ -96,22 +123,23 @@ impl Contents {
             RestoredParts::open_checked(disk, folder, &manifest, groups).map_err(|source| {
                 SavepointError::Content { folder: folder.to_path_buf(), source: Box::new(source) }
             })?;
-        let shapes: Vec<_> = parts
+        let kinds: Vec<_> = parts
             .tables
             .iter()
-            .map(|(name, table)| (name.clone(), table.shape, table.value_align))
+            .map(|(name, table)| (name.clone(), Kind::from(table.shape), table.value_align))
             .collect();
         let mut store = Store::restore(StoreConfig::default(), parts);
         let mut states = BTreeMap::new();
-        for (name, shape, value_align) in shapes {
-            let opened = open(&mut store, name.clone(), shape, value_align).map_err(|_| {
+        for (name, kind, value_align) in kinds {
+            let config = TableConfig::default().value_align(value_align);
+            let opened = State::open(&mut store, name.clone(), kind, config).map_err(|_| {
                 let epoch = manifest.epoch;
                 let flaw = Flaw::Inconsistent { offset: 0 };
                 let source = PartsError::Content { epoch, worker: 0, flaw };
                 let folder = folder.to_path_buf();
                 SavepointError::Content { folder, source: Box::new(source) }
             })?;
-            let info = info(&manifest, name.clone(), shape);
+            let info = info(&manifest, name.clone(), kind);
             states.insert(name, (info, opened));
         }
         Ok(Self { manifest, states })
@@ -132,11 +160,11 @@ impl Contents {
     pub fn for_each(&self, name: &TableName, mut each: impl FnMut(Entry<'_>)) -> bool {
         let Some((_, state)) = self.states.get(name) else { return false };
         match state {
-            Opened::Table(table) => visit(table, None, &mut each),
-            Opened::Panes(panes) => {
+            State::Table(table) => visit(table, None, &mut each),
+            State::Panes(panes) => {
                 panes.iter().for_each(|(pane, table)| visit(table, Some(pane), &mut each));
             }
-            Opened::Timed(timed) => {
+            State::Timed(timed) => {
                 let mut cursor = Cursor::default();
                 while let Some((hash, key, deadline, value)) = timed.next(&mut cursor) {
                     let deadline = Some(deadline);
@@ -148,29 +176,10 @@ impl Contents {
     }
 }
 
-fn open(
-    store: &mut Store,
-    name: TableName,
-    shape: Shape,
-    value_align: usize,
-) -> Result<Opened, StoreError> {
-    let config = TableConfig::default().value_align(value_align);
-    match shape {
-        Shape::Table => store.table(name, config).map(Box::new).map(Opened::Table),
-        Shape::Panes => store.panes(name, config).map(Opened::Panes),
-        Shape::Timed => store.timed(name, config).map(Box::new).map(Opened::Timed),
-    }
-}
-
-fn info(manifest: &Manifest, name: TableName, shape: Shape) -> StateInfo {
+fn info(manifest: &Manifest, name: TableName, kind: Kind) -> StateInfo {
     let own = manifest.tables_of(&name);
     let (entries, bytes) =
         own.fold((0, 0), |sum, table| (sum.0 + table.entries, sum.1 + table.bytes));
-    let kind = match shape {
-        Shape::Table => Kind::Table,
-        Shape::Panes => Kind::Panes,
-        Shape::Timed => Kind::Timed,
-    };
     StateInfo { name, kind, entries, bytes }
 }
 

@@ -11,17 +11,15 @@ use crate::segment::{SegmentReader, SegmentRef};
 /// What a segment has at least, bytes.
 const LEAST_BYTES: u64 = 2 * PAGE_BYTES as u64;
 
-/// Copies what belongs to a segment to the new file `to`, whose name is then in `made`, and has it durable. What the copy is.
+/// Copies what belongs to a segment to the new file `to`, and has it durable. What the copy is.
 pub(super) fn segment(
     disk: &mut dyn Disk,
     (from, reference): (&Path, &SegmentRef),
     to: PathBuf,
-    made: &mut Vec<PathBuf>,
 ) -> Result<SegmentRef, CopyError> {
     let reader = SegmentReader::open_as(disk, from, reference)?;
     let capacity = reference.end.max(LEAST_BYTES);
     let copied = create(disk, &to, capacity).map_err(CopyError::Disk).and_then(|file| {
-        made.push(to);
         let header = Header { identity: reference.identity, layout: reference.layout, capacity };
         let filled = fill(disk, &reader, file, header);
         let closed = run(disk, Operation::Close { file });

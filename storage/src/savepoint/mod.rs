@@ -77,6 +77,16 @@ pub fn write(
     manifest: &Manifest,
     folder: &Path,
 ) -> Result<u64, SavepointError> {
+    let copied = write_into(disk, folder, |disk| copy(disk, (from, manifest), (folder, FILE)));
+    copied.map(|(_, bytes)| bytes)
+}
+
+/// Has `write` write a savepoint into `folder`, which is there and empty.
+fn write_into<T>(
+    disk: &mut dyn Disk,
+    folder: &Path,
+    write: impl FnOnce(&mut dyn Disk) -> Result<T, CopyError>,
+) -> Result<T, SavepointError> {
     let failed = |source| {
         let folder = folder.to_path_buf();
         SavepointError::NotWritten { folder, source: Box::new(source) }
@@ -84,8 +94,7 @@ pub fn write(
     if !names_in(disk, folder).map_err(|error| failed(error.into()))?.is_empty() {
         return Err(SavepointError::Exists { folder: folder.to_path_buf() });
     }
-    let copied = copy_as(disk, (from, manifest), (folder, FILE));
-    copied.map(|(_, bytes)| bytes).map_err(failed)
+    or_nothing(disk, folder, write).map_err(failed)
 }
 
 /// Makes a checkpoint of another folder, a savepoint's or a job's, the first one of a job in `directory`, in which there is none: what segments lie there are removed. Gives its
@@ -106,39 +115,39 @@ pub fn import(
     };
     clear(disk, directory).map_err(|error| failed(error.into()))?;
     let name = Manifest::file_name(manifest.epoch);
-    let imported = copy_as(disk, (from, manifest), (directory, &name));
-    imported.map(|(manifest, _)| manifest).map_err(failed)
+    let copied =
+        or_nothing(disk, directory, |disk| copy(disk, (from, manifest), (directory, &name)));
+    copied.map(|(manifest, _)| manifest).map_err(failed)
 }
 
-/// Copies the segments, and publishes a manifest that names the copies.
-fn copy_as(
+/// Has `write` make segments in a folder that has none, and a manifest; if it does not come to that, what it has made is removed.
+fn or_nothing<T>(
     disk: &mut dyn Disk,
-    (from, manifest): (&Path, &Manifest),
-    (to, name): (&Path, &str),
-) -> Result<(Manifest, u64), CopyError> {
-    let mut made = Vec::new();
-    let copied = copy_and_publish(disk, (from, manifest), (to, name), &mut made);
-    if copied.as_ref().is_err_and(|error| !error.is_uncertain()) {
-        for path in made {
+    folder: &Path,
+    write: impl FnOnce(&mut dyn Disk) -> Result<T, CopyError>,
+) -> Result<T, CopyError> {
+    let written = write(disk);
+    if written.as_ref().is_err_and(|error| !error.is_uncertain()) {
+        for path in segments_in(disk, folder).unwrap_or_default() {
             // What stays is not taken for a savepoint.
             let _ = run(disk, Operation::Remove { path });
         }
     }
-    copied
+    written
 }
 
-fn copy_and_publish(
+/// Copies the segments, and publishes a manifest that names the copies.
+fn copy(
     disk: &mut dyn Disk,
     (from, manifest): (&Path, &Manifest),
     (to, name): (&Path, &str),
-    made: &mut Vec<PathBuf>,
 ) -> Result<(Manifest, u64), CopyError> {
     let mut copies = BTreeMap::new();
     let mut bytes = 0;
     for (id, reference) in longest(&manifest.parts) {
         let file = id.file_name();
         let (source, target) = (from.join(&file), to.join(&file));
-        let copy = copy::segment(disk, (&source, reference), target, made)?;
+        let copy = copy::segment(disk, (&source, reference), target)?;
         bytes += copy.capacity;
         copies.insert(id, copy.capacity);
     }
@@ -167,12 +176,16 @@ fn longest(parts: &[Part]) -> BTreeMap<SegmentId, &SegmentRef> {
 
 /// Removes segments that no checkpoint names, since there is none.
 fn clear(disk: &mut dyn Disk, directory: &Path) -> Result<(), DiskError> {
-    for name in names_in(disk, directory)? {
-        if SegmentId::of_file_name(&name).is_some() {
-            run(disk, Operation::Remove { path: directory.join(name) })?;
-        }
+    for path in segments_in(disk, directory)? {
+        run(disk, Operation::Remove { path })?;
     }
     Ok(())
+}
+
+fn segments_in(disk: &mut dyn Disk, folder: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let names = names_in(disk, folder)?.into_iter();
+    let segments = names.filter(|name| SegmentId::of_file_name(name).is_some());
+    Ok(segments.map(|name| folder.join(name)).collect())
 }
 
 fn names_in(disk: &mut dyn Disk, folder: &Path) -> Result<Vec<String>, DiskError> {
