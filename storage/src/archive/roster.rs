@@ -16,8 +16,8 @@
 //! Bits 30 to 39 of the hash are the number of the partition; the index needs no more than these 40, and has what is of one partition in one place.
 
 use crate::format::code::u32_at;
-use crate::log::entry::{self, Header, Kind};
-use crate::log::size_class;
+use crate::log::entries;
+use crate::log::entry::{self, Kind};
 
 /// What extents with a roster have in place of a table's number.
 pub(crate) const ROSTER: u32 = u32::MAX - 2;
@@ -105,22 +105,16 @@ impl Lister {
     /// Adds a chunk; `None` if it has something else than single values, and then it is not added.
     pub(super) fn add(&mut self, chunk: &[u8]) -> Option<Counted> {
         let before = self.found.len();
-        let (mut offset, mut dead_bytes) = (0, 0);
-        while offset < chunk.len() {
-            let bytes = &chunk[offset..];
-            let header = Header::read(bytes);
-            let size = size_class::bytes(header.class());
+        let mut dead_bytes = 0;
+        for (offset, header, bytes) in entries(chunk) {
             match header.kind() {
-                Kind::Single => {
-                    self.push(entry::second_word(bytes), offset);
-                }
-                Kind::Dead => dead_bytes += size as u64,
+                Kind::Single => self.push(entry::second_word(bytes), offset),
+                Kind::Dead => dead_bytes += bytes.len() as u64,
                 Kind::List | Kind::Block => {
                     self.found.truncate(before);
                     return None;
                 }
             }
-            offset += size;
         }
         self.end_chunk();
         let entries = u32::try_from(self.found.len() - before);
@@ -170,6 +164,7 @@ impl Lister {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::entry::Header;
 
     fn chunk(hashes: &[u64], kind: Kind) -> Vec<u8> {
         let mut bytes = vec![0; 32 * hashes.len()];

@@ -39,7 +39,7 @@ mod tests;
 
 pub(crate) use freeze::{restored_bytes, shift};
 pub(crate) use parked::{Parked, give_up};
-pub(crate) use scan::Position;
+pub(crate) use scan::{Position, entries};
 
 use crate::index::Entries;
 use crate::memory::Memory;

@@ -34,3 +34,15 @@ impl Log {
         }
     }
 }
+
+/// The entries of a chunk, dead or alive, given the bytes that are used of it: where each is, its header, and its bytes.
+pub(crate) fn entries(chunk: &[u8]) -> impl Iterator<Item = (usize, Header, &[u8])> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let rest = chunk.get(offset..).filter(|rest| !rest.is_empty())?;
+        let (at, header) = (offset, Header::read(rest));
+        let size = size_class::bytes(header.class());
+        offset += size;
+        Some((at, header, &rest[..size]))
+    })
+}

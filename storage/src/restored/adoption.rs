@@ -10,8 +10,8 @@ use crate::archive::roster::Lister;
 use crate::dormant::{self, Dormant};
 use crate::format::SegmentId;
 use crate::freeze::FiledListing;
-use crate::log::entry::{self, Header, Kind};
-use crate::log::{Address, size_class};
+use crate::log::entry::{self, Kind};
+use crate::log::{Address, entries};
 use crate::{Panes, Table, TimedTable};
 
 impl RestoredTable {
@@ -173,16 +173,13 @@ fn for_each_live(
     dead: &[u32],
     mut each: impl FnMut(Kind, u64, usize),
 ) {
-    let (mut offset, mut dead) = (0, dead.iter().copied().peekable());
-    while offset < used {
-        let address = Address::of(number as usize, offset);
-        let bytes = table.log.at(address);
-        let header = Header::read(bytes);
+    let mut dead = dead.iter().copied().peekable();
+    let chunk = &table.log.at(Address::of(number as usize, 0))[..used];
+    for (offset, header, bytes) in entries(chunk) {
         if matches!(header.kind(), Kind::Single | Kind::List)
-            && dead.next_if_eq(&address.unit()).is_none()
+            && dead.next_if_eq(&Address::of(0, offset).unit()).is_none()
         {
             each(header.kind(), entry::second_word(bytes), offset);
         }
-        offset += size_class::bytes(header.class());
     }
 }
