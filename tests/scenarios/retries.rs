@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use thalweg::prelude::*;
 use thalweg_tests::oracle::sorted;
 use thalweg_tests::random::{on, ordered_splits};
-use thalweg_tests::retries::{Given, attach, expected};
+use thalweg_tests::retries::attach;
 use thalweg_tests::run::{Settings, source, watched};
+use thalweg_tests::settled::{Given, expected};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]

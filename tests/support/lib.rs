@@ -15,3 +15,4 @@ pub mod departures;
 pub mod nexmark;
 pub mod asking;
 pub mod scripted;
+pub mod settled;

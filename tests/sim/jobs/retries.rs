@@ -1,11 +1,12 @@
 //! Attempts that are apart in time, on every schedule: nothing is lost, nothing is late.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg::prelude::*;
-use thalweg_tests::records::Event;
-use thalweg_tests::retries::{Given, Outcome, attach, expected};
+use thalweg_tests::random::Splits;
+use thalweg_tests::retries::attach;
+use thalweg_tests::run::source;
+use thalweg_tests::settled::{Given, Outcome, expected};
 
 use crate::dice;
 use crate::seed::Job;
@@ -16,29 +17,14 @@ pub(crate) struct Retries {
     attempts: u32,
     delays: (Duration, Duration),
     room: usize,
-    splits: Arc<Vec<Vec<Event>>>,
+    splits: Splits,
     given: Given,
 }
 
 impl Retries {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = dice::of(seed);
-        let splits = (0..dice.between(1, 4)).map(|split| {
-            let mut clock_ms = 0;
-            let events = (0..dice.between(0, 150)).map(|index| {
-                clock_ms += dice.between(0, 5);
-                Event {
-                    at: EventTime::from_millis(i64::try_from(clock_ms).expect("short")),
-                    id: split << 32 | index,
-                    name: Str::default(),
-                    group: u32::try_from(dice.below(4)).expect("few"),
-                    value: 0,
-                    text: "x".repeat(usize::try_from(dice.below(300)).expect("few")).into(),
-                }
-            });
-            events.collect()
-        });
-        let splits = Arc::new(splits.collect());
+        let splits = dice::ordered_splits(&mut dice, 150);
         let magnitude = dice.between(0, 20);
         let delay = Duration::from_nanos(1 + dice.below(1 << magnitude));
         let bits = dice.between(0, 8);
@@ -62,12 +48,7 @@ impl Job for Retries {
     }
 
     fn build(&self, t: &mut Topology) -> Result<()> {
-        let splits = Arc::clone(&self.splits);
-        let items = Items::per_split(splits.len(), move |split| {
-            let splits = Arc::clone(&splits);
-            (0..splits[split].len()).map(move |index| splits[split][index].clone())
-        });
-        let events = t.source("events", items).watermarks(Monotonic);
+        let events = source(t, "events", &self.splits).watermarks(Monotonic);
         attach(events, self.attempts, self.delays, self.room, &self.given);
         Ok(())
     }
