@@ -9,7 +9,7 @@ use thalweg::exchange::Records;
 use thalweg::prelude::*;
 use thalweg::sink::{Sink, SinkWriter, Writers};
 use thalweg::source::OpenContext;
-use thalweg_tests::run::{Settings, watched};
+use thalweg_tests::run::{Settings, checkpoints, watched};
 
 /// Takes records while it is open.
 #[derive(Clone)]
@@ -89,8 +89,7 @@ fn assert_complete(passed: &[u64], how: &str) {
 }
 
 fn engine_on(folder: &std::path::Path, workers: usize) -> Engine {
-    let checkpoints = Checkpoints::in_directory(folder).every(Duration::from_millis(10));
-    Settings::tight(workers).engine().checkpoints(checkpoints).build()
+    Settings::tight(workers).engine().checkpoints(checkpoints(folder)).build()
 }
 
 /// Waits until two more checkpoints are complete: the second was begun when the gate was closed.

@@ -1,21 +1,17 @@
 //! Jobs that take checkpoints, fail, stop, and go on.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thalweg::prelude::*;
+use thalweg_tests::run::checkpoints;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// How many numbers there are, and how many keys.
 const NUMBERS: u64 = 3_000;
 const KEYS: u64 = 7;
-
-fn checkpoints(folder: &Path) -> Checkpoints {
-    Checkpoints::in_directory(folder).every(10 * MS)
-}
 
 /// Counts numbers by key; every number leaves with the count of its key. `look` sees each number before it is counted.
 fn counting(

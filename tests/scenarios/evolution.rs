@@ -6,19 +6,14 @@ use std::time::Duration;
 use thalweg::control::EngineBuilder;
 use thalweg::prelude::*;
 use thalweg::record::Upgrade;
+use thalweg_tests::records::Number;
+use thalweg_tests::run::checkpointed as engine;
 
 const MS: Duration = Duration::from_millis(1);
 
 /// One number for each millisecond, and keys.
 const NUMBERS: u64 = 3_000;
 const KEYS: u64 = 5;
-
-#[record]
-struct Number {
-    #[event_time]
-    at: EventTime,
-    n: u64,
-}
 
 /// What comes out: of a value, of windows, and of a process function.
 #[derive(Clone, Default)]
@@ -122,11 +117,7 @@ macro_rules! version {
             ) -> impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static {
                 let found = found.clone();
                 move |t: &mut Topology| {
-                    let number = |n: u64| Number {
-                        at: EventTime::from_millis(n.cast_signed()),
-                        n,
-                    };
-                    let mut numbers = Generator::of(0..NUMBERS, number).splits(2);
+                    let mut numbers = Generator::of(0..NUMBERS, Number::of).splits(2);
                     if let Some(rate) = rate {
                         numbers = numbers.records_per_s(rate);
                     }
@@ -222,11 +213,6 @@ version!(
     },
     Totals { name: Str::default(), count: 0 }
 );
-
-fn engine(workers: usize, checkpoints: &Path) -> EngineBuilder {
-    let checkpoints = Checkpoints::in_directory(checkpoints).every(10 * MS);
-    Engine::builder().workers(workers).checkpoints(checkpoints)
-}
 
 /// Runs a job for a while, and stops it.
 fn begin(engine: EngineBuilder, job: impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static) {

@@ -4,18 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use thalweg::control::EngineBuilder;
 use thalweg::prelude::*;
 use thalweg_tests::departures::{DATA, DEPARTURES, WEATHER, assert_same, oracle, results, shipped};
+use thalweg_tests::run::checkpointed as engine;
 
 use crate::departures::job;
 
 const MS: Duration = Duration::from_millis(1);
-
-fn engine(workers: usize, checkpoints: &Path) -> EngineBuilder {
-    let checkpoints = Checkpoints::in_directory(checkpoints).every(10 * MS);
-    Engine::builder().workers(workers).checkpoints(checkpoints)
-}
 
 #[test]
 fn files_written_exactly_once_go_on_where_the_savepoint_was() {

@@ -5,25 +5,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use thalweg::checkpoint::SavepointError;
-use thalweg::control::EngineBuilder;
 use thalweg::metrics::Ending;
 use thalweg::prelude::*;
 use thalweg::process::{Cx, KeyedProcess, NoSide, Timers};
 use thalweg::rt::{MemoryFiles, Sim};
 use thalweg::state::{State, Value};
+use thalweg_tests::records::Number;
+use thalweg_tests::run::{checkpointed as engine, checkpoints};
 
 const MS: Duration = Duration::from_millis(1);
 
 /// How many numbers there are, one for each millisecond, and how many keys.
 const NUMBERS: u64 = 3_000;
 const KEYS: u64 = 7;
-
-#[record]
-struct Number {
-    #[event_time]
-    at: EventTime,
-    n: u64,
-}
 
 fn millis(ms: u64) -> EventTime {
     EventTime::from_millis(ms.cast_signed())
@@ -89,7 +83,7 @@ impl Found {
     ) -> impl Fn(&mut Topology) -> Result<()> + Send + Sync + 'static {
         let found = self.clone();
         move |t: &mut Topology| {
-            let mut numbers = Generator::of(0..NUMBERS, |n| Number { at: millis(n), n }).splits(3);
+            let mut numbers = Generator::of(0..NUMBERS, Number::of).splits(3);
             if let Some(rate) = rate {
                 numbers = numbers.records_per_s(rate);
             }
@@ -137,12 +131,6 @@ impl Found {
         let hundreds: Vec<_> = (0..NUMBERS / 100).map(|hundred| (hundred, 100)).collect();
         assert_eq!(sorted(self.hundreds.take()), hundreds);
     }
-}
-
-fn engine(workers: usize, checkpoints: &Path) -> EngineBuilder {
-    Engine::builder()
-        .workers(workers)
-        .checkpoints(Checkpoints::in_directory(checkpoints).every(10 * MS))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -391,7 +379,7 @@ fn a_folder_that_is_no_savepoint_or_half_of_one_is_refused_by_name() {
 fn a_recording_that_begins_at_a_checkpoint_is_not_replayed() {
     let folder = tempfile::tempdir().unwrap();
     let engine = || {
-        let checkpoints = Checkpoints::in_directory(folder.path().join("state")).every(10 * MS);
+        let checkpoints = checkpoints(&folder.path().join("state"));
         Engine::builder().checkpoints(checkpoints).record_decisions().build()
     };
     let found = Found::default();

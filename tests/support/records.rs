@@ -34,6 +34,23 @@ pub struct Event {
     pub text: Str,
 }
 
+/// A number, one for each millisecond.
+#[record]
+pub struct Number {
+    /// When.
+    #[event_time]
+    pub at: EventTime,
+    /// Which.
+    pub n: u64,
+}
+
+impl Number {
+    /// The number `n`, at its millisecond.
+    pub fn of(n: u64) -> Self {
+        Self { at: EventTime::from_millis(n.cast_signed()), n }
+    }
+}
+
 /// An accumulator whose archive keeps its length.
 #[record]
 #[derive(Default, Eq, PartialOrd, Ord)]

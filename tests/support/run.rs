@@ -1,6 +1,7 @@
 //! Ways to run a job: on the simulator or on threads, and under a watchdog.
 
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -108,6 +109,16 @@ pub fn watched<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> 
             Ok(()) => unreachable!("a thread that ended well has sent its result"),
         },
     }
+}
+
+/// Checkpoints in `folder`, as often as they may be.
+pub fn checkpoints(folder: &Path) -> Checkpoints {
+    Checkpoints::in_directory(folder).every(Duration::from_millis(10))
+}
+
+/// An engine that takes [`checkpoints`].
+pub fn checkpointed(workers: usize, folder: &Path) -> EngineBuilder {
+    Engine::builder().workers(workers).checkpoints(checkpoints(folder))
 }
 
 /// A source that gives these splits.
