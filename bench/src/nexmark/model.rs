@@ -215,20 +215,6 @@ impl<'a> From<&'a ArchivedAuction> for AuctionRef<'a> {
     }
 }
 
-impl<'a> From<&'a ArchivedBid> for BidRef<'a> {
-    fn from(bid: &'a ArchivedBid) -> Self {
-        Self {
-            auction: bid.auction(),
-            bidder: bid.bidder(),
-            price: bid.price(),
-            channel: bid.channel(),
-            url: bid.url(),
-            date_time: bid.date_time(),
-            extra: bid.extra(),
-        }
-    }
-}
-
 impl ArchivedEvent {
     /// The person, if it is one.
     #[inline]

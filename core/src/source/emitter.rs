@@ -14,9 +14,7 @@ pub struct Emitter<'a, T: Record> {
     out: &'a mut Output<T>,
     far: Option<&'a mut FarOutput<T>>,
     dead: Option<&'a mut DeadOutput>,
-    generator: Option<&'a mut dyn WatermarkGenerator<T>>,
-    guard: Option<&'a mut FutureGuard>,
-    greatest: EventTime,
+    clock: SplitClock<'a, T>,
     wanted: usize,
     /// The number of records at which the hot path looks up: where no more are wanted; at the first, if the receivers think the source idle.
     pause: usize,
@@ -34,6 +32,26 @@ pub(super) struct SplitClock<'a, T: Record> {
     pub(super) greatest: EventTime,
 }
 
+impl<T: Record> SplitClock<'_, T> {
+    /// The record's event time, and whether it is too far ahead: then it neither moves the watermark nor is seen by its generator.
+    #[inline(always)]
+    fn judge(&mut self, record: &Rec<T>) -> (EventTime, bool) {
+        let Self { generator, guard, greatest } = self;
+        let at = T::event_time(record).unwrap_or(EventTime::MIN);
+        let is_far = match guard {
+            Some(guard) => !guard.admit(at, greatest),
+            None => {
+                *greatest = (*greatest).max(at);
+                false
+            }
+        };
+        if let Some(generator) = generator.as_mut().filter(|_| !is_far) {
+            generator.on_record(record, at);
+        }
+        (at, is_far)
+    }
+}
+
 impl<'a, T: Record> Emitter<'a, T> {
     /// `was_idle`: the receivers were told not to wait for this source; they are told otherwise before the first record, not after it, so that none
     /// of them takes the record for one of an idle input.
@@ -43,14 +61,11 @@ impl<'a, T: Record> Emitter<'a, T> {
         wanted: usize,
         was_idle: bool,
     ) -> Self {
-        let SplitClock { generator, guard, greatest } = clock;
         Self {
             out: &mut outputs.main,
             far: outputs.far.as_mut(),
             dead: outputs.dead.as_mut(),
-            generator,
-            guard,
-            greatest,
+            clock,
             wanted,
             pause: if was_idle { 0 } else { wanted },
             emitted: 0,
@@ -100,18 +115,11 @@ impl<'a, T: Record> Emitter<'a, T> {
         if self.emitted == self.pause {
             self.look_up();
         }
-        if self.guard.is_some() {
+        if self.clock.guard.is_some() {
             self.emit_guarded(value);
         } else {
-            let Self { out, generator, greatest, .. } = self;
-            out.timed(value, |record| {
-                let at = T::event_time(record).unwrap_or(EventTime::MIN);
-                *greatest = (*greatest).max(at);
-                if let Some(generator) = generator {
-                    generator.on_record(record, at);
-                }
-                at
-            });
+            let Self { out, clock, .. } = self;
+            out.timed(value, |record| clock.judge(record).0);
         }
         self.emitted += 1;
     }
@@ -126,18 +134,8 @@ impl<'a, T: Record> Emitter<'a, T> {
         if self.emitted == self.pause {
             self.look_up();
         }
-        let Self { out, far, generator, guard, greatest, .. } = self;
-        let at = T::event_time(record).unwrap_or(EventTime::MIN);
-        let is_far = match guard {
-            Some(guard) => !guard.admit(at, greatest),
-            None => {
-                *greatest = (*greatest).max(at);
-                false
-            }
-        };
-        if let Some(generator) = generator.as_mut().filter(|_| !is_far) {
-            generator.on_record(record, at);
-        }
+        let Self { out, far, clock, .. } = self;
+        let (at, is_far) = clock.judge(record);
         match far {
             Some(FarOutput { out: far, .. }) if is_far => far.record(record, at),
             _ => out.record(record, at),
@@ -155,12 +153,14 @@ impl<'a, T: Record> Emitter<'a, T> {
             let (page, place) = archives.page_of(from + done);
             let view = page.view();
             let end = view.len().min(place + count - done);
-            if place == 0 && end == view.len() && self.guard.is_none() && self.generator.is_none() {
+            let SplitClock { guard, generator, .. } = &self.clock;
+            if place == 0 && end == view.len() && guard.is_none() && generator.is_none() {
                 if self.emitted == self.pause {
                     self.look_up();
                 }
                 let latest = view.keys(0, end).map(|(at, _)| at).max();
-                self.greatest = self.greatest.max(latest.unwrap_or(EventTime::MIN));
+                let greatest = &mut self.clock.greatest;
+                *greatest = (*greatest).max(latest.unwrap_or(EventTime::MIN));
                 self.out.page(view);
                 self.emitted += end;
             } else {
@@ -205,28 +205,18 @@ impl<'a, T: Record> Emitter<'a, T> {
         self.rejected += 1;
         let dead = self.dead.as_mut().expect("invariant: just looked");
         let (operator, record) = (dead.operator.clone(), T::NAME.into());
-        dead.out.value(&DeadLetter { operator, record, ..letter() }, self.greatest);
+        dead.out.value(&DeadLetter { operator, record, ..letter() }, self.clock.greatest);
         true
     }
 
-    /// As [`Self::emit`], with an eye on records that are too far ahead: those neither move the watermark nor are seen by its generator.
+    /// As [`Self::emit`], with an eye on records that are too far ahead.
     fn emit_guarded(&mut self, value: &impl ArchivesAs<T>) {
-        let Self { out, far, generator, guard, greatest, .. } = self;
-        let guard = guard.as_mut().expect("invariant: the caller has looked");
-        let mut is_far = false;
-        let mut judge = |record: &Rec<T>| {
-            let at = T::event_time(record).unwrap_or(EventTime::MIN);
-            is_far = !guard.admit(at, greatest);
-            if let Some(generator) = generator.as_mut().filter(|_| !is_far) {
-                generator.on_record(record, at);
-            }
-            at
-        };
+        let Self { out, far, clock, .. } = self;
         match far {
-            None => out.timed(value, judge),
+            None => out.timed(value, |record| clock.judge(record).0),
             Some(FarOutput { out: far, scratch }) => {
                 let record = scratch.archive(value);
-                let at = judge(record);
+                let (at, is_far) = clock.judge(record);
                 let target = if is_far { far } else { out };
                 target.record(record, at);
             }
@@ -235,6 +225,6 @@ impl<'a, T: Record> Emitter<'a, T> {
 
     /// Records emitted, what was rejected, and the latest event time that is believed.
     pub(super) fn done(self) -> (usize, usize, EventTime) {
-        (self.emitted, self.rejected, self.greatest)
+        (self.emitted, self.rejected, self.clock.greatest)
     }
 }
