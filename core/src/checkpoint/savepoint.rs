@@ -113,9 +113,10 @@ impl Requests {
         }
     }
 
-    /// What is to be made of a checkpoint; `is_last`: no other will follow.
-    pub(crate) fn take(&mut self, epoch: u64, is_last: bool) -> Vec<Request> {
-        let of = |request: &mut Request| is_last || request.when == When::Epoch(epoch);
+    /// What is to be made of the checkpoint `epoch`; all that is left if it is the last one, `None`.
+    pub(crate) fn take(&mut self, epoch: Option<u64>) -> Vec<Request> {
+        let of =
+            |request: &mut Request| epoch.is_none_or(|epoch| request.when == When::Epoch(epoch));
         self.0.extract_if(.., of).collect()
     }
 }
@@ -137,15 +138,15 @@ mod tests {
         let mut requests = Requests::default();
         requests.raise(1);
         requests.add(request("a", When::Next));
-        assert!(requests.take(1, false).is_empty());
+        assert!(requests.take(Some(1)).is_empty());
         requests.raise(2);
         requests.add(request("b", When::Next));
         requests.add(request("c", When::Last));
-        assert_eq!(names(requests.take(2, false)), [PathBuf::from("a")]);
+        assert_eq!(names(requests.take(Some(2))), [PathBuf::from("a")]);
         requests.raise(3);
         assert!(requests.begin(), "the run was over before the third was complete");
-        assert!(requests.take(3, false).is_empty());
-        assert_eq!(names(requests.take(4, true)), ["b", "c"].map(PathBuf::from));
+        assert!(requests.take(Some(3)).is_empty());
+        assert_eq!(names(requests.take(None)), ["b", "c"].map(PathBuf::from));
         assert!(!requests.begin());
     }
 }

@@ -172,16 +172,16 @@ impl<'a> Run<'a> {
         self.requests.add(request);
         match when {
             // The last checkpoint is there.
-            _ if has_ended => self.copy(0, true),
+            _ if has_ended => self.copy(None),
             When::Last => {}
             When::Next | When::Epoch(_) => self.on(Event::Wish),
         }
     }
 
-    /// Copies the newest checkpoint to where it was asked for.
-    fn copy(&mut self, epoch: u64, is_last: bool) {
+    /// Copies the newest checkpoint, which is `epoch` or the last one, to where it was asked for.
+    fn copy(&mut self, epoch: Option<u64>) {
         let Some(Coordination { keeper, .. }) = &mut self.coordination else { return };
-        let requests = self.requests.take(epoch, is_last);
+        let requests = self.requests.take(epoch);
         if let Some(manifest) = (!requests.is_empty()).then(|| keeper.hold_newest()).flatten() {
             let from = (keeper.directory(), manifest);
             self.copies.begin(self.name, from, requests, self.shared.reports.clone());
@@ -244,7 +244,7 @@ impl<'a> Run<'a> {
                 self.note_complete(epoch);
                 self.shared.epoch_wish.commit(epoch);
                 self.shared.ring();
-                self.copy(epoch, false);
+                self.copy(Some(epoch));
             }
             Action::Abort(epoch, why) => self.note_aborted(epoch, why),
             Action::Retire(epochs) => {
@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
                 }
             }
             Action::End => {
-                self.copy(0, true);
+                self.copy(None);
                 self.shared.epoch_wish.end();
                 self.shared.ring();
             }
@@ -305,7 +305,7 @@ impl<'a> Run<'a> {
         }
         let alarm = self.shared.checkpoints.read().alarm;
         let reason = alarm.unwrap_or_else(|| "its state was not written".to_owned());
-        for request in self.requests.take(epoch, false) {
+        for request in self.requests.take(Some(epoch)) {
             let (folder, reason) = (request.folder.clone(), reason.clone());
             request.answer(Err(SavepointError::GivenUp { epoch, folder, reason }));
         }
