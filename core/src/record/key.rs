@@ -31,7 +31,6 @@ impl KeyHash {
     /// The key group: the top 12 bits.
     #[inline]
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "12 bits are left")]
     pub const fn group(self) -> KeyGroup {
         // Tables index with the low bits; groups take the others, so the two are independent.
         KeyGroup((self.0 >> GROUP_SHIFT) as u16)
