@@ -39,6 +39,7 @@ mod process;
 mod result;
 pub(crate) mod join;
 
+pub use crate::operator::two_phase::InPieces;
 pub(crate) use aggregator::{FoldOnly, Reducing, Spanning};
 pub use assigner::{
     Cumulating, DynamicSession, Global, InProcessingTime, Session, Sliding, TimeWindow, Tumbling,
