@@ -116,7 +116,7 @@ fn totals(t: &mut Topology, splits: &Splits, every: Duration) -> Stream<(u32, (u
         .map(|running| {
             let running = running.to_value();
             let (count, greatest, ids) = running.value;
-            (running.key, (count, greatest.unwrap_or(i64::MIN), ids))
+            (running.key, (count, greatest, ids))
         })
         .boxed()
 }
@@ -166,7 +166,7 @@ proptest! {
         let (results, input) = (Collected::new(), Arc::clone(&splits));
         let handle = results.clone();
         on.run(move |t| {
-            totals(t, &input, every).sink("totals", handle.sink());
+            totals(t, &input, every).sink("results", handle.sink());
             Ok(())
         }).expect("the job runs");
         // Counts of a key only grow.
@@ -203,7 +203,7 @@ fn of_a_key_that_comes_often_little_travels() {
                 .two_phase()
                 .aggregate_with(|of| of.count());
             windowed.late.drop_counted();
-            windowed.on_time.map(|w| (w.key().into(), w.value())).sink("counts", handle.sink());
+            windowed.on_time.map(|w| (w.key().into(), w.value())).sink("counted", handle.sink());
             Ok(())
         })
         .expect("the job runs");

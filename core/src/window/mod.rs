@@ -22,6 +22,7 @@
 
 mod assigner;
 mod slices;
+mod pieces;
 mod lateness;
 mod aggregator;
 mod tree;
@@ -39,7 +40,6 @@ mod process;
 mod result;
 pub(crate) mod join;
 
-pub use crate::operator::two_phase::InPieces;
 pub(crate) use aggregator::{FoldOnly, Reducing, Spanning};
 pub use assigner::{
     Cumulating, DynamicSession, Global, InProcessingTime, Session, Sliding, TimeWindow, Tumbling,
@@ -48,6 +48,7 @@ pub use assigner::{
 pub(crate) use evictor::KeepAll;
 pub use evictor::{Evict, EvictAfter, EvictCount, EvictDelta, EvictTime, Evictor};
 pub(crate) use lateness::Lateness;
+pub use pieces::InPieces;
 pub use process::{Element, WindowContext, WindowState};
 pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub(crate) use result::{AsSession, Finish, Plain, WithPane};

@@ -28,8 +28,7 @@ mod pieces;
 mod tests;
 
 pub(crate) use outlet::{Combiner, CombiningOutlet, EarlyOf};
-pub use pieces::InPieces;
-pub(crate) use pieces::{Pieces, Steps};
+pub(crate) use pieces::{Piece, Pieces, Steps};
 
 use crate::record::{Key, Record};
 use crate::time::EventTime;

@@ -19,7 +19,7 @@ use crate::raw::page::{Control, PageBuf};
 use crate::raw::view::Rec;
 use crate::record::KeyHash;
 use crate::time::EventTime;
-use crate::window::{Session, Tumbling};
+use crate::window::{InPieces, Session, Tumbling};
 
 type Sent = Early<u64, u64, u64>;
 
