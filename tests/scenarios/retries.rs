@@ -10,7 +10,7 @@ use thalweg_tests::oracle::sorted;
 use thalweg_tests::random::{on, ordered_splits};
 use thalweg_tests::retries::attach;
 use thalweg_tests::run::{Settings, source, watched};
-use thalweg_tests::settled::{Given, expected};
+use thalweg_tests::settled::{Calls, Given, expected};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
@@ -26,7 +26,7 @@ proptest! {
         let report = on.run(move |t| {
             let events = source(t, "events", &input).watermarks(Monotonic);
             let delay = Duration::from_micros(delay_us);
-            attach(events, attempts, (delay, if doubles { 4 * delay } else { delay }), room, &attached);
+            attach(events, Calls::new(attempts), attempts, (delay, if doubles { 4 * delay } else { delay }), room, &attached);
             Ok(())
         }).expect("the job runs");
         let events: Vec<_> = splits.concat();

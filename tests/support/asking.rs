@@ -69,7 +69,7 @@ impl<U: Unpin> Future for Later<U> {
 
 /// Attaches the operator `ask` and what looks at its results.
 pub fn attach(events: Stream<Event>, asked: Asked, given: &Given) {
-    let mut calls = Calls::default();
+    let calls = Calls::new(asked.attempts);
     let asking = events.async_map(move |e: &Rec<Event>| {
         let (number, reply) = calls.call(e);
         Later { turns: (e.id() ^ number).wrapping_mul(0x9E37_79B9) >> 7 & 7, reply: Some(reply) }

@@ -10,12 +10,12 @@ use crate::settled::{Calls, Given};
 /// Attaches the operator `call`, in which so many records may wait, and what looks at its results.
 pub fn attach(
     events: Stream<Event>,
+    calls: Calls,
     attempts: u32,
     (delay, most): (Duration, Duration),
     room: usize,
     given: &Given,
 ) {
-    let mut calls = Calls::default();
     let guarded = events
         .try_map(move |e: &Rec<Event>| calls.call(e).1)
         .retry(attempts)

@@ -1,6 +1,7 @@
 //! Records that fail some times before they are worked on or given up, and windows over what comes of them: nothing is lost, and nothing is late for it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use thalweg::operator::DeadLetter;
@@ -62,18 +63,30 @@ pub fn succeeds(event: &Event, attempts: u32) -> bool {
     failures(event.id) < u64::from(attempts)
 }
 
-/// Counts the calls for each record.
-#[derive(Debug, Default)]
-pub struct Calls(BTreeMap<u64, u64>);
+/// Something outside of the job, which clones share: it counts the calls for each record, also those of a run that crashed, and fails the first of them.
+///
+/// A record for which the job has too few attempts fails always: the attempts that a crash undoes are not undone here, and would help it.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    attempts: u32,
+    made: Arc<Mutex<BTreeMap<u64, u64>>>,
+}
 
 impl Calls {
+    /// Nothing was called yet by a job with so many attempts for each record.
+    pub fn new(attempts: u32) -> Self {
+        Self { attempts, made: Arc::default() }
+    }
+
     /// One more, which may be in vain; the number of it, and what it comes to.
-    pub fn call(&mut self, event: &Rec<Event>) -> (u64, Result<Event, OperatorFault>) {
-        let calls = self.0.entry(event.id()).or_default();
+    pub fn call(&self, event: &Rec<Event>) -> (u64, Result<Event, OperatorFault>) {
+        let mut made = self.made.lock().expect("nobody panics with it");
+        let calls = made.entry(event.id()).or_default();
         *calls += 1;
-        let reply = match *calls > failures(event.id()) {
-            true => Ok(event.to_value()),
-            false => Err(format!("call {calls}").into()),
+        let event = event.to_value();
+        let reply = match succeeds(&event, self.attempts) && *calls > failures(event.id) {
+            true => Ok(event),
+            false => Err(format!("call {}", u64::from(self.attempts).min(*calls)).into()),
         };
         (*calls, reply)
     }

@@ -134,12 +134,12 @@ fn later<T: Record, A: Fallible<T>>(
     }
     let records = build.state::<u64, TimedLists<T>>(name, "parked");
     let due = build.state::<u64, TimedTable>(name, "parked.due");
-    let worker = build.worker();
+    let place = (build.worker(), build.config().workers);
     RetryLater::new(
         (fallible, attempts, delays),
         Guard::new(ONCE, then),
         (records, due),
-        (worker, room),
+        (place, room),
         out,
     )
 }

@@ -90,15 +90,15 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
 }
 
 impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
-    /// `guard` makes one attempt at a time, `attempts` are made of a record; for `room` records there is room.
+    /// `guard` makes one attempt at a time, `attempts` are made of a record; `place` is the worker, of how many; for `room` records there is room.
     pub(crate) fn new(
         (fallible, attempts, delays): (A, u32, Delays),
         guard: Guard,
         (records, due): (TimedLists<T>, TimedTable),
-        (worker, room): (usize, usize),
+        (place, room): ((usize, usize), usize),
         out: Output<A::Out>,
     ) -> Self {
-        let parked = Parked::new(records, due, worker);
+        let parked = Parked::new(records, due, place);
         let (now, watermark) = (ProcessingTime::MIN, EventTime::MIN);
         let passed = watermark;
         Self { fallible, attempts, delays, guard, parked, room, out, now, watermark, passed }

@@ -46,6 +46,10 @@ pub(crate) const ALL: &[Entry] = &[
         run: |seed, twice| crate::seed::run(seed, retries::Retries::new(seed), twice),
     },
     Entry {
+        name: "retries-crashing",
+        run: |seed, _| crate::crashes::run_in_place(seed, retries::Retries::crashing(seed)),
+    },
+    Entry {
         name: "asking",
         run: |seed, twice| crate::seed::run(seed, asking::Asking::new(seed), twice),
     },

@@ -6,7 +6,7 @@ use thalweg::prelude::*;
 use thalweg_tests::random::Splits;
 use thalweg_tests::retries::attach;
 use thalweg_tests::run::source;
-use thalweg_tests::settled::{Given, Outcome, expected};
+use thalweg_tests::settled::{Calls, Given, Outcome, expected};
 
 use crate::dice;
 use crate::seed::Job;
@@ -19,6 +19,8 @@ pub(crate) struct Retries {
     room: usize,
     splits: Splits,
     given: Given,
+    /// Of all its runs, if it crashes; else each has its own, to be as the first.
+    calls: Option<Calls>,
 }
 
 impl Retries {
@@ -36,7 +38,14 @@ impl Retries {
             room,
             splits,
             given: Given::default(),
+            calls: None,
         }
+    }
+
+    /// The same, of which a run that goes on after a crash finds what it calls as the crash left it.
+    pub(crate) fn crashing(seed: u64) -> Self {
+        let job = Self::new(seed);
+        Self { calls: Some(Calls::new(job.attempts)), ..job }
     }
 }
 
@@ -49,7 +58,8 @@ impl Job for Retries {
 
     fn build(&self, t: &mut Topology) -> Result<()> {
         let events = source(t, "events", &self.splits).watermarks(Monotonic);
-        attach(events, self.attempts, self.delays, self.room, &self.given);
+        let calls = self.calls.clone().unwrap_or_else(|| Calls::new(self.attempts));
+        attach(events, calls, self.attempts, self.delays, self.room, &self.given);
         Ok(())
     }
 

@@ -5,12 +5,15 @@
 //! 1. Everything is in the store: under `parked` the records with their event times, under `parked.due` when each is due, how often it was attempted, and
 //!    the watermark when it came. The numbers that lead from one to the other follow from what is there.
 //! 2. Numbers go up, and so do the watermarks noted with them.
+//! 3. Every key's hash is in a key group of the worker's: a restore gives each group to one worker, and a key in another's would come back twice.
+
+use std::ops::Range;
 
 use thalweg_storage::{Cursor, Popped, Taken, TimedTable};
 
 use crate::checkpoint::Freezing;
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, Record};
+use crate::record::{KeyGroup, KeyHash, Record};
 use crate::state::TimedLists;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -20,8 +23,7 @@ pub(super) struct Parked<T: Record> {
     /// One record a list.
     records: TimedLists<T>,
     due: TimedTable,
-    /// Of the worker: a record's number alone would not tell it from another worker's.
-    worker: u16,
+    keys: Keys,
     next: u64,
     /// No record with a lesser number is there.
     oldest: u64,
@@ -38,15 +40,40 @@ pub(super) struct Waiting {
     held: EventTime,
 }
 
+/// Makes the keys of a worker's records.
+#[derive(Debug, Clone)]
+struct Keys {
+    /// A record's number alone would not tell it from another worker's.
+    worker: u16,
+    /// The worker's.
+    groups: Range<u16>,
+}
+
 /// No worker has this number.
 const ASIDE: u16 = u16::MAX;
 
-/// The key of a number, and the hash.
-fn address(worker: u16, number: u64) -> (KeyHash, [u8; 10]) {
-    let mut key = [0; 10];
-    key[..2].copy_from_slice(&worker.to_le_bytes());
-    key[2..].copy_from_slice(&number.to_le_bytes());
-    (KeyHash::of_bytes(&key), key)
+impl Keys {
+    /// Those of `worker`, of so many.
+    fn new((worker, workers): (usize, usize)) -> Self {
+        let groups = KeyGroup::of_worker(worker, workers);
+        let worker = u16::try_from(worker).expect("invariant: fewer than 65,536 workers");
+        Self { worker, groups }
+    }
+
+    /// Those that nobody has, in the same groups.
+    fn aside(&self) -> Self {
+        Self { worker: ASIDE, groups: self.groups.clone() }
+    }
+
+    /// The key of a number, and the hash.
+    fn of(&self, number: u64) -> (KeyHash, [u8; 10]) {
+        let mut key = [0; 10];
+        key[..2].copy_from_slice(&self.worker.to_le_bytes());
+        key[2..].copy_from_slice(&number.to_le_bytes());
+        let groups = self.groups.len() as u64;
+        let at = u16::try_from(number % groups).expect("invariant: below a number of groups");
+        (KeyHash::of_bytes(&key).in_group(KeyGroup(self.groups.start + at)), key)
+    }
 }
 
 impl Waiting {
@@ -66,10 +93,10 @@ impl Waiting {
 }
 
 impl<T: Record> Parked<T> {
-    /// What `worker` has parked in tables that are empty.
-    pub(super) fn new(records: TimedLists<T>, due: TimedTable, worker: usize) -> Self {
-        let worker = u16::try_from(worker).expect("invariant: fewer than 65,536 workers");
-        Self { records, due, worker, next: 0, oldest: 0, taken: Taken::default() }
+    /// What a worker, of so many, has parked in tables that are empty.
+    pub(super) fn new(records: TimedLists<T>, due: TimedTable, place: (usize, usize)) -> Self {
+        let (keys, taken) = (Keys::new(place), Taken::default());
+        Self { records, due, keys, next: 0, oldest: 0, taken }
     }
 
     pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
@@ -87,14 +114,14 @@ impl<T: Record> Parked<T> {
         }
         all.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         // By way of keys that nobody has: the old and the new ones may be the same.
+        let by_way = self.keys.aside();
         for (number, (_, key, hash, ..)) in (0..).zip(&all) {
-            let (aside_hash, aside) = address(ASIDE, number);
+            let (aside_hash, aside) = by_way.of(number);
             self.records.move_list((*hash, key), (aside_hash, &aside));
             self.due.remove(hash.0, key);
         }
         for (number, (.., due, waiting)) in (0..).zip(all) {
-            let ((from_hash, from), (hash, key)) =
-                (address(ASIDE, number), address(self.worker, number));
+            let ((from_hash, from), (hash, key)) = (by_way.of(number), self.keys.of(number));
             self.records.move_list((from_hash, &from), (hash, &key));
             self.wait(Waiting { number, ..waiting }, ProcessingTime::from_nanos(due));
             self.next = number + 1;
@@ -111,14 +138,14 @@ impl<T: Record> Parked<T> {
     ) {
         let waiting = Waiting { number: self.next, attempts: 1, held };
         self.next += 1;
-        let (hash, key) = address(self.worker, waiting.number);
+        let (hash, key) = self.keys.of(waiting.number);
         self.records.append(hash, &key, record, at);
         self.wait(waiting, due);
     }
 
     /// Parks again what was taken out.
     pub(super) fn wait(&mut self, waiting: Waiting, due: ProcessingTime) {
-        let (hash, key) = address(self.worker, waiting.number);
+        let (hash, key) = self.keys.of(waiting.number);
         self.due.put(hash.0, &key, due.as_nanos(), &waiting.payload());
     }
 
@@ -136,14 +163,14 @@ impl<T: Record> Parked<T> {
     /// Takes out the oldest, due or not.
     pub(super) fn take_oldest(&mut self) -> Option<Waiting> {
         let oldest = self.oldest()?;
-        let (hash, key) = address(self.worker, oldest.number);
+        let (hash, key) = self.keys.of(oldest.number);
         self.due.remove(hash.0, &key);
         Some(oldest)
     }
 
     /// The record that waits, or was just taken out.
     pub(super) fn record(&self, waiting: Waiting) -> (&Rec<T>, EventTime) {
-        let (hash, key) = address(self.worker, waiting.number);
+        let (hash, key) = self.keys.of(waiting.number);
         let mut found = None;
         self.records.for_each(hash, &key, |record, at| found = Some((record, at)));
         found.expect("invariant 1: what waits has a record")
@@ -151,7 +178,7 @@ impl<T: Record> Parked<T> {
 
     /// Forgets the record of what was taken out.
     pub(super) fn forget(&mut self, waiting: Waiting) {
-        let (hash, key) = address(self.worker, waiting.number);
+        let (hash, key) = self.keys.of(waiting.number);
         self.records.remove(hash, &key);
     }
 
@@ -173,7 +200,7 @@ impl<T: Record> Parked<T> {
     /// Cost: O(1) over time; each number is passed once.
     fn oldest(&mut self) -> Option<Waiting> {
         while self.oldest < self.next {
-            let (hash, key) = address(self.worker, self.oldest);
+            let (hash, key) = self.keys.of(self.oldest);
             if let Some((_, payload)) = self.due.get(hash.0, &key) {
                 return Some(Waiting::read(self.oldest, payload));
             }
@@ -191,22 +218,38 @@ mod tests {
     use crate::raw::scratch::Scratch;
 
     #[test]
+    fn keys_are_in_groups_of_their_worker_and_tell_numbers_apart() {
+        for workers in 1..5 {
+            for worker in 0..workers {
+                let keys = Keys::new((worker, workers));
+                for number in [0, 1, 2, 1_365, 1_366, 4_095, 4_096, 40_000, u64::MAX] {
+                    for (hash, _) in [keys.of(number), keys.aside().of(number)] {
+                        assert_eq!(hash.group().owner(workers), worker);
+                    }
+                    assert_ne!(keys.of(number).1, keys.aside().of(number).1);
+                    assert_ne!(keys.of(number).1, keys.of(number ^ 1).1);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_several_workers_had_parked_is_one_s_afterwards_and_keeps_its_order() {
         let mut store = Store::default();
         let records = store.table(TableName::new("op", "parked"), TableConfig::default()).unwrap();
         let due = store.timed(TableName::new("op", "due"), TableConfig::default()).unwrap();
-        let mut parked = Parked::<u64>::new(TimedLists::new(records), due, 1);
+        let mut parked = Parked::<u64>::new(TimedLists::new(records), due, (1, 3));
         let mut scratch = Scratch::default();
         let time = |nanos: u64| i64::try_from(nanos).unwrap();
         for value in 0..40_u64 {
             // As if two workers had parked them, each in its order.
-            parked.worker = u16::try_from(1 + value % 2).unwrap();
+            parked.keys = Keys::new((usize::try_from(1 + value % 2).unwrap(), 3));
             parked.next = value / 2;
             let (held, due) =
                 (EventTime::from_nanos(time(value)), ProcessingTime::from_nanos(time(900 - value)));
             parked.park(scratch.archive(&value), EventTime::from_nanos(7), held, due);
         }
-        (parked.worker, parked.next) = (0, 0);
+        (parked.keys, parked.next) = (Keys::new((0, 3)), 0);
         parked.resume();
         assert_eq!(parked.next, 40);
         let mut budget = 1_000;

@@ -47,7 +47,7 @@ fn rig_with_room(room: usize, attempts: u32, delays: Delays) -> Rig {
         (TryMap::new(call), attempts, delays),
         Guard::new(ONCE, Then::Skip),
         (TimedLists::new(records), due),
-        (0, room),
+        ((0, 1), room),
         output(vec![out]),
     );
     let task = OperatorTask::new("op".into(), operator, OnePort(Inbox::new(vec![input])));
