@@ -13,7 +13,7 @@ use crate::arguments::Child;
 use crate::say;
 
 /// So many that a run has some ten checkpoints.
-const BIDS: u64 = 30_000;
+const BIDS: u64 = 150_000;
 
 fn auctions(child: &Child) -> Auctions {
     let roll = match child.seed % 3 {

@@ -29,8 +29,8 @@ enum Cut {
 impl Cut {
     fn drawn(dice: &mut Dice) -> Self {
         match dice.below(4) {
-            0 => Self::After(Duration::from_micros(dice.log_between(500, 150_000))),
-            _ => Self::Operations(dice.log_between(1, 3_000)),
+            0 => Self::After(Duration::from_micros(dice.log_between(1_000, 300_000))),
+            _ => Self::Operations(dice.log_between(1, 1_500)),
         }
     }
 }
