@@ -9,7 +9,7 @@ use thalweg_tests::run::{Settings, checkpoints, watched};
 use crate::two_more;
 
 const SPLITS: u64 = 3;
-const NUMBERS: u64 = 6_000;
+const NUMBERS: u64 = 60_000;
 
 /// A number that has its time.
 #[record]

@@ -102,7 +102,8 @@ impl<T: Record> InputStream<T> {
 
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// Gives the records to the host, by one handle: [`JobHandle::output`](crate::control::JobHandle::output). The host has to read them: what it does not read
-    /// holds the job back, until the handle is dropped; but no checkpoint, which has the records for which the handle had no room.
+    /// holds the job back, until the handle is dropped; but no checkpoint, which has the records for which the handle had no room,
+    /// unless it is the last one, of a job whose sources have ended.
     pub fn output(self, name: &str) {
         self.output_to(name, false);
     }

@@ -1,7 +1,7 @@
 //! The operator of an output in a job with checkpoints: hands records to the ring of a handle, and lays aside what the host does not take.
 //!
 //! What is in the ring is the host's. Nothing waits in front of it: what does not fit is laid [aside](Aside), where a checkpoint finds it; while one is under way the operator goes on taking
-//! records, so that the barrier behind them can come, and a host that does not read holds up no checkpoint.
+//! records, so that the barrier behind them can come, and a host that does not read holds up no checkpoint. When the input has ended it does: the end waits for what lies aside.
 //!
 //! # Invariants
 //!
