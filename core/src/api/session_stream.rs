@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::two_phase_stream::TwoPhaseSessionStream;
 use super::windowed_stream::{Windowed, WindowedStream};
 use crate::agg::Of;
 use crate::exchange::KeySelector;
@@ -27,6 +28,12 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> SessionStream<T, C, S> {
     /// As [`WindowedStream::allowed_lateness`].
     pub fn allowed_lateness(self, allowed: Duration) -> Self {
         Self { windowed: self.windowed.allowed_lateness(allowed) }
+    }
+
+    /// Aggregates in two phases: where records are, and what they come to there where their key is owned. See
+    /// [`TwoPhaseStream`](super::TwoPhaseStream).
+    pub fn two_phase(self) -> TwoPhaseSessionStream<T, C, S> {
+        TwoPhaseSessionStream { windowed: self.windowed.two_phase() }
     }
 
     /// Adds each record to the accumulator of its session; `merge` joins the accumulator of a later session to that of an

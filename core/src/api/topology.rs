@@ -19,17 +19,19 @@ use super::source_stream::SourceStream;
 use crate::checkpoint::{Declared, Restored};
 use crate::config::JobConfig;
 use crate::error::{BuildError, Result, error_chain};
-use crate::exchange::Pattern;
 use crate::exchange::host::PortMaker;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::Lane;
 use crate::exchange::mesh::{AnyEnds, EdgeEnds, EdgeMaker, make_edge};
 use crate::exchange::partition::Route;
+use crate::exchange::{KeySelector, Pattern};
 use crate::io::{Files, Streams};
 use crate::operator::Chain;
+use crate::operator::aggregate::Aggregator;
 use crate::operator::outlet::{ChainOutlet, Outlet};
 use crate::operator::output::{Outlets, Output};
-use crate::operator::task::Task;
+use crate::operator::task::{Task, noted_watermark};
+use crate::operator::two_phase::{Combiner, CombiningOutlet, EarlyOf, Pieces};
 use crate::plan::{AnySplits, Edge, Graph, Node};
 use crate::raw::claimed::Bare;
 use crate::raw::doorbell::Ringer;
@@ -37,8 +39,8 @@ use crate::raw::layout::Layout;
 use crate::record::Record;
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
 use crate::state::{Claimed, Stored};
-use crate::time::Clock;
 use crate::time::alignment::{AlignmentBoard, Boards};
+use crate::time::{Clock, EventTime};
 
 /// What a worker is built from.
 pub(crate) struct WorkerParts {
@@ -194,19 +196,25 @@ impl Build {
     ) -> Vec<crate::exchange::lane::LaneRx<C::Out>> {
         let mut names = Vec::new();
         chain.describe(&mut names);
+        self.edge::<C::In, C::Out>(from, (pattern, names), (to, port), |senders| {
+            outlet(chain, route, senders)
+        })
+    }
+
+    /// Adds an edge that brings records of type `T`; `make` makes the outlet at its beginning.
+    fn edge<I: Record, T: Record>(
+        &mut self,
+        from: &Port<I>,
+        (pattern, chain): (Pattern, Vec<&'static str>),
+        (to, port): (usize, usize),
+        make: impl FnOnce(Vec<Lane<T>>) -> Box<dyn Outlet<I>>,
+    ) -> Vec<crate::exchange::lane::LaneRx<T>> {
         self.mark_used(from.node, from.output);
-        self.graph.edges.push(Edge {
-            from: from.node,
-            output: from.output,
-            to,
-            port,
-            pattern,
-            chain: names,
-            record: <C::Out as Record>::NAME,
-        });
-        let EdgeEnds { senders, receivers } = self.ends::<C::Out>();
-        let outlet: Box<dyn Outlet<C::In>> = outlet(chain, route, senders);
-        from.outlets.borrow_mut().push(outlet);
+        let (from_node, output) = (from.node, from.output);
+        let record = T::NAME;
+        self.graph.edges.push(Edge { from: from_node, output, to, port, pattern, chain, record });
+        let EdgeEnds { senders, receivers } = self.ends::<T>();
+        from.outlets.borrow_mut().push(make(senders));
         receivers
     }
 
@@ -219,13 +227,59 @@ impl Build {
         pattern: Pattern,
         to: (usize, usize),
     ) -> Inbox<C::Out> {
-        let senders = self.speaks[from.node].clone();
-        for (worker, speaks) in self.speaks[to.0].iter_mut().enumerate() {
+        let speakers = self.pass_on_speakers(from.node, pattern, to.0);
+        let lanes = self.connect(from, chain, route, pattern, to);
+        self.with_silent(Inbox::new(lanes), &speakers, pattern)
+    }
+
+    /// As [`Self::inbox`] of a stream with a key, whose records become accumulators on the way; see [`crate::operator::two_phase`]. `name` is the operator that
+    /// merges them.
+    pub(crate) fn combining_inbox<C, S, A, P>(
+        &mut self,
+        from: &Port<C::In>,
+        chain: C,
+        (selector, aggregator, pieces): (Rc<S>, A, P),
+        (name, to): (&str, (usize, usize)),
+    ) -> Inbox<EarlyOf<C::Out, S, A>>
+    where
+        C: Chain,
+        S: KeySelector<C::Out>,
+        A: Aggregator<C::Out>,
+        P: Pieces,
+    {
+        // What cannot be read is an error when the operator goes on from it.
+        let restored = self.restored.as_deref();
+        let watermark = restored.and_then(|restored| noted_watermark(restored, name).ok());
+        let watermark = watermark.unwrap_or(EventTime::MIN);
+        let combiner = Combiner::new(selector, aggregator, pieces, watermark);
+        let speakers = self.pass_on_speakers(from.node, Pattern::Exchange, to.0);
+        let mut names = Vec::new();
+        chain.describe(&mut names);
+        names.push("combine");
+        let lanes = self.edge(from, (Pattern::Exchange, names), to, |senders| {
+            Box::new(CombiningOutlet::new(chain, combiner, senders))
+        });
+        self.with_silent(Inbox::new(lanes), &speakers, Pattern::Exchange)
+    }
+
+    /// Which workers of `from` have records to send; those of `to` that they reach have some too.
+    fn pass_on_speakers(&mut self, from: usize, pattern: Pattern, to: usize) -> Vec<bool> {
+        let senders = self.speaks[from].clone();
+        for (worker, speaks) in self.speaks[to].iter_mut().enumerate() {
             let reaches =
                 |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
             *speaks |= senders.iter().enumerate().any(reaches);
         }
-        let inbox = Inbox::new(self.connect(from, chain, route, pattern, to));
+        senders
+    }
+
+    /// The inbox, which knows the lanes on which nothing comes.
+    fn with_silent<T: Record>(
+        &self,
+        inbox: Inbox<T>,
+        senders: &[bool],
+        pattern: Pattern,
+    ) -> Inbox<T> {
         let Mode::Worker(parts) = &self.mode else { return inbox };
         let senders = (0..senders.len())
             .filter(|&from| pattern.connects(from, parts.worker))

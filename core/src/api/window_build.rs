@@ -5,13 +5,14 @@ use std::rc::Rc;
 use super::evicting_stream::EvictingStream;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
-use super::topology::Build;
+use super::topology::{Build, Port};
 use super::windowed_stream::{Windowed, WindowedStream};
 use crate::agg::Aggregator;
 use crate::error::BuildError;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
+use crate::operator::Input;
 use crate::operator::chain::Chain;
 use crate::operator::output::Output;
 use crate::operator::task::{OnePort, OperatorTask};
@@ -26,7 +27,8 @@ use crate::window::separate::Separate;
 use crate::window::session::Merging;
 use crate::window::timers::Timers;
 use crate::window::{
-    Evictor, Finish, FinishList, Lateness, PaneTree, Slices, Trigger, WindowAssigner, levels_above,
+    Evictor, Finish, FinishList, InPieces, Lateness, PaneTree, Slices, Trigger, WindowAssigner,
+    levels_above,
 };
 
 /// Refuses a window, by its name.
@@ -63,9 +65,9 @@ where
 }
 
 /// A window on its way to an operator: all that is there before the operator is.
-struct Parts<T: Record, S, W, G, U: Record> {
+struct Parts<T: Record, I: Record, S, W, G, U: Record> {
     selector: Rc<S>,
-    inbox: Inbox<T>,
+    inbox: Inbox<I>,
     window: W,
     trigger: G,
     lateness: Lateness,
@@ -74,14 +76,32 @@ struct Parts<T: Record, S, W, G, U: Record> {
     name: String,
 }
 
-/// Builds the node of a window; `operator` makes its task.
-fn windowed<T, C, S, W, G, U>(
+/// What an inbox is made from: where records come from, the operator's name, and its node.
+type Way<'a, C, S> = (Port<<C as Chain>::In>, C, Rc<S>, (&'a str, usize));
+
+/// The inbox of records as they are.
+fn inbox<C, S>(
+    build: &mut Build,
+    (port, chain, selector, (_, node)): Way<'_, C, S>,
+) -> Inbox<C::Out>
+where
+    C: Chain,
+    S: KeySelector<C::Out>,
+{
+    let route = ByKey { selector, workers: build.config().workers };
+    build.inbox(&port, chain, route, Pattern::Exchange, (node, 0))
+}
+
+/// Builds the node of a window; `inbox` makes the way to it, `operator` its task.
+fn windowed<T, I, C, S, W, G, U>(
     windowed: WindowedStream<T, C, S, W, G>,
     into: &str,
-    operator: impl FnOnce(&mut Build, Parts<T, S, W, G, U>),
+    inbox: impl FnOnce(&mut Build, Way<'_, C, S>) -> Inbox<I>,
+    operator: impl FnOnce(&mut Build, Parts<T, I, S, W, G, U>),
 ) -> Windowed<U, T>
 where
     T: Record,
+    I: Record,
     C: Chain<Out = T>,
     S: KeySelector<T>,
     W: WindowAssigner<T>,
@@ -97,8 +117,7 @@ where
         }
         let detail = describe::<T, W, G>(&window, &trigger, lateness, into);
         let node = build.node(&name, W::KIND, detail, &["on_time", "late"]);
-        let route = ByKey { selector: Rc::clone(&selector), workers: build.config().workers };
-        let inbox = build.inbox(&port, chain, route, Pattern::Exchange, (node, 0));
+        let inbox = inbox(&mut build, (port, chain, Rc::clone(&selector), (&name, node)));
         let (on_time, on_time_port) = build.output(node, 0);
         let (late, late_port) = build.output(node, 1);
         let parts = Parts { selector, inbox, window, trigger, lateness, on_time, late, name };
@@ -139,12 +158,42 @@ where
     A: Aggregator<T>,
     F: Finish<A::Result>,
 {
-    windowed(stream, into, |build, parts| {
+    windowed(stream, into, inbox, |build, parts| {
         if W::SLICED && G::PLAIN {
             let slices = parts.window.slices().expect("invariant: such windows have slices");
             aligned(build, parts, slices, aggregator, finish);
         } else {
             general(build, parts, Aggregated::new(aggregator, finish));
+        }
+    })
+}
+
+/// Windows that hold accumulators, which records become before they travel.
+pub(super) fn aggregated_early<T, C, S, W, A, F>(
+    stream: WindowedStream<T, C, S, W>,
+    aggregator: A,
+    finish: F,
+) -> Windowed<F::Out, T>
+where
+    T: Record,
+    C: Chain<Out = T>,
+    S: KeySelector<T>,
+    W: InPieces<T>,
+    A: Aggregator<T>,
+    F: Finish<A::Result>,
+{
+    let into = format!("{}, in two phases", <A::Accumulator as Record>::NAME);
+    let (aggregator, pieces) = (Rc::new(aggregator), stream.window.pieces());
+    let early = Rc::clone(&aggregator);
+    let combine = |build: &mut Build, (port, chain, selector, (name, node)): Way<'_, C, S>| {
+        build.combining_inbox(&port, chain, (selector, early, pieces), (name, (node, 0)))
+    };
+    windowed(stream, &into, combine, |build, parts| {
+        if W::MERGES {
+            general(build, parts, Aggregated::new(aggregator, finish));
+        } else {
+            let slices = parts.window.slices().expect("invariant: such windows have slices");
+            aligned(build, parts, slices, aggregator, finish);
         }
     })
 }
@@ -171,24 +220,26 @@ where
         "" => "a list".to_owned(),
         kept => format!("a list, {kept}"),
     };
-    windowed(stream, &kept, |build, parts| {
+    windowed(stream, &kept, inbox, |build, parts| {
         let lists = build.state::<S::Key, TimedLists<_>>(&parts.name, "records");
         general(build, parts, Buffered::new(lists, evictor, function));
     })
 }
 
 /// The operator for aligned windows that fire with the watermark.
-fn aligned<T, S, W, G, A, F>(
+fn aligned<T, I, S, W, G, A, F>(
     build: &mut Build,
-    parts: Parts<T, S, W, G, F::Out>,
+    parts: Parts<T, I, S, W, G, F::Out>,
     slices: Slices,
     aggregator: A,
     finish: F,
 ) where
     T: Record,
+    I: Record,
     S: KeySelector<T>,
     A: Aggregator<T>,
     F: Finish<A::Result>,
+    AlignedWindows<T, S, A, F>: Input<I, 0>,
 {
     let Parts { selector, inbox, lateness, on_time, late, name, .. } = parts;
     let above = 1..=levels_above(slices.most());
@@ -220,14 +271,23 @@ pub(super) fn pane_tables<K: Key, V: Record>(
     (table, timers, Timers::new(build.state::<K, _>(name, "timers by the clock")))
 }
 
+/// Where the panes of a body and a trigger are kept that merge.
+type MergingOf<T, G, B> = Merging<<B as Body>::Value, <G as Trigger<T>>::State>;
+
+/// Where those are kept that stay apart.
+type SeparateOf<T, G, B> = Separate<<B as Body>::Value, <G as Trigger<T>>::State>;
+
 /// The operator for all other windows.
-fn general<T, S, W, G, B>(build: &mut Build, parts: Parts<T, S, W, G, B::Out>, body: B)
+fn general<T, I, S, W, G, B>(build: &mut Build, parts: Parts<T, I, S, W, G, B::Out>, body: B)
 where
     T: Record,
+    I: Record,
     S: KeySelector<T>,
     W: WindowAssigner<T>,
     G: Trigger<T>,
     B: Add<T> + Body,
+    WindowOperator<T, S, W, G, B, MergingOf<T, G, B>>: Input<I, 0>,
+    WindowOperator<T, S, W, G, B, SeparateOf<T, G, B>>: Input<I, 0>,
 {
     let Parts { selector, inbox, window, trigger, lateness, on_time, late, name } = parts;
     let firing = Firing::new(trigger, body, lateness, on_time);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::evicting_stream::EvictingStream;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
+use super::two_phase_stream::TwoPhaseStream;
 use super::window_build;
 use crate::agg::{Aggregator, Of};
 use crate::exchange::KeySelector;
@@ -13,9 +14,9 @@ use crate::operator::chain::Chain;
 use crate::raw::view::Rec;
 use crate::record::{KeyScratch, Record};
 use crate::window::{
-    AtWatermark, Element, Evictor, Finish, FoldOnly, KeepAll, Lateness, PaneResult, Plain,
-    Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext, WindowResult,
-    WindowState, WindowStates, WithPane,
+    AtWatermark, Element, Evictor, Finish, FoldOnly, InPieces, KeepAll, Lateness, PaneResult,
+    Plain, Processed, ProcessedWithState, Reducing, Trigger, WindowAssigner, WindowContext,
+    WindowResult, WindowState, WindowStates, WithPane,
 };
 
 /// What a window gives: results, and the records that came too late for theirs.
@@ -50,6 +51,13 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>, W> WindowedStream<T, C, S,
     pub(crate) fn new(keyed: KeyedStream<T, C, S>, name: &str, window: W) -> Self {
         let lateness = Lateness { allowed: Duration::ZERO, accumulating: true };
         Self { keyed, name: name.to_owned(), window, trigger: AtWatermark, lateness }
+    }
+}
+
+impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>, W: InPieces<T>> WindowedStream<T, C, S, W> {
+    /// Aggregates in two phases: where records are, and what they come to there where their key is owned. See [`TwoPhaseStream`].
+    pub fn two_phase(self) -> TwoPhaseStream<T, C, S, W> {
+        TwoPhaseStream { windowed: self }
     }
 }
 

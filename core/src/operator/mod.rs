@@ -24,6 +24,7 @@ pub(crate) mod union;
 pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod running;
+pub(crate) mod two_phase;
 pub(crate) mod change;
 pub(crate) mod changelog;
 pub(crate) mod over;

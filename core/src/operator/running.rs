@@ -8,13 +8,14 @@ use std::rc::Rc;
 
 use super::aggregate::Aggregator;
 use super::output::{AnyOutput, Output};
+use super::two_phase::{Early, EarlyOf, Part};
 use super::{Input, Operator, Progress};
 use crate::checkpoint::Freezing;
 use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
 use crate::raw::view::Rec;
-use crate::record::{Key, KeyScratch, Record};
+use crate::record::{Key, KeyRef, KeyScratch, Record};
 use crate::state::ValueTable;
 
 /// What the records of a key come to so far.
@@ -69,6 +70,31 @@ impl<T: Record, S: KeySelector<T>, A: Aggregator<T>> Input<T, 0> for RunningAggr
                 aggregator.result(accumulator)
             });
             out.value(&Running { key: S::Key::from_key_bytes(bytes), value }, at);
+        });
+        Ok(())
+    }
+}
+
+/// Those of two phases: what some records of a key have come to elsewhere.
+impl<T, S, A> Input<EarlyOf<T, S, A>, 0> for RunningAggregate<T, S, A>
+where
+    T: Record,
+    S: KeySelector<T>,
+    A: Aggregator<T>,
+{
+    fn records(&mut self, run: Records<'_, EarlyOf<T, S, A>>) -> Result<(), OperatorFault> {
+        let Self { accumulators, aggregator, out, key: scratch, .. } = self;
+        let hash_of = |_, hash| hash;
+        each_ahead(run, accumulators, hash_of, |accumulators, hint, (early, at, hash)| {
+            let Early::Part(Part { key, value: part, .. }) = early.to_value() else {
+                unreachable!("invariant: no record is late for a running aggregate")
+            };
+            let (bytes, create) = (KeyRef::bytes(&key, scratch), || aggregator.create());
+            let value = accumulators.update((hash, hint), bytes, create, |accumulator| {
+                aggregator.merge(accumulator, part);
+                aggregator.result(accumulator)
+            });
+            out.value(&Running { key, value }, at);
         });
         Ok(())
     }

@@ -100,7 +100,7 @@ impl KeyGroup {
 ///
 /// Implemented for integers, `bool`, `char`, [`Str`](super::Str), `String`,
 /// [`EventTime`](crate::time::EventTime) and tuples of two to four of them.
-pub trait Key: Field + Record + Clone + Eq + fmt::Debug {
+pub trait Key: Field + Record + Clone + Eq + fmt::Debug + KeyRef<Key = Self> {
     /// How many key bytes every key of this type has, if all have the same number.
     const WIDTH: Option<usize>;
 

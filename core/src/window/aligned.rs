@@ -28,9 +28,11 @@ use crate::exchange::{KeySelector, Records};
 use crate::operator::aggregate::Aggregator;
 use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
+use crate::operator::two_phase::{Early, EarlyOf, Part};
 use crate::operator::{Input, Operator, Progress};
+use crate::raw::scratch::Scratch;
 use crate::raw::view::Rec;
-use crate::record::{KeyHash, KeyScratch, Record};
+use crate::record::{KeyHash, KeyRef, KeyScratch, Record};
 use crate::state::{Hint, Prefetch, SlicePanes};
 use crate::time::EventTime;
 
@@ -189,6 +191,59 @@ where
         );
     }
 
+    /// The slices of instants, most of which are in one.
+    fn index_of(&self) -> impl Fn(EventTime) -> i64 + use<T, S, A, F> {
+        let (slices, current) = (self.slices, self.current);
+        move |at| if current.0.covers(at) { current.1 } else { slices.index(at) }
+    }
+
+    /// The slice of `at`.
+    #[inline(always)]
+    fn index_at(&mut self, at: EventTime) -> i64 {
+        if !self.current.0.covers(at) {
+            let index = self.slices.index(at);
+            self.current = (self.slices.span(index), index);
+        }
+        self.current.1
+    }
+
+    /// A record.
+    #[inline(always)]
+    fn arrive(&mut self, record: &Rec<T>, at: EventTime, (hash, hint): (KeyHash, Hint)) {
+        let index = self.index_at(at);
+        if index <= self.closed || self.slices.is_gap(index) {
+            self.arrive_late(index, record, at, hash);
+            return;
+        }
+        let Self { selector, state, aggregator, key, .. } = self;
+        state.tree.slices_mut().update(
+            index,
+            (hash, hint),
+            selector.bytes(record, key),
+            || aggregator.create(),
+            |value| aggregator.add(value, record, at),
+        );
+    }
+
+    /// What records of one key and slice have come to elsewhere.
+    fn arrive_part(
+        &mut self,
+        Part { key, value: part, .. }: Part<S::Key, A::Accumulator>,
+        at: EventTime,
+        (hash, hint): (KeyHash, Hint),
+    ) {
+        let index = self.index_at(at);
+        assert!(index > self.closed, "invariant: what is held is sent before its slice is closed");
+        let Self { state, aggregator, key: scratch, .. } = self;
+        state.tree.slices_mut().update(
+            index,
+            (hash, hint),
+            KeyRef::bytes(&key, scratch),
+            || aggregator.create(),
+            |value| aggregator.merge(value, part),
+        );
+    }
+
     /// A record of a slice that has ended: too late, within the allowance, or for windows that have not ended yet.
     #[cold]
     fn arrive_late(&mut self, index: i64, record: &Rec<T>, at: EventTime, hash: KeyHash) {
@@ -277,30 +332,35 @@ where
     F: Finish<A::Result>,
 {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
-        let (slices, current) = (self.slices, self.current);
-        let index_of = |at| if current.0.covers(at) { current.1 } else { slices.index(at) };
+        let index_of = self.index_of();
         each_ahead(
             run,
             self,
             |at, hash| (index_of(at), hash),
-            |this, hint, (record, at, hash)| {
-                if !this.current.0.covers(at) {
-                    let index = slices.index(at);
-                    this.current = (slices.span(index), index);
-                }
-                let index = this.current.1;
-                if index <= this.closed || this.slices.is_gap(index) {
-                    this.arrive_late(index, record, at, hash);
-                    return;
-                }
-                let Self { selector, state, aggregator, key, .. } = this;
-                state.tree.slices_mut().update(
-                    index,
-                    (hash, hint),
-                    selector.bytes(record, key),
-                    || aggregator.create(),
-                    |value| aggregator.add(value, record, at),
-                );
+            |this, hint, (record, at, hash)| this.arrive(record, at, (hash, hint)),
+        );
+        Ok(())
+    }
+}
+
+/// Those of two phases: accumulators of a slice that has not ended, and records as they are.
+impl<T, S, A, F> Input<EarlyOf<T, S, A>, 0> for AlignedWindows<T, S, A, F>
+where
+    T: Record,
+    S: KeySelector<T>,
+    A: Aggregator<T>,
+    F: Finish<A::Result>,
+{
+    fn records(&mut self, run: Records<'_, EarlyOf<T, S, A>>) -> Result<(), OperatorFault> {
+        let index_of = self.index_of();
+        let mut whole = Scratch::default();
+        each_ahead(
+            run,
+            self,
+            |at, hash| (index_of(at), hash),
+            |this, hint, (early, at, hash)| match early.to_value() {
+                Early::Whole(record) => this.arrive(whole.archive(&record), at, (hash, hint)),
+                Early::Part(part) => this.arrive_part(part, at, (hash, hint)),
             },
         );
         Ok(())

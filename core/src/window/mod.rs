@@ -22,6 +22,7 @@
 
 mod assigner;
 mod slices;
+mod pieces;
 mod lateness;
 mod aggregator;
 mod tree;
@@ -47,6 +48,7 @@ pub use assigner::{
 pub(crate) use evictor::KeepAll;
 pub use evictor::{Evict, EvictAfter, EvictCount, EvictDelta, EvictTime, Evictor};
 pub(crate) use lateness::Lateness;
+pub use pieces::InPieces;
 pub use process::{Element, WindowContext, WindowState};
 pub(crate) use process::{FinishList, FoldList, Processed, ProcessedWithState, WindowStates};
 pub(crate) use result::{AsSession, Finish, Plain, WithPane};

@@ -20,8 +20,10 @@ use crate::error::OperatorFault;
 use crate::exchange::{KeySelector, Records};
 use crate::operator::ahead::each_ahead;
 use crate::operator::output::{AnyOutput, Output};
+use crate::operator::two_phase::{Early, Part};
 use crate::operator::{Input, Operator, Progress};
-use crate::record::{KeyHash, KeyScratch, Record};
+use crate::raw::scratch::Scratch;
+use crate::record::{KeyHash, KeyRef, KeyScratch, Record};
 use crate::state::{Hint, Prefetch};
 use crate::time::{EventTime, ProcessingTime};
 
@@ -111,6 +113,52 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
             },
         );
         fault.map_or(Ok(()), Err)
+    }
+
+    /// Takes what records have come to elsewhere: in windows that have not ended, and that merge with what is here.
+    pub(crate) fn parts<S: KeySelector<T>>(
+        &mut self,
+        run: Records<'_, Early<T, S::Key, B::Value>>,
+        (selector, scratch): (&S, &mut KeyScratch),
+        late: &mut Output<T>,
+    ) -> Result<(), OperatorFault>
+    where
+        W: WindowAssigner<T>,
+        B: Add<T>,
+    {
+        let Self { assigner, panes, firing, windows } = self;
+        let mut whole = Scratch::default();
+        each_ahead(
+            run,
+            panes,
+            |_, hash| hash,
+            |panes, hint, (early, at, hash)| match early.to_value() {
+                Early::Part(Part { key, end, value }) => {
+                    let window = TimeWindow { start: at, end };
+                    let key = KeyRef::bytes(&key, scratch);
+                    let is_taken =
+                        panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
+                            firing.body.merge(&mut pane.value, site, value, window);
+                        });
+                    assert!(is_taken, "invariant: what is held is sent before its window closes");
+                }
+                Early::Whole(record) => {
+                    let record = whole.archive(&record);
+                    windows.clear();
+                    assigner.assign(record, at, windows);
+                    let key = selector.bytes(record, scratch);
+                    let is_taken = windows.iter().any(|&window| {
+                        panes.arrive(firing, (hash, hint, key), window, |firing, pane, site| {
+                            firing.record(pane, site, record, at);
+                        })
+                    });
+                    if !is_taken {
+                        late.record(record, at);
+                    }
+                }
+            },
+        );
+        Ok(())
     }
 
     /// Shows all tables.
@@ -271,5 +319,24 @@ where
         windows.records(run, (&**selector, key), late, |firing, pane, site, (record, at)| {
             firing.record(pane, site, record, at);
         })
+    }
+}
+
+/// Those of two phases, of windows that merge.
+impl<T, S, W, G, B, P> Input<Early<T, S::Key, B::Value>, 0> for WindowOperator<T, S, W, G, B, P>
+where
+    T: Record,
+    S: KeySelector<T>,
+    W: WindowAssigner<T>,
+    G: Trigger<T>,
+    B: Add<T>,
+    P: Panes<T, G, B>,
+{
+    fn records(
+        &mut self,
+        run: Records<'_, Early<T, S::Key, B::Value>>,
+    ) -> Result<(), OperatorFault> {
+        let Self { selector, windows, late, key } = self;
+        windows.parts(run, (&**selector, key), late)
     }
 }

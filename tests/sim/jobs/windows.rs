@@ -1,4 +1,4 @@
-//! Sliding and session windows with late firings, and an interval join of what they give with what came in.
+//! Sliding windows, in one phase or in two, and session windows with late firings, and an interval join of what they give with what came in.
 //!
 //! The bound of disorder holds, so nothing is late; records come from several splits. Checked are the windows against lists, and the join
 //! against nested loops over the windows' results.
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thalweg::agg::Of;
 use thalweg::prelude::*;
 use thalweg::window::Timing;
 
@@ -43,6 +44,7 @@ pub(crate) struct Windows {
     slide: Duration,
     gap: Duration,
     early: u64,
+    in_two_phases: bool,
     splits: Arc<Vec<Vec<Click>>>,
     sliding: Collected<Clicks>,
     sessions: Collected<Clicks>,
@@ -80,6 +82,7 @@ impl Windows {
             width: ms(slide * dice.between(1, 9) + dice.below(slide)),
             gap: ms(dice.between(1, 100)),
             early: dice.between(1, 20),
+            in_two_phases: dice.below(2) == 0,
             sliding: Collected::new(),
             sessions: Collected::new(),
             pairs: Collected::new(),
@@ -179,16 +182,15 @@ impl Job for Windows {
         let sliding = clicks
             .clone()
             .key_by(|click| &click.user)
-            .window("sliding", Sliding::of(self.width, self.slide))
-            .aggregate_with(|of| {
-                (
-                    of.count(),
-                    of.fold(
-                        |ids: &mut u64, c| *ids = ids.wrapping_add(c.id()),
-                        |ids, later| *ids = ids.wrapping_add(later),
-                    ),
-                )
-            });
+            .window("sliding", Sliding::of(self.width, self.slide));
+        let counts = |of: Of<Click>| {
+            let add = |ids: &mut u64, c: &Rec<Click>| *ids = ids.wrapping_add(c.id());
+            (of.count(), of.fold(add, |ids, later| *ids = ids.wrapping_add(later)))
+        };
+        let sliding = match self.in_two_phases {
+            true => sliding.two_phase().aggregate_with(counts),
+            false => sliding.aggregate_with(counts),
+        };
         sliding.late.drop_counted();
         let sliding = sliding
             .on_time

@@ -23,6 +23,7 @@ pub(super) fn build(input: Input, out: &Outlet) {
         .filter_map(|event| Some(event.bid()?.bidder()))
         .key_by_value(|bidder| bidder.to_native())
         .session("bids of a session", Session::gap(GAP))
+        .two_phase()
         .aggregate(|bids: &mut u64, _| *bids += 1, |bids, more| *bids += more);
     late.drop_counted();
     out.rows(on_time.map(|session| Bids {

@@ -13,6 +13,8 @@
 //!
 //! Means are rounded towards zero.
 
+use std::time::Duration;
+
 use thalweg::operator::Running;
 use thalweg::prelude::*;
 
@@ -20,6 +22,9 @@ use super::super::line::{Line, day_of};
 use super::super::outlet::Outlet;
 use super::Input;
 use super::totals::{Counts, count};
+
+/// A result is sent so often at least, in event time: what the field's own settings say (`table.exec.mini-batch.allow-latency`).
+const LATENCY: Duration = Duration::from_secs(2);
 
 /// What is needed of a bid.
 #[record]
@@ -65,7 +70,7 @@ pub(super) fn build(input: Input, out: &Outlet) {
             Some(Bid { auction: bid.auction(), day, price: bid.price() })
         })
         .key_by_value(|bid| (bid.auction(), bid.day()))
-        .aggregate("statistics", |of| {
+        .aggregate_every("statistics", LATENCY, |of| {
             of.fold(
                 |prices: &mut Prices, bid| prices.add(bid.price()),
                 |prices, later| prices.merge(&later),

@@ -55,6 +55,7 @@ pub(super) fn build(input: Input, out: &Outlet) {
         .filter_map(|event| Some(event.bid()?.auction()))
         .key_by_value(|auction| auction.to_native())
         .window("bids of an auction", Sliding::of(10.secs(), 2.secs()))
+        .two_phase()
         .aggregate_with(|of| of.count());
     late.drop_counted();
     let add = |hottest: &mut Hottest, count: &Rec<WindowResult<u64, u64>>| {

@@ -54,6 +54,7 @@ pub use retract::{FoldAndRetract, Retract};
 pub use sum::Sum;
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use crate::raw::view::Rec;
 use crate::record::Record;
@@ -86,6 +87,29 @@ pub trait Aggregator<T: Record>: 'static {
 
     /// What the records so far come to; there is at least one when the engine asks.
     fn result(&self, accumulator: &Self::Accumulator) -> Self::Result;
+}
+
+/// One aggregator in two places: where records are, and where their keys are owned.
+impl<T: Record, A: Aggregator<T>> Aggregator<T> for Rc<A> {
+    type Accumulator = A::Accumulator;
+    type Result = A::Result;
+
+    fn create(&self) -> A::Accumulator {
+        (**self).create()
+    }
+
+    #[inline]
+    fn add(&self, accumulator: &mut A::Accumulator, record: &Rec<T>, at: EventTime) {
+        (**self).add(accumulator, record, at);
+    }
+
+    fn merge(&self, accumulator: &mut A::Accumulator, later: A::Accumulator) {
+        (**self).merge(accumulator, later);
+    }
+
+    fn result(&self, accumulator: &A::Accumulator) -> A::Result {
+        (**self).result(accumulator)
+    }
 }
 
 /// Makes aggregators of records of type `T`; what a stream hands to the closure that says what it wants.

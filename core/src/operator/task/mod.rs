@@ -19,6 +19,7 @@ mod ports;
 pub(crate) use latency::HopLatency;
 pub(crate) use operator_task::OperatorTask;
 pub(crate) use ports::{OnePort, TwoPorts};
+pub(crate) use promises::noted_watermark;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::alignment::Alignment;
 use super::latency::HopLatency;
 use super::ports::Ports;
-use super::promises::{Core, WATERMARK};
+use super::promises::{Core, noted_watermark};
 use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::checkpoint::{Restored, Resuming};
 use crate::error::OperatorFault;
@@ -185,9 +185,7 @@ impl<O: Operator, P: Ports<O>> Task for OperatorTask<O, P> {
 
     fn resume(&mut self, from: &Restored) -> Result<(), OperatorFault> {
         let Self { name, core, .. } = self;
-        let times: Vec<i64> = from.notes(name, WATERMARK)?;
-        // Workers that the barrier found at one place of their inputs had one time; what is less is safe.
-        let watermark = times.into_iter().min().map_or(EventTime::MIN, EventTime::from_nanos);
+        let watermark = noted_watermark(from, name)?;
         if !core.is_finished {
             core.watermark = watermark;
             core.time.resume(watermark);

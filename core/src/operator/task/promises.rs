@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::alignment::Alignment;
-use crate::checkpoint::Contribution;
+use crate::checkpoint::{Contribution, Restored};
 use crate::error::OperatorFault;
 use crate::operator::{Operator, Progress};
 use crate::raw::page::Control;
@@ -12,6 +12,13 @@ use crate::time::{Clock, EventTime};
 
 /// Under which name a task notes its event time.
 pub(super) const WATERMARK: &str = "watermark";
+
+/// The event time that an operator has come to in a checkpoint, and goes on from.
+pub(crate) fn noted_watermark(from: &Restored, name: &str) -> Result<EventTime, OperatorFault> {
+    let times: Vec<i64> = from.notes(name, WATERMARK)?;
+    // Workers that the barrier found at one place of their inputs had one time; what is less is safe.
+    Ok(times.into_iter().min().map_or(EventTime::MIN, EventTime::from_nanos))
+}
 
 /// An operator and what it has promised to do.
 pub(crate) struct Core<O> {

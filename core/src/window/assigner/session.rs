@@ -31,6 +31,12 @@ impl Session {
         DynamicSession { gap }
     }
 
+    /// The instants at which a record would join that of `at`.
+    #[inline]
+    pub(crate) fn reach(self, at: EventTime) -> TimeWindow {
+        reach(at, self.gap)
+    }
+
     /// The longest silence within a session.
     pub fn longest_silence(self) -> Duration {
         self.gap
