@@ -1,6 +1,5 @@
-//! Checkpoints that are complete though something is in their way: a host that reads nothing, standard output that nobody reads, a million timers that are due at once.
+//! Checkpoints that are complete though something is in their way: standard output that nobody reads, a million timers that are due at once.
 
-mod handles;
 mod standard;
 mod timers;
 

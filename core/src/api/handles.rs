@@ -13,7 +13,6 @@ use crate::operator::outlet::ChainOutlet;
 use crate::operator::task::{OnePort, OperatorTask};
 use crate::operator::union::Union;
 use crate::record::Record;
-use crate::sink::{Aside, HandOver};
 use crate::source::{GateTask, input_port};
 use crate::time::{OnlyAtEnd, WatermarkStrategy};
 
@@ -102,8 +101,7 @@ impl<T: Record> InputStream<T> {
 
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// Gives the records to the host, by one handle: [`JobHandle::output`](crate::control::JobHandle::output). The host has to read them: what it does not read
-    /// holds the job back, until the handle is dropped; but no checkpoint, which has the records for which the handle had no room,
-    /// unless it is the last one, of a job whose sources have ended.
+    /// holds the job back, until the handle is dropped.
     pub fn output(self, name: &str) {
         self.output_to(name, false);
     }
@@ -118,15 +116,8 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         let mut build = build.borrow_mut();
         let node = build.node(name, "output", String::new(), &[]);
         let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
-        let maker = crate::sink::output_port::<T>(name, per_worker);
-        let context = build.open_context(name);
-        if context.checkpoints {
-            let place = (context.worker, context.workers);
-            let aside = Aside::new(build.state::<u64, _>(name, "aside"), place);
-            let operator = HandOver::new(build.port(maker), aside);
-            return build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
-        }
         let out = build.host_output::<T>();
+        let maker = crate::sink::output_port::<T>(name, per_worker);
         if let Some(lane) = build.port(maker) {
             let outlet = ChainOutlet::new(Direct::default(), Forward, vec![lane]);
             out.1.borrow_mut().push(Box::new(outlet));

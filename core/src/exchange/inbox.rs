@@ -17,12 +17,7 @@ pub struct Records<'a, T: Record> {
 impl<'a, T: Record> Records<'a, T> {
     /// All records of a page that holds nothing else.
     pub(crate) fn whole(page: PageView<'a, T>) -> Self {
-        Self::behind(page, 0)
-    }
-
-    /// As [`Self::whole`], without the first ones.
-    pub(crate) fn behind(page: PageView<'a, T>, from: usize) -> Self {
-        Self { page, from, to: page.len() }
+        Self { page, from: 0, to: page.len() }
     }
 
     /// Number of records.

@@ -95,49 +95,6 @@ impl<T: Record> Lane<T> {
         );
     }
 
-    /// Copies a record into the ring, if that has room now; false if the record is still the caller's to keep. Where nobody reads any more it is discarded, which is room, too.
-    pub(crate) fn offer_record(&mut self, record: &Rec<T>, at: EventTime) -> bool {
-        let hash = KeyHash(0);
-        if !self.drain() {
-            return false;
-        }
-        if self.tx.push_archived(record, at, hash) {
-            return true;
-        }
-        if !self.has_room() {
-            return self.tx.is_abandoned();
-        }
-        self.push_record(record, at, hash);
-        true
-    }
-
-    /// As [`Self::offer_record`], a control element.
-    pub(crate) fn offer_control(&mut self, control: Control) -> bool {
-        if !self.drain() {
-            return false;
-        }
-        if self.tx.push_control(control) {
-            return true;
-        }
-        if !self.has_room() {
-            return self.tx.is_abandoned();
-        }
-        self.push_control(control);
-        true
-    }
-
-    /// Hands over the page that is full; true if there is another one.
-    fn has_room(&mut self) -> bool {
-        if self.tx.has_page() {
-            self.publish();
-        }
-        let has_room = self.tx.has_page();
-        if has_room {
-            self.tx.stamp(self.origin_ns);
-        }
-        has_room
-    }
-
     /// Serialises a value into the lane.
     #[inline(always)]
     pub(crate) fn push_value(&mut self, value: &T, at: EventTime, hash: KeyHash) {

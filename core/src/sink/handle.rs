@@ -12,10 +12,8 @@
 //!    one, then a page of the next that has one. All records of a key are of one worker.
 //! 2. Nothing is lost before the end: [`RecvError`] comes after the last record that was sent.
 
-mod operator;
 mod port;
 
-pub(crate) use operator::HandOver;
 pub(crate) use port::output_port;
 
 use std::future::poll_fn;

@@ -247,7 +247,7 @@ pub use file::{
     PartsWriter, Roll,
 };
 pub use handle::OutputHandle;
-pub(crate) use handle::{HandOver, output_port};
+pub(crate) use handle::output_port;
 pub use stream::{StreamSinkError, StreamWriter};
 pub use upsert::{
     Changes, UpsertCollected, UpsertFile, UpsertFiles, UpsertSink, UpsertWriter, Upserts,

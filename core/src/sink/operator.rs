@@ -207,9 +207,8 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
         let mut ready = self.is_ready || writer.poll_ready()?;
         while ready && let Some(run) = self.aside.as_ref().and_then(Aside::front) {
             self.is_ready = false;
-            let count = run.len();
             writer.write(run)?;
-            self.aside.iter_mut().for_each(|aside| aside.pop(count));
+            self.aside.iter_mut().for_each(Aside::pop);
             ready = writer.poll_ready()?;
         }
         (self.is_ready, self.refuses) = (ready, !ready);

@@ -1,4 +1,4 @@
-//! Records that came while the writer, or the ring of a handle, was full and a checkpoint was under way: they are laid aside, so that the barrier behind them can come.
+//! Records that came while the writer was full and a checkpoint was under way: they are laid aside, so that the barrier behind them can come.
 //!
 //! Without this a sink that takes nothing would hold up every checkpoint: the barrier travels in band, behind what waits in front of the sink. What is laid aside
 //! is bounded by what was on its way when the barrier was decided.
@@ -36,8 +36,6 @@ const PLACE: &str = "aside";
 pub(crate) struct Aside<T: Record> {
     /// None of them is empty.
     pages: VecDeque<PageBuf<T>>,
-    /// So many records of the first page are gone already.
-    gone: usize,
     /// What the last checkpoint has of them.
     kept: TimedLists<T>,
     is_kept: bool,
@@ -79,22 +77,11 @@ fn add<T: Record>(pages: &mut VecDeque<PageBuf<T>>, record: &Rec<T>, at: EventTi
 impl<T: Record> Aside<T> {
     /// Nothing, on `worker` of `workers`; `kept` is empty, or what a checkpoint has.
     pub(crate) fn new(kept: TimedLists<T>, (worker, workers): (usize, usize)) -> Self {
-        Self {
-            pages: VecDeque::new(),
-            gone: 0,
-            kept,
-            is_kept: false,
-            place: Place { worker, workers },
-        }
+        Self { pages: VecDeque::new(), kept, is_kept: false, place: Place { worker, workers } }
     }
 
-    pub(in crate::sink) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.pages.is_empty()
-    }
-
-    /// Lays a record behind the others.
-    pub(in crate::sink) fn add(&mut self, record: &Rec<T>, at: EventTime, hash: KeyHash) {
-        add(&mut self.pages, record, at, hash);
     }
 
     /// Lays records behind the others.
@@ -103,29 +90,24 @@ impl<T: Record> Aside<T> {
     }
 
     /// What is to be written next.
-    pub(in crate::sink) fn front(&self) -> Option<Records<'_, T>> {
-        self.pages.front().map(|page| Records::behind(page.view(), self.gone))
+    pub(super) fn front(&self) -> Option<Records<'_, T>> {
+        self.pages.front().map(|page| Records::whole(page.view()))
     }
 
-    /// So many records of the front were written.
-    pub(in crate::sink) fn pop(&mut self, records: usize) {
-        self.gone += records;
-        if self.pages.front().is_some_and(|page| page.view().len() == self.gone) {
-            self.pages.pop_front();
-            self.gone = 0;
-        }
+    /// The front was written.
+    pub(super) fn pop(&mut self) {
+        self.pages.pop_front();
     }
 
     /// Cost: O(bytes that lie here).
-    pub(in crate::sink) fn freeze(&mut self, into: &mut Freezing<'_>) {
-        let Self { pages, gone, kept, is_kept, place } = self;
+    pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
+        let Self { pages, kept, is_kept, place } = self;
         let (hash, key) = (place.hash(), place.key());
         if *is_kept {
             kept.remove(hash, &key);
         }
-        for (number, page) in pages.iter().enumerate() {
-            let gone = if number == 0 { *gone } else { 0 };
-            for (record, at) in Records::behind(page.view(), gone).iter() {
+        for page in &*pages {
+            for (record, at) in Records::whole(page.view()).iter() {
                 kept.append(hash, &key, record, at);
             }
         }
@@ -137,7 +119,7 @@ impl<T: Record> Aside<T> {
     }
 
     /// Takes the lists that are on this worker now; `has_writer`: they can be written here.
-    pub(in crate::sink) fn resume(
+    pub(super) fn resume(
         &mut self,
         from: &Resuming<'_>,
         has_writer: bool,
