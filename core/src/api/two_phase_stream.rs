@@ -48,7 +48,8 @@ use crate::window::{
 /// # Engine::builder().build().plan(job).unwrap();
 /// ```
 ///
-/// Cost: up to 256 KiB a worker for the table; it is empty at each checkpoint. An accumulator waits there until it has to make room, its window closes, or a checkpoint is taken.
+/// Cost: up to 256 KiB a worker for the table; it is empty at each checkpoint. An accumulator waits there until it has to make room, its window closes, or a checkpoint is taken. A worker whose
+/// sources were idle sends records as they are from then on, since event time may have gone on without it; that costs more than one phase.
 #[must_use = "a window does nothing until it aggregates"]
 pub struct TwoPhaseStream<T: Record, C: Chain<Out = T>, S: KeySelector<T>, W> {
     pub(super) windowed: WindowedStream<T, C, S, W>,
