@@ -23,9 +23,8 @@ fn job(t: &mut Topology) -> Result<()> {
     Ok(())
 }
 
-/// No test, but what one starts in a process of its own.
+/// What another test starts in a process of its own, with its standard error in a pipe; nothing otherwise.
 #[test]
-#[ignore = "started by another test, with its standard error in a pipe"]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let engine = checkpointed(1, Path::new(&folder)).build();
@@ -40,8 +39,8 @@ fn child() {
 }
 
 fn start(folder: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "standard::child", "--ignored"]).env(FOLDER, folder);
+    let mut command = Command::new(std::env::current_exe().expect("a test knows its own path"));
+    command.args(["--exact", "standard::child", "--nocapture"]).env(FOLDER, folder);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
