@@ -44,7 +44,7 @@ use crate::key_groups::KeyGroups;
 use crate::log::entry::{self, Header, Kind};
 use crate::log::{Address, CHUNK_BYTES, Parked, restored_bytes, shift, size_class};
 use crate::raw::Region;
-use crate::segment::{MappedSegment, SegmentError, SegmentRef, suspect};
+use crate::segment::{MappedSegment, SegmentError, SegmentRef, Suspects};
 use files::{Files, Reading};
 
 /// Why the state of a checkpoint cannot be had.
@@ -67,7 +67,7 @@ pub enum PartsError {
 }
 
 impl PartsError {
-    /// Whether a file is damaged, so that [`crate::checkpoint::newest`], asked again, passes over this checkpoint.
+    /// Whether a file is damaged, so that [`crate::checkpoint::newest_noting`], asked again with the same notes, passes over this checkpoint.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Segment(SegmentError::Unfit { .. }))
@@ -131,8 +131,7 @@ const _: fn() = || {
 impl RestoredParts {
     /// Opens what the workers of `manifest` had in the key groups `wanted`: maps what is listed, and reads the rest of it. Waits for its reads.
     ///
-    /// What is mapped is checked when it is first touched. If it is damaged then, that is a panic with the name of the file on the worker that touched it, and from then on
-    /// [`crate::checkpoint::newest`] reads all of that file before it believes it: so the restart falls back to a checkpoint without it.
+    /// What is mapped is checked when it is first touched. If it is damaged then, that is a panic with the name of the file on the worker that touched it.
     ///
     /// # Errors
     ///
@@ -143,7 +142,23 @@ impl RestoredParts {
         manifest: &Manifest,
         wanted: KeyGroups,
     ) -> Result<Self, PartsError> {
-        Self::open_with(disk, directory, manifest, wanted, true)
+        Self::open_noting(disk, directory, manifest, wanted, &Suspects::default())
+    }
+
+    /// As [`RestoredParts::open`]; a file that is seen to be damaged, now or when it is touched, is noted in `suspects`. [`crate::checkpoint::newest_noting`], given them, reads all of that file
+    /// before it believes it: so the restart falls back to a checkpoint without it.
+    ///
+    /// # Errors
+    ///
+    /// See [`PartsError`].
+    pub fn open_noting(
+        disk: &mut dyn Disk,
+        directory: &Path,
+        manifest: &Manifest,
+        wanted: KeyGroups,
+        suspects: &Suspects,
+    ) -> Result<Self, PartsError> {
+        Self::open_with(disk, directory, manifest, wanted, (true, suspects))
     }
 
     /// As [`RestoredParts::open`], with every byte read into memory and checked: nothing of it can fail later. Cost: about 1 s a GiB.
@@ -157,7 +172,7 @@ impl RestoredParts {
         manifest: &Manifest,
         wanted: KeyGroups,
     ) -> Result<Self, PartsError> {
-        Self::open_with(disk, directory, manifest, wanted, false)
+        Self::open_with(disk, directory, manifest, wanted, (false, &Suspects::default()))
     }
 
     fn open_with(
@@ -165,14 +180,14 @@ impl RestoredParts {
         directory: &Path,
         manifest: &Manifest,
         wanted: KeyGroups,
-        may_park: bool,
+        (may_park, suspects): (bool, &Suspects),
     ) -> Result<Self, PartsError> {
         let mut restored = Self::default();
         for part in &manifest.parts {
-            let files = Files { directory, segments: &part.segments, may_park };
+            let files = Files { directory, segments: &part.segments, may_park, suspects };
             restored.add(disk, &files, part, wanted).map_err(|obstacle| match obstacle {
                 Obstacle::Segment(error) => {
-                    suspect::note(error.path());
+                    suspects.note(error.path());
                     PartsError::Segment(error)
                 }
                 Obstacle::Flaw(flaw) => {

@@ -66,7 +66,7 @@ fuzz_target!(|input: Input<'_>| {
         ..Part::default()
     };
     let parts = vec![part];
-    let manifest = Manifest { epoch: 1, parent: None, time_ns: 0, key_groups: 64, parts };
+    let manifest = Manifest { epoch: 1, key_groups: 64, parts, ..Manifest::default() };
     let open = if input.checked { RestoredParts::open_checked } else { RestoredParts::open };
     let _ = open(&mut disk, Path::new("state"), &manifest, KeyGroups::all(64));
 });

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thalweg_storage::checkpoint::{
-    Manifest, Part, Passed, RestoreError, SchemaRecord, Unreferenced, newest, read, unreferenced,
+    Manifest, Part, Passed, RestoreError, SchemaRecord, Unreferenced, named, newest_noting, read,
+    unreferenced,
 };
 use thalweg_storage::io::{Answer, Disk, DiskError, Operation, Publish, PublishError, run};
 use thalweg_storage::savepoint::{self, SavepointError};
-use thalweg_storage::segment::Verification;
+use thalweg_storage::segment::{Suspects, Verification};
 use thalweg_storage::{
     Archive, ArchiveConfig, ArchiveError, KeyGroups, PartsError, RestoredParts, TableName,
 };
@@ -89,28 +90,35 @@ pub(crate) struct Found {
     pub(crate) next_epoch: u64,
 }
 
-/// What a checkpoint says that the job's plan does not.
+/// What a keeper is told besides.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StateShape {
     /// Length of a file of state, bytes; `None` = what the store thinks best.
     pub(crate) segment_bytes: Option<u64>,
     /// How keys and values lie in each table.
     pub(crate) layouts: Arc<BTreeMap<TableName, Declared>>,
+    /// Where it is noted what is damaged.
+    pub(crate) suspects: Suspects,
 }
 
-/// The newest checkpoint in `directory`. Waits for the disk.
+/// The newest checkpoint in `directory`; files that are suspect are read as a whole first. Waits for the disk.
 ///
 /// # Errors
 ///
 /// There are checkpoints, and none of them is whole; or the disk refuses.
-pub(crate) fn find(disk: &mut dyn Disk, directory: &Path) -> Result<Found, OpenError> {
+pub(crate) fn find(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    suspects: &Suspects,
+) -> Result<Found, OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     if savepoint::is_there(disk, directory).map_err(unusable)? {
         return Err(OpenError::IsSavepoint { directory: directory.to_owned() });
     }
     let failed =
         |source| OpenError::Restore { directory: directory.to_owned(), source: Box::new(source) };
-    let restored = newest(disk, directory, Verification::OnTouch).map_err(failed)?;
+    let restored =
+        newest_noting(disk, directory, Verification::OnTouch, suspects).map_err(failed)?;
     let next_epoch = restored.next_epoch();
     let found = Found { manifest: restored.manifest, passed: restored.passed, next_epoch };
     found.manifest.as_ref().map_or(Ok(()), check_groups)?;
@@ -132,7 +140,7 @@ pub(crate) fn find_elsewhere(disk: &mut dyn Disk, folder: &Path) -> Result<Manif
         Ok(manifest) => check_groups(&manifest).map(|()| manifest),
         // Checkpoints of a job have segments too, and no such file.
         Err(error @ (SavepointError::Torn { .. } | SavepointError::Nothing { .. })) => {
-            let found = match find(disk, folder) {
+            let found = match find(disk, folder, &Suspects::default()) {
                 Err(OpenError::Restore { source, .. })
                     if matches!(*source, RestoreError::Directory { .. }) =>
                 {
@@ -177,10 +185,12 @@ pub(crate) fn open_states(
     directory: &Path,
     manifest: &Manifest,
     workers: usize,
+    suspects: &Suspects,
 ) -> Result<Vec<RestoredParts>, OpenError> {
     let open = |worker| {
         let groups = groups_of(worker, workers);
-        RestoredParts::open(disk, directory, manifest, groups).map_err(|source| OpenError::State {
+        let opened = RestoredParts::open_noting(disk, directory, manifest, groups, suspects);
+        opened.map_err(|source| OpenError::State {
             directory: directory.to_owned(),
             source: Box::new(source),
         })
@@ -253,7 +263,7 @@ impl Keeper {
         };
         let retained = newest.map(|newest| retained(&mut *disk, directory, newest, retain));
         let retained = retained.transpose().map_err(unusable)?.unwrap_or_default();
-        remove_leftovers(&mut *disk, directory, &retained).map_err(unusable)?;
+        remove_leftovers(&mut *disk, directory, &retained, &shape.suspects).map_err(unusable)?;
         let mut archives = Vec::new();
         for worker in 0..workers {
             let narrow = |number| u32::try_from(number).expect("invariant: few workers");
@@ -264,7 +274,7 @@ impl Keeper {
             }
             let number = narrow(worker);
             let archive = Archive::open(&mut *disk, directory, number, config, &retained);
-            archives.push(archive.map_err(failed)?);
+            archives.push(archive.map_err(failed)?.noting(&shape.suspects));
         }
         let directory = directory.to_owned();
         let parts = (0..workers).map(|_| None).collect();
@@ -375,16 +385,19 @@ pub(crate) enum RetireError {
     Archive(#[from] ArchiveError),
 }
 
-/// Removes manifests that are not kept, damaged ones among them, and files that were not published.
+/// Removes manifests that are not kept, damaged ones among them, files that were not published, and notes of files that are whole or not needed.
 fn remove_leftovers(
     disk: &mut dyn Disk,
     directory: &Path,
     kept: &[Manifest],
+    suspects: &Suspects,
 ) -> Result<(), DiskError> {
     let names = names_in(disk, directory)?;
     let Unreferenced { manifests, temporary, .. } = unreferenced(&names, kept, &BTreeSet::new());
-    let leftovers: Vec<String> =
-        manifests.into_iter().map(Manifest::file_name).chain(temporary).collect();
+    let needed = named(kept);
+    let settled = suspects.settle(directory, &names, |id| needed.contains(&id));
+    let manifests = manifests.into_iter().map(Manifest::file_name);
+    let leftovers: Vec<String> = manifests.chain(temporary).chain(settled).collect();
     for name in &leftovers {
         run(disk, Operation::Remove { path: directory.join(name) })?;
     }

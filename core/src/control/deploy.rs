@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, mpsc};
 
 use thalweg_storage::io::StateLock;
+use thalweg_storage::segment::Suspects;
 
 use super::EngineBuilder;
 use super::life::Life;
@@ -51,6 +52,7 @@ pub(super) fn deploy(
         retired: settings.retired.clone(),
         reports: said.clone(),
         cell: CheckpointCell::default(),
+        suspects: Suspects::default(),
     };
     let Started { shared, seats, ports, coordination } = starter.start()?;
     let life = Life::new(shared, ports, said, !is_supervised);

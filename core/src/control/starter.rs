@@ -8,6 +8,7 @@ use std::sync::Arc;
 use thalweg_storage::TableName;
 use thalweg_storage::checkpoint::Manifest;
 use thalweg_storage::io::{Disk, open};
+use thalweg_storage::segment::Suspects;
 
 use super::Checkpoints;
 use crate::api::build;
@@ -40,6 +41,8 @@ pub(super) struct Starter {
     pub(super) retired: BTreeSet<TableName>,
     pub(super) reports: Reports,
     pub(super) cell: CheckpointCell,
+    /// Files of the state that a run has seen to be damaged: the next start reads all of them, and falls back.
+    pub(super) suspects: Suspects,
 }
 
 /// A run that is about to begin.
@@ -79,6 +82,11 @@ impl Starter {
     ///
     /// The job cannot be built, or not go on from its checkpoint.
     pub(super) fn start(&self) -> Result<Started> {
+        self.start_but(None)
+    }
+
+    /// `damaged`: the checkpoint that was found before, and could not be opened.
+    fn start_but(&self, damaged: Option<u64>) -> Result<Started> {
         let mut origin = self.checkpoints.as_ref().map(|to| self.find(to)).transpose()?;
         let restored = origin.as_ref().filter(|origin| origin.from.is_some());
         let restored = restored.map(|origin| Arc::clone(&origin.restored));
@@ -86,9 +94,12 @@ impl Starter {
         let mut planned = build::plan(&*self.job, &self.config, files, streams, restored)?;
         let mut from = None;
         if let Some(origin) = &mut origin {
-            from = match origin.open(self.config.workers) {
-                // Now that it is known, the checkpoint is passed over: each time there is one less.
-                Err(OpenError::State { source, .. }) if source.is_damage() => return self.start(),
+            let epoch = origin.from.as_ref().map(|manifest| manifest.epoch);
+            from = match origin.open(self.config.workers, &self.suspects) {
+                // Now that it is known, the checkpoint is passed over: each time there is one less. If it is not, its files are whole, and something else is wrong.
+                Err(OpenError::State { source, .. }) if source.is_damage() && epoch != damaged => {
+                    return self.start_but(epoch);
+                }
                 opened => opened.map_err(failed)?,
             };
             // Code of sinks; a panic in it is an error of the job.
@@ -96,7 +107,8 @@ impl Starter {
             guarded(0, || planned.recover(&restored))?;
         }
         let plan = planned.plan;
-        let shape = StateShape { segment_bytes: None, layouts: Arc::clone(&plan.layouts) };
+        let (layouts, suspects) = (Arc::clone(&plan.layouts), self.suspects.clone());
+        let shape = StateShape { segment_bytes: None, layouts, suspects };
         let parts = JobParts {
             plan,
             config: self.config.clone(),
@@ -114,10 +126,20 @@ impl Starter {
         Ok(Started { shared, seats, ports, coordination })
     }
 
+    /// Writes down what was seen to be damaged, so that a later process knows it too. Waits for the disk.
+    pub(super) fn write_suspects_down(&self) {
+        if self.checkpoints.is_none() || self.suspects.is_empty() {
+            return;
+        }
+        if let Err(error) = self.suspects.write_down(&mut *open()) {
+            tracing::warn!(job = self.name, %error, "it is not written down which files are damaged");
+        }
+    }
+
     fn find(&self, checkpoints: &Checkpoints) -> Result<Origin> {
         let directory = checkpoints.of_job(&self.name);
         let mut disk = open();
-        let found = find(&mut *disk, &directory).map_err(failed)?;
+        let found = find(&mut *disk, &directory, &self.suspects).map_err(failed)?;
         for passed in &found.passed {
             let (job, epoch) = (&self.name, passed.epoch);
             tracing::error!(job, epoch, reason = %passed.reason, "a damaged checkpoint is passed over");
@@ -148,13 +170,13 @@ impl Starter {
 
 impl Origin {
     /// The state of each worker. What lies elsewhere is copied first: a checkpoint refers to what is in its own directory alone.
-    fn open(&mut self, workers: usize) -> Result<Option<From>, OpenError> {
+    fn open(&mut self, workers: usize, suspects: &Suspects) -> Result<Option<From>, OpenError> {
         let Self { disk, directory, from, elsewhere, .. } = self;
         let Some(manifest) = from else { return Ok(None) };
         if let Some(folder) = elsewhere.take() {
             *manifest = import(&mut **disk, &folder, manifest, directory)?;
         }
-        let states = open_states(&mut **disk, directory, manifest, workers)?;
+        let states = open_states(&mut **disk, directory, manifest, workers, suspects)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 

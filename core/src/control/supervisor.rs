@@ -70,6 +70,7 @@ impl Supervisor {
             let run = Run::new(&shared, &starter.name, coordination.take(), &mut requests);
             run.follow(&reports);
             drop(shared);
+            starter.write_suspects_down();
             let mut ran = Duration::from_nanos(now_ns() - began_ns);
             // A start may fail as well, because of the disk say, and is then tried again.
             coordination = loop {

@@ -4,9 +4,10 @@
 //!
 //! 1. A record is encoded once, and stays in the buffer until all of it was handed to the system; so a connection that is lost is
 //!    followed by one that begins with a whole record.
-//! 2. A checkpoint does not wait for a socket's other side: it has the records that were not handed over whole, and a writer that goes on from it begins with them. It
-//!    does wait for who reads standard output: behind a record that was sent in part only its rest may follow.
-//! 3. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
+//! 2. A checkpoint does not wait for the other side: it has the records that were not handed over whole, and a writer that goes on from it begins with them.
+//! 3. Standard output gets whole records, as long as they fit into what a pipe takes at once: behind one that was sent in part only its rest may follow, in this process or the next, so for the
+//!    rest of a longer one a checkpoint does wait.
+//! 4. The buffer holds its limit and one run of records more at most: then the writer is not ready, and the job waits.
 
 use std::collections::VecDeque;
 
@@ -66,6 +67,18 @@ impl Buffer {
         &self.bytes[self.sent..]
     }
 
+    /// Of what is left the records that fit into `most` bytes; if the first does not, its front.
+    fn left_whole(&self, most: usize) -> &[u8] {
+        let fit = self.ends.partition_point(|end| *end <= self.sent + most);
+        let end = self.ends.get(fit.saturating_sub(1)).map_or(self.bytes.len(), |end| *end);
+        &self.bytes[self.sent..end]
+    }
+
+    /// Whether the front of a record was handed over, and not its end.
+    fn is_torn(&self) -> bool {
+        self.sent > self.start
+    }
+
     fn end_record(&mut self) {
         self.ends.push_back(self.bytes.len());
     }
@@ -111,6 +124,8 @@ struct Held {
 const SEND_BYTES: usize = 16 << 10;
 /// Sent bytes are given back when there are so many.
 const COMPACT_BYTES: usize = 64 << 10;
+/// Bytes that a pipe which is ready takes at once, or not at all (POSIX, `PIPE_BUF` of Linux).
+const WHOLE_BYTES: usize = 4096;
 /// What is kept for standard output: a screen of lines.
 const STANDARD_BYTES: usize = 64 << 10;
 
@@ -176,7 +191,12 @@ impl<T: Serialize> StreamWriter<T> {
                 }
                 continue;
             };
-            match stream.poll_write(self.buffer.left()) {
+            // What is lost with a socket is sent again whole.
+            let bytes = match self.attempts {
+                Some(_) => self.buffer.left(),
+                None => self.buffer.left_whole(WHOLE_BYTES),
+            };
+            match stream.poll_write(bytes) {
                 Ok(0) => return Ok(()),
                 Ok(count) => self.buffer.on_sent(count),
                 Err(error) => self.on_lost(error)?,
@@ -234,7 +254,7 @@ impl<T: Record + Serialize> SinkWriter<T> for StreamWriter<T> {
         if self.poll_flush()? {
             return Ok(Some(Prepared::nothing()));
         }
-        if self.attempts.is_none() {
+        if self.attempts.is_none() && self.buffer.is_torn() {
             return Ok(None);
         }
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
@@ -307,7 +327,80 @@ fn name(which: StandardOutput) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::io::ReadPoll;
+    use crate::record::Str;
+
+    /// Takes as many writes as this, of so many bytes at most.
+    #[derive(Debug)]
+    struct Pipe {
+        writes: usize,
+        most: usize,
+        taken: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl ByteStream for Pipe {
+        fn poll_connected(&mut self) -> std::io::Result<bool> {
+            Ok(true)
+        }
+
+        fn poll_read(&mut self, _: &mut Vec<u8>, _: usize) -> std::io::Result<ReadPoll> {
+            Ok(ReadPoll::Pending)
+        }
+
+        fn poll_write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let count = if self.writes == 0 { 0 } else { bytes.len().min(self.most) };
+            self.writes = self.writes.saturating_sub(1);
+            self.taken.lock().unwrap().extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn finish(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn standard(pipe: Pipe) -> StreamWriter<Str> {
+        let mut writer = StreamWriter::new("standard output".into(), FileFormat::Ndjson, 1 << 20);
+        writer.stream = Some(Box::new(pipe));
+        writer
+    }
+
+    #[test]
+    fn a_checkpoint_has_what_standard_output_does_not_take() {
+        let taken = Arc::default();
+        let mut writer = standard(Pipe { writes: 1, most: 4096, taken: Arc::clone(&taken) });
+        let lines: Vec<_> = (0..100).map(|n| Str::from(format!("{n:078}"))).collect();
+        lines.iter().for_each(|line| writer.encode(line).unwrap());
+        let prepared = SinkWriter::<Str>::poll_prepare(&mut writer, 1).unwrap().unwrap();
+        // Whole lines of 81 bytes.
+        let first = taken.lock().unwrap().clone();
+        assert_eq!((first.len(), first.last()), (4050, Some(&b'\n')));
+        let after = Arc::default();
+        let pipe = Pipe { writes: 9, most: 4096, taken: Arc::clone(&after) };
+        let mut writer = standard(pipe).hold(&[prepared]).unwrap();
+        assert!(SinkWriter::<Str>::poll_close(&mut writer).unwrap());
+        let both = [first, after.lock().unwrap().clone()].concat();
+        let expected: String = lines.iter().map(|line| format!("\"{line}\"\n")).collect();
+        assert_eq!(String::from_utf8(both).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_checkpoint_waits_for_the_rest_of_a_record_that_standard_output_took_in_part() {
+        let taken = Arc::default();
+        let mut writer = standard(Pipe { writes: 1, most: 4096, taken: Arc::clone(&taken) });
+        writer.encode(&"long ".repeat(1_000).into()).unwrap();
+        writer.encode(&"short".into()).unwrap();
+        assert!(SinkWriter::<Str>::poll_prepare(&mut writer, 1).unwrap().is_none());
+        let pipe = Pipe { writes: 1, most: 4096, taken: Arc::clone(&taken) };
+        writer.stream = Some(Box::new(pipe));
+        // The rest of the long one, and the short one with it.
+        let prepared = SinkWriter::<Str>::poll_prepare(&mut writer, 1).unwrap();
+        assert!(prepared.unwrap().is_nothing());
+        assert!(taken.lock().unwrap().ends_with(b"\n\"short\"\n"));
+    }
 
     #[test]
     fn what_was_not_handed_over_whole_is_held_without_its_header() {

@@ -46,7 +46,7 @@ use crate::freeze::{Content, Frozen, Place};
 use crate::io::{Answer, Disk, DiskError, Operation, run};
 use crate::key_groups::KeyGroups;
 use crate::log::Parked;
-use crate::segment::{MappedSegment, Recycler, Verification};
+use crate::segment::{MappedSegment, Recycler, Suspects, Verification};
 use crate::supply::Supply;
 use output::{Output, Pack, bytes_of};
 use roster::{Counted, Lister, ROSTER};
@@ -152,6 +152,8 @@ pub struct Archive {
     supply: Option<Arc<Supply>>,
     /// Segments of this life that the worker may have mapped.
     mapped: BTreeMap<SegmentId, Vec<Weak<MappedSegment>>>,
+    /// Where it is noted which of them are damaged.
+    suspects: Suspects,
 }
 
 /// What an archive has done and holds, for statistics.
@@ -207,9 +209,17 @@ impl Archive {
             moved: 0,
             supply: None,
             mapped: BTreeMap::new(),
+            suspects: Suspects::default(),
         };
         archive.adopt(disk, retained).map_err(|source| archive.error(0, source))?;
         Ok(archive)
+    }
+
+    /// The same; what the worker reads from its files again and is damaged is noted there.
+    #[must_use]
+    pub fn noting(mut self, suspects: &Suspects) -> Self {
+        self.suspects = suspects.clone();
+        self
     }
 
     /// Takes over the files that are there.
@@ -363,7 +373,7 @@ impl Archive {
                 let map = map.inspect_err(|error| {
                     tracing::warn!(%error, "what was written cannot be mapped, and stays in memory");
                 });
-                map.ok().map(Arc::new)
+                map.ok().map(|map| Arc::new(map.noting(&self.suspects)))
             });
             let Some(map) = map else { continue };
             if let Ok(parked) = Parked::new(Arc::clone(map), place) {

@@ -16,5 +16,7 @@ mod retain;
 
 pub use manifest::{Blob, Manifest, ManifestError, Part, Position, SchemaRecord, TableRecord};
 pub(crate) use restore::read_file;
-pub use restore::{Passed, Reason, RestoreError, Restored, check_segments, newest, read};
+pub use restore::{
+    Passed, Reason, RestoreError, Restored, check_segments, newest, newest_noting, read,
+};
 pub use retain::{Unreferenced, named, unreferenced};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::{Manifest, ManifestError};
 use crate::format::Flaw;
 use crate::io::{Access, Answer, Disk, DiskError, Operation, PAGE_BYTES, read_exactly, run};
-use crate::segment::{SegmentError, SegmentReader, Verification, suspect};
+use crate::segment::{SegmentError, SegmentReader, Suspects, Verification};
 
 /// A longer file is no manifest: half a GiB would be ten million segments.
 const MOST_BYTES: usize = 512 << 20;
@@ -109,7 +109,8 @@ pub enum RestoreError {
 /// The newest checkpoint in `directory` whose manifest and files are whole. Waits for its reads.
 ///
 /// With [`Verification::OnTouch`] a file counts as whole if its header and directory are: cost is a few reads a file, whatever its size. With [`Verification::AtOpen`]
-/// all of it is read, as it is if this process has seen it to be damaged before. What is damaged, or names a file that is missing, is passed over, which is logged, and told.
+/// all of it is read, as it is if it is written down in the directory that it was seen to be damaged before ([`Suspects::write_down`]). What is damaged, or names a file that is missing, is
+/// passed over, which is logged, and told.
 ///
 /// # Errors
 ///
@@ -119,14 +120,29 @@ pub fn newest(
     directory: &Path,
     verification: Verification,
 ) -> Result<Restored, RestoreError> {
+    newest_noting(disk, directory, verification, &Suspects::default())
+}
+
+/// As [`newest`]; all of a file is read, too, if it is noted in `suspects`, to which what is written down is added. The note of a file that is whole is taken back.
+///
+/// # Errors
+///
+/// As of [`newest`].
+pub fn newest_noting(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    verification: Verification,
+    suspects: &Suspects,
+) -> Result<Restored, RestoreError> {
     let names = durable_names(disk, directory)
         .map_err(|source| RestoreError::Directory { directory: directory.to_path_buf(), source })?;
+    suspects.read(directory, &names);
     let mut epochs: Vec<u64> =
         names.iter().filter_map(|name| Manifest::of_file_name(name)).collect();
     epochs.sort_unstable_by(|a, b| b.cmp(a));
     let mut passed = Vec::new();
     for epoch in epochs {
-        match whole(disk, directory, epoch, verification) {
+        match whole(disk, directory, epoch, (verification, suspects)) {
             Ok(manifest) => return Ok(Restored { manifest: Some(manifest), passed }),
             Err(source) if source.is_of_the_disk() => {
                 let directory = directory.to_path_buf();
@@ -158,10 +174,10 @@ fn whole(
     disk: &mut dyn Disk,
     directory: &Path,
     epoch: u64,
-    verification: Verification,
+    how: (Verification, &Suspects),
 ) -> Result<Manifest, Reason> {
     let manifest = read(disk, directory, epoch)?;
-    check_segments(disk, directory, &manifest, verification)?;
+    check(disk, directory, &manifest, how)?;
     Ok(manifest)
 }
 
@@ -212,12 +228,21 @@ pub fn check_segments(
     manifest: &Manifest,
     verification: Verification,
 ) -> Result<(), SegmentError> {
+    check(disk, directory, manifest, (verification, &Suspects::default()))
+}
+
+fn check(
+    disk: &mut dyn Disk,
+    directory: &Path,
+    manifest: &Manifest,
+    (verification, suspects): (Verification, &Suspects),
+) -> Result<(), SegmentError> {
     for expected in manifest.parts.iter().flat_map(|part| &part.segments) {
         let path = directory.join(expected.identity.id.file_name());
         let reader = SegmentReader::open_as(disk, &path, expected)?;
         let result = match verification {
-            Verification::OnTouch if !suspect::is_noted(&path) => Ok(()),
-            _ => reader.verify(disk),
+            Verification::OnTouch if !suspects.is_noted(&path) => Ok(()),
+            _ => reader.verify(disk).inspect(|()| suspects.acquit(&path)),
         };
         reader.close(disk);
         result?;

@@ -10,7 +10,7 @@ use crate::format::extent::Extent;
 use crate::format::{Flaw, SegmentId};
 use crate::freeze::Place;
 use crate::io::{Buffer, Disk};
-use crate::segment::{MappedSegment, SegmentReader, SegmentRef, Verification};
+use crate::segment::{MappedSegment, SegmentReader, SegmentRef, Suspects, Verification};
 
 /// The files of a part.
 pub(super) struct Files<'a> {
@@ -18,6 +18,7 @@ pub(super) struct Files<'a> {
     pub(super) segments: &'a [SegmentRef],
     /// Whether what is listed may stay on disk.
     pub(super) may_park: bool,
+    pub(super) suspects: &'a Suspects,
 }
 
 /// Segments that are mapped.
@@ -42,6 +43,7 @@ impl Files<'_> {
         let expected = self.reference(place.segment)?;
         let path = self.directory.join(place.segment.file_name());
         let map = MappedSegment::open(disk, &path, expected, Verification::OnTouch)?;
+        let map = map.noting(self.suspects);
         Ok(Arc::clone(maps.entry(place.segment).or_insert(Arc::new(map))))
     }
 

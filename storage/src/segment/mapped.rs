@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::reader::{self, SegmentReader};
-use super::{Retired, SegmentError, SegmentRef, suspect};
+use super::{Retired, SegmentError, SegmentRef, Suspects};
 use crate::format::extent::{self, Extent};
 use crate::format::footer::Entry;
 use crate::format::header::Header;
@@ -41,6 +41,8 @@ pub struct MappedSegment {
     parts: Vec<Part>,
     /// A bit for each block of each extent.
     verified: Vec<AtomicU64>,
+    /// Where it is noted that this file is damaged.
+    suspects: Suspects,
 }
 
 /// An extent of the segment.
@@ -84,13 +86,21 @@ impl MappedSegment {
         }
         let words = first_block.div_ceil(64);
         let verified = std::iter::repeat_with(AtomicU64::default).take(words).collect();
-        let segment = Self { map, path, header, limit, parts, verified };
+        let suspects = Suspects::default();
+        let segment = Self { map, path, header, limit, parts, verified, suspects };
         if verification == Verification::AtOpen {
             for number in 0..segment.parts.len() {
                 segment.extent(number)?;
             }
         }
         Ok(segment)
+    }
+
+    /// The same; that it is damaged, if that is seen, is noted there.
+    #[must_use]
+    pub fn noting(mut self, suspects: &Suspects) -> Self {
+        self.suspects = suspects.clone();
+        self
     }
 
     /// The file, in this life.
@@ -182,7 +192,7 @@ impl MappedSegment {
 
     /// The error of somebody who found that what the file says makes no sense.
     pub(crate) fn unfit(&self, flaw: Flaw) -> SegmentError {
-        suspect::note(&self.path);
+        self.suspects.note(&self.path);
         SegmentError::unfit(&self.path, flaw)
     }
 
@@ -229,7 +239,7 @@ impl MappedSegment {
 
     #[cold]
     fn verify(&self, part: &Part, block: usize) -> Result<(), SegmentError> {
-        self.look_at(part, block).inspect_err(|_| suspect::note(&self.path))
+        self.look_at(part, block).inspect_err(|_| self.suspects.note(&self.path))
     }
 
     /// Reads a block in, where an error of the medium is an error, and checks it.

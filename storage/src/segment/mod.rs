@@ -22,7 +22,7 @@ mod mapped;
 mod prepare;
 mod reader;
 mod recycle;
-pub(crate) mod suspect;
+mod suspect;
 mod writer;
 
 pub use error::SegmentError;
@@ -30,6 +30,7 @@ pub use mapped::{MappedSegment, Verification};
 pub use prepare::{Life, Prepare};
 pub use reader::SegmentReader;
 pub use recycle::{Recycler, Retired};
+pub use suspect::Suspects;
 pub use writer::{AppendError, Image, Place, SegmentWriter};
 
 use crate::format::Identity;

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use proptest::prelude::*;
-use thalweg_storage::checkpoint::{Manifest, newest};
+use thalweg_storage::checkpoint::{Manifest, RestoreError, Restored, newest, newest_noting};
 use thalweg_storage::io::{Memory, Operation, Publish, run};
-use thalweg_storage::segment::Verification;
+use thalweg_storage::segment::{Suspects, Verification};
 use thalweg_storage::{
     Archive, ArchiveConfig, Cursor, KeyGroups, Panes, RestoredParts, Store, StoreConfig, Table,
     TableConfig, TableName,
@@ -295,10 +295,13 @@ fn a_damaged_block_is_never_given_out_and_the_next_start_falls_back() {
             let mut disk = job.disk.beside();
             let byte = (block * (16 << 10) + 5000).min(length - 1);
             disk.flip(path, byte, 3);
+            let suspects = Suspects::default();
             let looked = catch_unwind(AssertUnwindSafe(|| {
                 let groups = KeyGroups::all(GROUPS);
                 let last = retained.last().unwrap();
-                let parts = RestoredParts::open(&mut disk, Path::new("damaged"), last, groups);
+                let directory = Path::new("damaged");
+                let parts =
+                    RestoredParts::open_noting(&mut disk, directory, last, groups, &suspects);
                 let parts = parts.map_err(|error| error.to_string())?;
                 let mut store = Store::restore(StoreConfig::default(), parts);
                 let name = TableName::new("a", "table");
@@ -320,15 +323,19 @@ fn a_damaged_block_is_never_given_out_and_the_next_start_falls_back() {
                 let says = format!("segment \"{name}\" cannot be used: ");
                 assert!(error.contains(&says), "{error}");
                 caught += 1;
-                // Now the file is looked at as a whole, whoever asks.
-                let found = newest(&mut disk, Path::new("damaged"), Verification::OnTouch);
-                match found {
+                let directory = Path::new("damaged");
+                let falls_back = |found: Result<Restored, RestoreError>| match found {
                     Ok(found) => {
                         assert_eq!((found.manifest.unwrap().epoch, found.passed.len()), (1, 1));
                     }
                     // It is in the one before, too.
                     Err(error) => assert!(error.to_string().contains("none of the 2 checkpoints")),
-                }
+                };
+                // Who has the notes looks at the file as a whole; a stranger does when they are written down.
+                let found = newest_noting(&mut disk, directory, Verification::OnTouch, &suspects);
+                falls_back(found);
+                suspects.write_down(&mut disk).unwrap();
+                falls_back(newest(&mut disk, directory, Verification::OnTouch));
             }
             disk.flip(path, byte, 3);
         }

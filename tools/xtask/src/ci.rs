@@ -83,6 +83,20 @@ const STEPS: &[Step] = &[
         obstacle: nothing,
     },
     Step {
+        name: "powerrig",
+        proves: "a real file system whose power goes two hundred times has each result once",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-tests --bin powerrig -- --cycles 200",
+        obstacle: no_disk_can_be_made,
+    },
+    Step {
+        name: "rig-canary",
+        proves: "the harness of the real file system finds its bugs, too",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-tests --features canary --bin powerrig -- --canaries 1",
+        obstacle: no_disk_can_be_made,
+    },
+    Step {
         name: "job",
         proves: "the README's job runs on the data that comes with it",
         env: &[],
@@ -184,6 +198,29 @@ fn valgrind_is_missing() -> Option<&'static str> {
     let command = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     let is_there = command.status().is_ok_and(|status| status.success());
     (!is_there).then_some("no valgrind; `apt-get install valgrind`")
+}
+
+/// The power rig makes a disk of its own, and mounts it where nobody else sees it.
+fn no_disk_can_be_made() -> Option<&'static str> {
+    let opens = |path| std::fs::File::options().read(true).write(true).open(path).is_ok();
+    let runs = |program: &str, arguments: &[&str]| {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program);
+        let command = command.args(arguments).env("PATH", format!("{path}:/usr/sbin:/sbin"));
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    if !opens("/dev/fuse") {
+        return Some("/dev/fuse cannot be opened");
+    }
+    if !opens("/dev/loop-control") {
+        return Some("there are no loop devices");
+    }
+    if !runs("unshare", &["--mount", "--propagation", "private", "true"]) {
+        return Some("no mounts of one's own; root may have them");
+    }
+    let is_there = runs("mkfs.ext4", &["-V"]) && runs("mount", &["--version"]);
+    (!is_there).then_some("no mkfs.ext4 or no mount; `apt-get install e2fsprogs mount`")
 }
 
 fn miri_is_missing() -> Option<&'static str> {

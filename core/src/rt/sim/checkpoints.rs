@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thalweg_storage::TableName;
+use thalweg_storage::segment::Suspects;
 
 use super::SimDisk;
 use super::random::Random;
@@ -32,6 +33,7 @@ fn directory() -> &'static Path {
 pub(super) struct Start {
     disk: SimDisk,
     found: Found,
+    suspects: Suspects,
     pub(super) restored: Arc<Restored>,
 }
 
@@ -54,9 +56,10 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> JobError {
 
 impl Start {
     pub(super) fn find(mut disk: SimDisk, retired: BTreeSet<TableName>) -> Result<Self> {
-        let found = find(&mut disk, directory()).map_err(failed)?;
+        let suspects = Suspects::default();
+        let found = find(&mut disk, directory(), &suspects).map_err(failed)?;
         let restored = found.manifest.clone().map(|manifest| Restored::new(manifest, retired));
-        Ok(Self { disk, found, restored: Arc::new(restored.unwrap_or_default()) })
+        Ok(Self { disk, found, suspects, restored: Arc::new(restored.unwrap_or_default()) })
     }
 
     /// The checkpoint to go on from.
@@ -73,7 +76,8 @@ impl Start {
     pub(super) fn from(&self, workers: usize) -> Result<Option<From>> {
         let Some(manifest) = &self.found.manifest else { return Ok(None) };
         let mut disk = self.disk.clone();
-        let states = open_states(&mut disk, directory(), manifest, workers).map_err(failed)?;
+        let states = open_states(&mut disk, directory(), manifest, workers, &self.suspects);
+        let states = states.map_err(failed)?;
         Ok(Some(From { restored: Arc::clone(&self.restored), states }))
     }
 
@@ -86,9 +90,9 @@ impl Start {
         random: &mut Random,
         now_ns: u64,
     ) -> Result<Checkpoints> {
-        let Self { disk, found, .. } = self;
-        let shape =
-            StateShape { segment_bytes: Some(SEGMENT_BYTES), layouts: Arc::clone(&plan.layouts) };
+        let Self { disk, found, suspects, .. } = self;
+        let layouts = Arc::clone(&plan.layouts);
+        let shape = StateShape { segment_bytes: Some(SEGMENT_BYTES), layouts, suspects };
         let keeper = Keeper::open(
             Box::new(disk),
             directory(),
