@@ -1,15 +1,14 @@
 //! Every window, with every trigger, lateness and mode, against the slow way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use thalweg::prelude::*;
 use thalweg::window::{AtWatermark, Count, PaneInfo, TimeWindow, Trigger, WindowAssigner};
-use thalweg_tests::oracle::sorted;
 use thalweg_tests::random::{Splits, bound, on, one_split, settings, span};
 use thalweg_tests::records::Event;
-use thalweg_tests::run::{On, source};
+use thalweg_tests::ruled_windows::{kind, outcome, rules};
+use thalweg_tests::run::On;
 use thalweg_tests::window_oracle::{self, Kind, Outcome, Rules, Shown, When};
 
 /// What windows hold: accumulators, or all records.
@@ -72,44 +71,17 @@ fn triggered<W: WindowAssigner<Event>>(
 }
 
 fn run(on: On, splits: &Splits, bound: Duration, rules: Rules, holds: Holds) -> Outcome {
-    let (results, late) = (Collected::<Shown>::new(), Collected::<u64>::new());
-    let handles = (results.clone(), late.clone());
-    let splits = Arc::clone(splits);
-    on.run(move |t| {
-        let stream =
-            source(t, "events", &splits).watermarks(BoundedOutOfOrderness::of(bound)).boxed();
+    outcome(on, splits, bound, move |stream| {
         let job = (stream, rules, holds);
-        let windowed = match rules.kind {
+        match rules.kind {
             Kind::Tumbling(width, offset) => triggered(job, Tumbling::of(width).offset(offset)),
             Kind::Sliding(width, slide, offset) => {
                 triggered(job, Sliding::of(width, slide).offset(offset))
             }
             Kind::Cumulating(width, step) => triggered(job, Cumulating::of(width, step)),
             Kind::Session(gap) => triggered(job, Session::gap(gap)),
-        };
-        windowed.on_time.sink("shown", handles.0.sink());
-        windowed.late.map(|e| e.id()).sink("late", handles.1.sink());
-        Ok(())
+        }
     })
-    .expect("the job runs");
-    Outcome { shown: sorted(results.take()), late: sorted(late.take()) }
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    let ms = Duration::from_millis;
-    prop_oneof![
-        (span(), 0..9_000u64).prop_map(move |(width, offset)| Kind::Tumbling(width, ms(offset))),
-        // Gaps between windows, widths that are multiples of the slide, and others.
-        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(
-            move |(slide, slides, rest, offset)| {
-                let width = (slide * slides + rest % slide).max(1);
-                Kind::Sliding(ms(width), ms(slide), ms(offset))
-            }
-        ),
-        (1..400u64, 1..12u64)
-            .prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
-        span().prop_map(Kind::Session),
-    ]
 }
 
 fn when() -> impl Strategy<Value = When> {
@@ -122,16 +94,6 @@ fn when() -> impl Strategy<Value = When> {
     ]
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
-    let lateness = prop_oneof![Just(0), 1..2_000u64].prop_map(Duration::from_millis);
-    (kind(), when(), lateness, any::<bool>()).prop_map(|(kind, when, lateness, discarding)| Rules {
-        kind,
-        when,
-        lateness,
-        discarding,
-    })
-}
-
 fn holds() -> impl Strategy<Value = Holds> {
     prop_oneof![Just(Holds::Accumulators), Just(Holds::Records)]
 }
@@ -141,7 +103,7 @@ proptest! {
 
     #[test]
     fn firings_and_late_records_are_exactly_those_of_the_slow_way(
-        rules in rules(), holds in holds(), splits in one_split(400), bound in bound(), on in on(),
+        rules in rules(when()), holds in holds(), splits in one_split(400), bound in bound(), on in on(),
     ) {
         let found = run(on, &splits, bound, rules, holds);
         prop_assert_eq!(found, window_oracle::run(&splits[0], bound, rules));
@@ -167,7 +129,7 @@ proptest! {
 
     #[test]
     fn threads_and_sizes_do_not_show(
-        rules in rules(), holds in holds(), splits in one_split(400), bound in bound(), settings in settings(),
+        rules in rules(when()), holds in holds(), splits in one_split(400), bound in bound(), settings in settings(),
     ) {
         let found = run(On::Plain(settings), &splits, bound, rules, holds);
         prop_assert_eq!(found, window_oracle::run(&splits[0], bound, rules));

@@ -5,6 +5,7 @@ pub mod random;
 pub mod dice;
 pub mod oracle;
 pub mod window_oracle;
+pub mod ruled_windows;
 pub mod run;
 pub mod processes;
 pub mod bids;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use thalweg::prelude::*;
 use thalweg::window::{InPieces, PaneInfo, TimeWindow};
-use thalweg_tests::oracle::sorted;
 use thalweg_tests::random::{Splits, bound, on, one_split, some_splits, span};
 use thalweg_tests::records::Event;
+use thalweg_tests::ruled_windows::{kind, outcome, rules};
 use thalweg_tests::run::{On, Settings, source};
 use thalweg_tests::window_oracle::{self, Kind, Outcome, Rules, Shown, When};
 
@@ -43,53 +43,16 @@ fn windowed<W: InPieces<Event>>(
 }
 
 fn run(on: On, splits: &Splits, bound: Duration, rules: Rules) -> Outcome {
-    let (results, late) = (Collected::<Shown>::new(), Collected::<u64>::new());
-    let handles = (results.clone(), late.clone());
-    let splits = Arc::clone(splits);
-    on.run(move |t| {
-        let stream =
-            source(t, "events", &splits).watermarks(BoundedOutOfOrderness::of(bound)).boxed();
+    outcome(on, splits, bound, move |stream| {
         let job = (stream, rules);
-        let windowed = match rules.kind {
+        match rules.kind {
             Kind::Tumbling(width, offset) => windowed(job, Tumbling::of(width).offset(offset)),
             Kind::Sliding(width, slide, offset) => {
                 windowed(job, Sliding::of(width, slide).offset(offset))
             }
             Kind::Cumulating(width, step) => windowed(job, Cumulating::of(width, step)),
             Kind::Session(gap) => windowed(job, Session::gap(gap)),
-        };
-        windowed.on_time.sink("shown", handles.0.sink());
-        windowed.late.map(|e| e.id()).sink("late", handles.1.sink());
-        Ok(())
-    })
-    .expect("the job runs");
-    Outcome { shown: sorted(results.take()), late: sorted(late.take()) }
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    let ms = Duration::from_millis;
-    prop_oneof![
-        (span(), 0..9_000u64).prop_map(move |(width, offset)| Kind::Tumbling(width, ms(offset))),
-        // Gaps between windows, widths that are multiples of the slide, and others.
-        (1..400u64, 0..14u64, 0..400u64, 0..9_000u64).prop_map(
-            move |(slide, slides, rest, offset)| {
-                let width = (slide * slides + rest % slide).max(1);
-                Kind::Sliding(ms(width), ms(slide), ms(offset))
-            }
-        ),
-        (1..400u64, 1..12u64)
-            .prop_map(move |(step, steps)| Kind::Cumulating(ms(step * steps), ms(step))),
-        span().prop_map(Kind::Session),
-    ]
-}
-
-fn rules() -> impl Strategy<Value = Rules> {
-    let lateness = prop_oneof![Just(0), 1..2_000u64].prop_map(Duration::from_millis);
-    (kind(), lateness, any::<bool>()).prop_map(|(kind, lateness, discarding)| Rules {
-        kind,
-        when: When::AtWatermark,
-        lateness,
-        discarding,
+        }
     })
 }
 
@@ -138,7 +101,7 @@ proptest! {
 
     #[test]
     fn windows_of_one_split_and_what_is_late_for_them_are_exactly_those_of_the_oracle(
-        rules in rules(), splits in one_split(500), bound in bound(), on in on(),
+        rules in rules(Just(When::AtWatermark)), splits in one_split(500), bound in bound(), on in on(),
     ) {
         let found = run(on, &splits, bound, rules);
         prop_assert_eq!(found, window_oracle::run(&splits[0], bound, rules));

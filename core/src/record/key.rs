@@ -42,6 +42,13 @@ impl KeyHash {
         Self((group.0 as u64) << GROUP_SHIFT | self.0 & ((1 << GROUP_SHIFT) - 1))
     }
 
+    /// The same hash in one of `groups`: the one that `number` comes to when they are counted through.
+    #[must_use]
+    pub(crate) fn in_one_of(self, groups: &Range<u16>, number: u64) -> Self {
+        let at = u16::try_from(number % groups.len() as u64);
+        self.in_group(KeyGroup(groups.start + at.expect("invariant: below a number of groups")))
+    }
+
     /// Which of `workers` workers owns the key. Each worker owns a contiguous range of groups.
     ///
     /// `workers` is from 1 to [`WORKERS_MAX`].

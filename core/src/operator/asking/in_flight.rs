@@ -87,8 +87,6 @@ impl<T: Record> InFlight<T> {
 
     /// A hash whose group is the worker's.
     fn hash(&self, key: &[u8]) -> KeyHash {
-        let groups = self.groups.len() as u64;
-        let at = u16::try_from(self.next % groups).expect("invariant: below a number of groups");
-        KeyHash::of_bytes(key).in_group(KeyGroup(self.groups.start + at))
+        KeyHash::of_bytes(key).in_one_of(&self.groups, self.next)
     }
 }

@@ -70,9 +70,7 @@ impl Keys {
         let mut key = [0; 10];
         key[..2].copy_from_slice(&self.worker.to_le_bytes());
         key[2..].copy_from_slice(&number.to_le_bytes());
-        let groups = self.groups.len() as u64;
-        let at = u16::try_from(number % groups).expect("invariant: below a number of groups");
-        (KeyHash::of_bytes(&key).in_group(KeyGroup(self.groups.start + at)), key)
+        (KeyHash::of_bytes(&key).in_one_of(&self.groups, number), key)
     }
 }
 
