@@ -7,6 +7,7 @@
 //! Boehm, "Can seqlocks get along with programming language memory models?", MSPC 2012: the words are atomic, and the fences order them.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::Duration;
 
 /// `N` words. Aligned to two cache lines, so that writers of neighbouring cells do not meet.
 #[derive(Debug)]
@@ -17,9 +18,13 @@ pub(super) struct Cell<const N: usize> {
     words: [AtomicU64; N],
 }
 
-/// Reads of a cell before what was read is taken as it is: a writer publishes some hundred times a second and needs some nanoseconds, so
-/// more than one overtaking is next to impossible, and a reader must not hang if it happens.
+/// Reads in a row: a writer publishes some hundred times a second and needs some nanoseconds, so more than one overtaking is next to impossible.
 const READS: usize = 64;
+
+/// Reads after them, each after a pause: the system took the writer's core away amid its words, for milliseconds. Then what was read is taken as it is, as a reader must not hang.
+const PATIENT_READS: usize = 1_000;
+
+const PAUSE: Duration = Duration::from_micros(100);
 
 impl<const N: usize> Cell<N> {
     pub(super) fn new(words: [u64; N]) -> Self {
@@ -37,20 +42,30 @@ impl<const N: usize> Cell<N> {
         self.version.store(version.wrapping_add(2), Ordering::Release);
     }
 
+    /// Called by any thread but the owner. Cost: `N` + 2 loads; a wait only while the writer stands still amid its words.
     pub(super) fn read(&self) -> [u64; N] {
         let mut words = [0; N];
-        for _ in 0..READS {
-            let before = self.version.load(Ordering::Acquire);
-            for (word, cell) in words.iter_mut().zip(&self.words) {
-                *word = cell.load(Ordering::Relaxed);
-            }
-            fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before {
+        for read in 0..READS + PATIENT_READS {
+            if self.read_once(&mut words) {
                 break;
             }
-            std::hint::spin_loop();
+            if read < READS {
+                std::hint::spin_loop();
+            } else {
+                std::thread::sleep(PAUSE);
+            }
         }
         words
+    }
+
+    /// Whether the words were read as they were at one moment.
+    fn read_once(&self, words: &mut [u64; N]) -> bool {
+        let before = self.version.load(Ordering::Acquire);
+        for (word, cell) in words.iter_mut().zip(&self.words) {
+            *word = cell.load(Ordering::Relaxed);
+        }
+        fence(Ordering::Acquire);
+        before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before
     }
 }
 
@@ -71,6 +86,21 @@ mod tests {
                 assert!(words[0] >= last);
                 last = words[0];
             }
+        });
+    }
+
+    #[test]
+    fn a_writer_that_stands_still_amid_its_words_is_waited_for_but_not_for_ever() {
+        let cell = Cell::new([1; 5]);
+        cell.version.store(1, Ordering::Relaxed);
+        cell.words[0].store(2, Ordering::Relaxed);
+        assert_eq!(cell.read(), [2, 1, 1, 1, 1], "it never goes on");
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| cell.read());
+            std::thread::sleep(10 * PAUSE);
+            cell.words.iter().for_each(|word| word.store(2, Ordering::Relaxed));
+            cell.version.store(2, Ordering::Release);
+            assert_eq!(reader.join().unwrap(), [2; 5]);
         });
     }
 }
