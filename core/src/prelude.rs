@@ -1,6 +1,6 @@
 //! What an application imports: `use thalweg::prelude::*`.
 
-pub use crate::api::{FarFuture, Guarded, Joined, Stream, Topology, Windowed};
+pub use crate::api::{FarFuture, Guarded, Iterated, Joined, Stream, Topology, Windowed};
 pub use crate::control::{Checkpoints, Engine, Restart};
 pub use crate::error::{JobError, OperatorFault, Result};
 pub use crate::operator::{Change, Interval, LookupTable};

@@ -48,9 +48,17 @@ impl Given {
 }
 
 /// A future that is ready when it was polled some times, and wakes itself until then.
-struct Later<U> {
+#[derive(Debug)]
+pub struct Later<U> {
     turns: u64,
     reply: Option<Result<U, OperatorFault>>,
+}
+
+impl<U> Later<U> {
+    /// Ready after so many polls in vain.
+    pub fn in_turns(turns: u64, reply: Result<U, OperatorFault>) -> Self {
+        Self { turns, reply: Some(reply) }
+    }
 }
 
 impl<U: Unpin> Future for Later<U> {
@@ -72,7 +80,7 @@ pub fn attach(events: Stream<Event>, asked: Asked, given: &Given) {
     let calls = Calls::new(asked.attempts);
     let asking = events.async_map(move |e: &Rec<Event>| {
         let (number, reply) = calls.call(e);
-        Later { turns: (e.id() ^ number).wrapping_mul(0x9E37_79B9) >> 7 & 7, reply: Some(reply) }
+        Later::in_turns((e.id() ^ number).wrapping_mul(0x9E37_79B9) >> 7 & 7, reply)
     });
     let asking = if asked.ordered { asking } else { asking.unordered() };
     let asking = asking.capacity(asked.capacity).retry(asked.attempts);

@@ -15,5 +15,6 @@ pub mod canaries;
 pub mod departures;
 pub mod nexmark;
 pub mod asking;
+pub mod loops;
 pub mod scripted;
 pub mod settled;

@@ -9,6 +9,7 @@ mod retries;
 mod asking;
 mod partitioned;
 mod split;
+mod iteration;
 mod keyed_stream;
 mod running;
 mod changelogs;
@@ -33,6 +34,7 @@ pub use connected::{BroadcastConnectedStreams, ConnectedKeyedStreams, ConnectedS
 pub use evicting_stream::EvictingStream;
 pub use handles::InputStream;
 pub use interval_joined::IntervalJoinedStreams;
+pub use iteration::{BoundedIteration, Iterated, Iteration};
 pub use joined_streams::{Joined, JoinedStreams};
 pub use keyed_stream::KeyedStream;
 pub use policies::{Guarded, Tried};

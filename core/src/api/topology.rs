@@ -96,6 +96,8 @@ pub(crate) struct Build {
     /// For each node, on which workers it may get records: a worker without a split has nothing to say until keys are exchanged. Which
     /// records are late must not depend on when its end comes.
     speaks: Vec<Vec<bool>>,
+    /// For each node whether it is in a loop, so that waves come to it.
+    inside: Vec<bool>,
     errors: Vec<BuildError>,
     tasks: Vec<Box<dyn Task>>,
 }
@@ -159,6 +161,7 @@ impl Build {
             outputs: outputs.to_vec(),
         });
         self.speaks.push(vec![false; self.config.workers]);
+        self.inside.push(false);
         self.graph.nodes.len() - 1
     }
 
@@ -229,7 +232,7 @@ impl Build {
     ) -> Inbox<C::Out> {
         let speakers = self.pass_on_speakers(from.node, pattern, to.0);
         let lanes = self.connect(from, chain, route, pattern, to);
-        self.with_silent(Inbox::new(lanes), &speakers, pattern)
+        self.with_knowledge(Inbox::new(lanes), from.node, &speakers, pattern)
     }
 
     /// As [`Self::inbox`] of a stream with a key, whose records become accumulators on the way; see [`crate::operator::two_phase`]. `name` is the operator that
@@ -259,11 +262,12 @@ impl Build {
         let lanes = self.edge(from, (Pattern::Exchange, names), to, |senders| {
             Box::new(CombiningOutlet::new(chain, combiner, senders))
         });
-        self.with_silent(Inbox::new(lanes), &speakers, Pattern::Exchange)
+        self.with_knowledge(Inbox::new(lanes), from.node, &speakers, Pattern::Exchange)
     }
 
-    /// Which workers of `from` have records to send; those of `to` that they reach have some too.
+    /// Which workers of `from` have records to send; those of `to` that they reach have some too. What a loop's operators send to is in the loop.
     fn pass_on_speakers(&mut self, from: usize, pattern: Pattern, to: usize) -> Vec<bool> {
+        self.inside[to] |= self.inside[from];
         let senders = self.speaks[from].clone();
         for (worker, speaks) in self.speaks[to].iter_mut().enumerate() {
             let reaches =
@@ -273,14 +277,16 @@ impl Build {
         senders
     }
 
-    /// The inbox, which knows the lanes on which nothing comes.
-    fn with_silent<T: Record>(
+    /// The inbox, which knows the lanes on which nothing comes, and whether waves come on them.
+    fn with_knowledge<T: Record>(
         &self,
         inbox: Inbox<T>,
+        from: usize,
         senders: &[bool],
         pattern: Pattern,
     ) -> Inbox<T> {
         let Mode::Worker(parts) = &self.mode else { return inbox };
+        let inbox = if self.inside[from] { inbox.inside() } else { inbox };
         let senders = (0..senders.len())
             .filter(|&from| pattern.connects(from, parts.worker))
             .map(|from| senders[from]);
@@ -355,6 +361,22 @@ impl Build {
                 OwnSplits { splits, done, boards }
             }
         }
+    }
+
+    /// Whether `node` is in a loop.
+    pub(crate) fn is_inside(&self, node: usize) -> bool {
+        self.inside[node]
+    }
+
+    /// Says that a loop begins at `node`: it may have records to send on any worker, whatever comes to it.
+    pub(crate) fn begins_loop(&mut self, node: usize) {
+        self.inside[node] = true;
+        self.speaks[node].fill(true);
+    }
+
+    /// Says that the loop ends at `node`: no wave leaves it.
+    pub(crate) fn ends_loop(&mut self, node: usize) {
+        self.inside[node] = false;
     }
 
     /// Says that `node` may have records of its own to send when the job goes on from a checkpoint, also on a worker that no source reads on: event time has to wait for them.

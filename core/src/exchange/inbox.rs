@@ -93,6 +93,8 @@ struct InLane<T: Record> {
     cursor: usize,
     /// Its sender has no source to read: nothing will come but the end.
     is_silent: bool,
+    /// Its sender is in a loop that this one is in, or leads out of: waves come on it.
+    is_inside: bool,
 }
 
 /// The lanes into one port.
@@ -104,13 +106,19 @@ pub(crate) struct Inbox<T: Record> {
 
 impl<T: Record> Inbox<T> {
     pub(crate) fn new(lanes: Vec<LaneRx<T>>) -> Self {
-        let lane = |rx| InLane { rx, cursor: 0, is_silent: false };
+        let lane = |rx| InLane { rx, cursor: 0, is_silent: false, is_inside: false };
         Self { lanes: lanes.into_iter().map(lane).collect(), bytes: 0 }
     }
 
     /// The same inbox; no record will come on `lane`, so event time need not wait for it.
     pub(crate) fn with_silent(mut self, lane: usize) -> Self {
         self.lanes[lane].is_silent = true;
+        self
+    }
+
+    /// The same inbox, whose senders are in a loop.
+    pub(crate) fn inside(mut self) -> Self {
+        self.lanes.iter_mut().for_each(|lane| lane.is_inside = true);
         self
     }
 
@@ -123,6 +131,11 @@ impl<T: Record> Inbox<T> {
     /// True if no record will come on `lane`.
     pub(crate) fn is_silent(&self, lane: usize) -> bool {
         self.lanes[lane].is_silent
+    }
+
+    /// True if the sender of `lane` is in a loop.
+    pub(crate) fn is_inside(&self, lane: usize) -> bool {
+        self.lanes[lane].is_inside
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -25,6 +25,7 @@ pub(crate) mod assign_time;
 pub(crate) mod keyed_state;
 pub(crate) mod running;
 pub(crate) mod two_phase;
+pub(crate) mod iteration;
 pub(crate) mod change;
 pub(crate) mod changelog;
 pub(crate) mod over;
@@ -56,7 +57,7 @@ pub use top_n::Ranking;
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::raw::page::Control;
+use crate::raw::page::{Control, Wave};
 use crate::record::Record;
 use crate::time::{EventTime, ProcessingTime};
 use output::AnyOutput;
@@ -187,6 +188,18 @@ pub(crate) trait Operator: 'static {
 
     /// Whether a watermark of the inputs is passed on; false for operators that make their own.
     fn forwards_watermarks(&self) -> bool {
+        true
+    }
+
+    /// In a loop: a wave has come of all inputs in the loop, and what came before it is done. Gives what of it is passed on; an operator that still holds records which
+    /// came before, or has sent such since the wave before, lowers what it says; or it passes it on itself behind them.
+    fn wave(&mut self, wave: Wave) -> Option<Wave> {
+        Some(wave)
+    }
+
+    /// In a loop: the wave of `round`, counted from 1, is called for. True to pass that on.
+    fn called(&mut self, round: u64) -> bool {
+        let _ = round;
         true
     }
 

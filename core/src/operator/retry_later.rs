@@ -30,7 +30,7 @@ use super::{Input, Operator, Progress};
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::raw::page::Control;
+use crate::raw::page::{Control, Signs, Wave};
 use crate::record::Record;
 use crate::state::TimedLists;
 use crate::time::{EventTime, ProcessingTime};
@@ -87,6 +87,8 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
     /// That of the input, and what was passed on.
     watermark: EventTime,
     passed: EventTime,
+    /// In a loop: the least event time of what was parked at the last wave, or later, and is so no more.
+    released: Option<EventTime>,
 }
 
 impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
@@ -100,13 +102,25 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
     ) -> Self {
         let parked = Parked::new(records, due, place);
         let (now, watermark) = (ProcessingTime::MIN, EventTime::MIN);
-        let passed = watermark;
-        Self { fallible, attempts, delays, guard, parked, room, out, now, watermark, passed }
+        let (passed, released) = (watermark, None);
+        Self {
+            fallible,
+            attempts,
+            delays,
+            guard,
+            parked,
+            room,
+            out,
+            now,
+            watermark,
+            passed,
+            released,
+        }
     }
 
     /// Makes one attempt more of what was taken out; true if there was an end of it.
     fn attempt(&mut self, waiting: Waiting) -> Result<bool, OperatorFault> {
-        let Self { fallible, attempts, guard, parked, out, .. } = self;
+        let Self { fallible, attempts, guard, parked, out, released, .. } = self;
         let (record, at) = parked.record(waiting);
         guard.note_retry();
         match fallible.call(record, at) {
@@ -114,6 +128,7 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
             Err(_) if waiting.attempts + 1 < *attempts => return Ok(false),
             Err(fault) => guard.give_up(fault, record, at)?,
         }
+        *released = Some(released.map_or(at, |least| least.min(at)));
         parked.forget(waiting);
         Ok(true)
     }
@@ -206,6 +221,16 @@ impl<T: Record, A: Fallible<T>> Operator for RetryLater<T, A> {
 
     fn is_full(&self) -> bool {
         self.parked.len() >= self.room
+    }
+
+    /// What is parked is as good as under way; and so is what was parked when the last wave came by, as no head has sent it since.
+    fn wave(&mut self, wave: Wave) -> Option<Wave> {
+        let before = |at: EventTime| EventTime::from_nanos(at.as_nanos().saturating_sub(1));
+        let released = self.released.take();
+        let held = [self.parked.least(), released].into_iter().flatten().min();
+        let least = held.map_or(wave.least, |at| before(at).min(wave.least));
+        let signs = if released.is_some() { wave.signs.without(Signs::QUIET) } else { wave.signs };
+        Some(Wave { least, signs, ..wave })
     }
 
     fn forwards_watermarks(&self) -> bool {

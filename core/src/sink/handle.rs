@@ -250,7 +250,11 @@ impl<T: Record> OutputHandle<T> {
         time.apply(*current, control, &mut |control| match control {
             Control::Watermark(at) => *watermark = at,
             Control::End | Control::Halt => *is_ended = true,
-            Control::Idle | Control::Active | Control::Barrier(_) => {}
+            Control::Idle
+            | Control::Active
+            | Control::Barrier(_)
+            | Control::Call
+            | Control::Wave(_) => {}
         });
     }
 

@@ -6,6 +6,7 @@ mod changelogs;
 mod departures;
 mod endings;
 mod handles;
+mod loops;
 mod outside;
 mod operators;
 mod processes;
@@ -56,6 +57,14 @@ pub(crate) const ALL: &[Entry] = &[
     Entry {
         name: "asking-crashing",
         run: |seed, _| crate::crashes::run_in_place(seed, asking::Asking::new(seed)),
+    },
+    Entry {
+        name: "loops",
+        run: |seed, twice| crate::seed::run(seed, loops::Loops::new(seed), twice),
+    },
+    Entry {
+        name: "loops-crashing",
+        run: |seed, _| crate::crashes::run(seed, loops::Loops::new(seed)),
     },
     Entry {
         name: "changelogs-crashing",

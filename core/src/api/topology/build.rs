@@ -108,6 +108,7 @@ fn run(
         names: HashSet::new(),
         outputs: Vec::new(),
         speaks: Vec::new(),
+        inside: Vec::new(),
         errors: Vec::new(),
         tasks: Vec::new(),
     }));

@@ -48,7 +48,7 @@ use super::{Input, Operator, Progress};
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::raw::page::Control;
+use crate::raw::page::{Control, Wave};
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::time::{EventTime, ProcessingTime};
@@ -353,6 +353,12 @@ where
 
     fn forwards_watermarks(&self) -> bool {
         false
+    }
+
+    /// Behind what came before it, as a watermark.
+    fn wave(&mut self, wave: Wave) -> Option<Wave> {
+        self.control(Control::Wave(wave));
+        None
     }
 
     fn delays(&mut self, idleness: Control) -> bool {

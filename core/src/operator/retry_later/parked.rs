@@ -7,6 +7,8 @@
 //! 2. Numbers go up, and so do the watermarks noted with them.
 //! 3. Every key's hash is in a key group of the worker's: a restore gives each group to one worker, and a key in another's would come back twice.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use thalweg_storage::{Cursor, Popped, Taken, TimedTable};
@@ -28,6 +30,8 @@ pub(super) struct Parked<T: Record> {
     /// No record with a lesser number is there.
     oldest: u64,
     taken: Taken,
+    /// The event times of the records, and how many have each.
+    times: BTreeMap<EventTime, usize>,
 }
 
 /// A record that waits, without the record.
@@ -93,8 +97,8 @@ impl Waiting {
 impl<T: Record> Parked<T> {
     /// What a worker, of so many, has parked in tables that are empty.
     pub(super) fn new(records: TimedLists<T>, due: TimedTable, place: (usize, usize)) -> Self {
-        let (keys, taken) = (Keys::new(place), Taken::default());
-        Self { records, due, keys, next: 0, oldest: 0, taken }
+        let (keys, taken, times) = (Keys::new(place), Taken::default(), BTreeMap::new());
+        Self { records, due, keys, next: 0, oldest: 0, taken, times }
     }
 
     pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
@@ -121,7 +125,9 @@ impl<T: Record> Parked<T> {
         for (number, (.., due, waiting)) in (0..).zip(all) {
             let ((from_hash, from), (hash, key)) = (by_way.of(number), self.keys.of(number));
             self.records.move_list((from_hash, &from), (hash, &key));
-            self.wait(Waiting { number, ..waiting }, ProcessingTime::from_nanos(due));
+            let waiting = Waiting { number, ..waiting };
+            self.wait(waiting, ProcessingTime::from_nanos(due));
+            *self.times.entry(self.record(waiting).1).or_default() += 1;
             self.next = number + 1;
         }
     }
@@ -138,6 +144,7 @@ impl<T: Record> Parked<T> {
         self.next += 1;
         let (hash, key) = self.keys.of(waiting.number);
         self.records.append(hash, &key, record, at);
+        *self.times.entry(at).or_default() += 1;
         self.wait(waiting, due);
     }
 
@@ -176,6 +183,13 @@ impl<T: Record> Parked<T> {
 
     /// Forgets the record of what was taken out.
     pub(super) fn forget(&mut self, waiting: Waiting) {
+        let (_, at) = self.record(waiting);
+        if let Entry::Occupied(mut count) = self.times.entry(at) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         let (hash, key) = self.keys.of(waiting.number);
         self.records.remove(hash, &key);
     }
@@ -183,6 +197,11 @@ impl<T: Record> Parked<T> {
     /// How far event time was when the oldest record that waits came.
     pub(super) fn held(&mut self) -> Option<EventTime> {
         Some(self.oldest()?.held)
+    }
+
+    /// The least event time of the records.
+    pub(super) fn least(&self) -> Option<EventTime> {
+        self.times.keys().next().copied()
     }
 
     /// Records that wait.
@@ -251,6 +270,7 @@ mod tests {
         parked.resume();
         assert_eq!(parked.next, 40);
         let mut budget = 1_000;
+        assert_eq!(parked.least(), Some(EventTime::from_nanos(7)));
         let first = parked.take_due(ProcessingTime::from_nanos(861), &mut budget).unwrap();
         assert_eq!((parked.record(first).0.to_native(), first.attempts), (39, 1));
         parked.forget(first);
@@ -260,6 +280,6 @@ mod tests {
             assert_eq!(time(parked.record(oldest).0.to_native()), value);
             parked.forget(oldest);
         }
-        assert_eq!(parked.held(), None);
+        assert_eq!((parked.held(), parked.least()), (None, None));
     }
 }

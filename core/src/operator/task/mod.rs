@@ -13,6 +13,7 @@
 mod promises;
 mod alignment;
 mod latency;
+mod waves;
 mod operator_task;
 mod ports;
 

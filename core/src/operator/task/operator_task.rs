@@ -7,6 +7,7 @@ use super::alignment::Alignment;
 use super::latency::HopLatency;
 use super::ports::Ports;
 use super::promises::{Core, noted_watermark};
+use super::waves::Waves;
 use super::{Choice, Done, PollOutcome, StepContext, Task, Work};
 use crate::checkpoint::{Restored, Resuming};
 use crate::error::OperatorFault;
@@ -38,6 +39,7 @@ impl<O: Operator, P: Ports<O>> OperatorTask<O, P> {
             operator,
             time,
             alignment: Alignment::new(ports.lanes()),
+            waves: Waves::new((0..ports.lanes()).map(|lane| ports.is_inside(lane))),
             todo: VecDeque::with_capacity(4),
             is_firing: false,
             is_finished: leads_nowhere,

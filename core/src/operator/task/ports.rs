@@ -12,6 +12,8 @@ pub(crate) trait Ports<O> {
     fn lanes(&self) -> usize;
     /// True if no record can ever come on `lane`.
     fn is_silent(&self, lane: usize) -> bool;
+    /// True if waves come on `lane`.
+    fn is_inside(&self, lane: usize) -> bool;
     fn is_ready(&mut self, lane: usize) -> bool;
     fn origin_ns(&mut self, lane: usize) -> u64;
     /// Pages that wait in `lane`.
@@ -36,6 +38,10 @@ impl<T: Record, O: Input<T, 0>> Ports<O> for OnePort<T> {
 
     fn is_silent(&self, lane: usize) -> bool {
         self.0.is_silent(lane)
+    }
+
+    fn is_inside(&self, lane: usize) -> bool {
+        self.0.is_inside(lane)
     }
 
     fn is_ready(&mut self, lane: usize) -> bool {
@@ -68,6 +74,13 @@ impl<A: Record, B: Record, O: Input<A, 0> + Input<B, 1>> Ports<O> for TwoPorts<A
         match lane.checked_sub(self.0.len()) {
             None => self.0.is_silent(lane),
             Some(lane) => self.1.is_silent(lane),
+        }
+    }
+
+    fn is_inside(&self, lane: usize) -> bool {
+        match lane.checked_sub(self.0.len()) {
+            None => self.0.is_inside(lane),
+            Some(lane) => self.1.is_inside(lane),
         }
     }
 

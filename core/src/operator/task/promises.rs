@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::alignment::Alignment;
+use super::waves::Waves;
 use crate::checkpoint::{Contribution, Restored};
 use crate::error::OperatorFault;
 use crate::operator::{Operator, Progress};
@@ -25,6 +26,7 @@ pub(crate) struct Core<O> {
     pub(super) operator: O,
     pub(super) time: MergedTime,
     pub(super) alignment: Alignment,
+    pub(super) waves: Waves,
     /// Controls to pass on, the first of them perhaps half done.
     pub(super) todo: VecDeque<Control>,
     pub(super) is_firing: bool,
@@ -53,7 +55,8 @@ impl<O: Operator> Core<O> {
                 Control::Watermark(at) => self.operator.watermark(at)?,
                 Control::End => self.operator.end()?,
                 Control::Halt => self.operator.halt()?,
-                Control::Idle | Control::Active => Progress::Done,
+                Control::Idle | Control::Active | Control::Wave(_) => Progress::Done,
+                Control::Call => unreachable!("invariant: a call is passed on at once"),
                 // The end of the step freezes: it knows into what.
                 Control::Barrier(_) => Progress::More,
             };
@@ -128,16 +131,37 @@ impl<O: Operator> Core<O> {
 
     /// Takes a control of input `lane`: what it means for time, and for the barrier that is waited for.
     pub(super) fn arrive(&mut self, lane: usize, control: Control) -> Result<(), OperatorFault> {
-        let Self { time, todo, alignment, .. } = self;
+        let Self { time, todo, alignment, waves, .. } = self;
         time.apply(lane, control, &mut |control| todo.push_back(control));
         let epoch = match control {
             Control::Barrier(epoch) => alignment.barrier(lane, epoch),
             // What the end means for time comes before the barrier: the end came before it.
             Control::End | Control::Halt => alignment.end(lane),
             Control::Watermark(_) | Control::Idle | Control::Active => None,
+            Control::Call => {
+                if let Some(round) = waves.call(lane) {
+                    self.call(round);
+                }
+                return Ok(());
+            }
+            Control::Wave(wave) => {
+                let arrival = waves.arrive(lane, wave);
+                todo.extend(arrival.met.map(Control::Wave));
+                if let Some(round) = arrival.calls {
+                    self.call(round);
+                }
+                return self.settle();
+            }
         };
         todo.extend(epoch.map(Control::Barrier));
         self.settle()
+    }
+
+    /// Calls for waves; a call need not wait for what is before it.
+    fn call(&mut self, round: u64) {
+        if self.operator.called(round) {
+            self.operator.outputs(&mut |output| output.emit_control(Control::Call));
+        }
     }
 
     /// Hands over what the step has emitted; the first error of a fused closure is kept.
@@ -164,6 +188,11 @@ impl<O: Operator> Core<O> {
             }
         }
         if matches!(control, Control::Idle | Control::Active) && self.operator.delays(control) {
+            return;
+        }
+        if let Control::Wave(wave) = control {
+            let Some(wave) = self.operator.wave(wave) else { return };
+            self.operator.outputs(&mut |output| output.emit_control(Control::Wave(wave)));
             return;
         }
         self.operator.outputs(&mut |output| output.emit_control(control));

@@ -87,10 +87,10 @@ where
                 combiner.send_until(EventTime::MAX, lanes);
                 combiner.is_whole = P::MAY_BE_LATE;
             }
-            Control::Barrier(_) | Control::End | Control::Halt => {
+            Control::Barrier(_) | Control::Wave(_) | Control::End | Control::Halt => {
                 combiner.send_until(EventTime::MAX, lanes);
             }
-            Control::Active => {}
+            Control::Active | Control::Call => {}
         }
         lanes.iter_mut().for_each(|lane| lane.push_control(control));
     }

@@ -1,6 +1,7 @@
 //! Control elements: what travels beside records, in order with them.
 
-use super::slot::{ACTIVE, BARRIER, END, HALT, IDLE, WATERMARK};
+use super::slot::{ACTIVE, BARRIER, CALL, END, HALT, IDLE, WATERMARK, WAVE};
+use super::wave::Wave;
 use crate::time::EventTime;
 
 /// What travels in a stream beside records, in order with them.
@@ -18,6 +19,10 @@ pub enum Control {
     Halt,
     /// What came before belongs to the checkpoint of this epoch, what comes after does not.
     Barrier(u64),
+    /// In a loop: a wave is on its way round, and those who have not sent theirs are to.
+    Call,
+    /// In a loop: what came before is accounted for in what the wave says.
+    Wave(Wave),
 }
 
 impl Control {
@@ -29,6 +34,11 @@ impl Control {
             Control::End => (0, 0, END),
             Control::Halt => (0, 0, HALT),
             Control::Barrier(epoch) => (epoch.cast_signed(), 0, BARRIER),
+            Control::Call => (0, 0, CALL),
+            Control::Wave(Wave { least, far, signs }) => {
+                let kind = WAVE | u32::from(signs.bits()) << 8;
+                (least.as_nanos(), far.as_nanos().cast_unsigned(), kind)
+            }
         }
     }
 }

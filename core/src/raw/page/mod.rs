@@ -28,11 +28,13 @@ mod fill;
 mod ring;
 mod slot;
 mod view;
+mod wave;
 
 pub use buffer::PageBuf;
 pub use control::Control;
 pub use ring::{PageRx, PageTx, page_ring};
 pub use view::{Element, PageView};
+pub use wave::{Signs, Wave};
 
 /// Bytes of the page header: one cache line.
 pub const HEADER: usize = 64;

@@ -10,6 +10,12 @@ pub(super) const END: u32 = 4;
 pub(super) const LARGE: u32 = 5;
 pub(super) const HALT: u32 = 6;
 pub(super) const BARRIER: u32 = 7;
+pub(super) const CALL: u32 = 8;
+/// Its signs are in the byte above.
+pub(super) const WAVE: u32 = 9;
+
+/// The byte of a kind that says which it is.
+pub(super) const KIND: u32 = 0xff;
 
 /// A slot's fields, as they lie at the back of a page. Pages never leave the process, so this is the machine's own layout.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,10 @@ use std::marker::PhantomData;
 use super::HEADER;
 use super::control::Control;
 use super::fill::Fill;
-use super::slot::{ACTIVE, BARRIER, END, HALT, IDLE, LARGE, RECORD, Slot, WATERMARK};
+use super::slot::{
+    ACTIVE, BARRIER, CALL, END, HALT, IDLE, KIND, LARGE, RECORD, Slot, WATERMARK, WAVE,
+};
+use super::wave::{Signs, Wave};
 use crate::raw::view::Rec;
 use crate::record::{KeyHash, Record};
 use crate::time::EventTime;
@@ -219,7 +222,7 @@ impl<'a, T: Record> PageView<'a, T> {
     pub fn element(&self, index: usize) -> Element<'a, T> {
         let slot = self.slot(index);
         let at = EventTime::from_nanos(slot.at);
-        match slot.kind {
+        match slot.kind & KIND {
             RECORD => Element::Record(self.record(index), at, KeyHash(slot.hash)),
             WATERMARK => Element::Control(Control::Watermark(at)),
             IDLE => Element::Control(Control::Idle),
@@ -227,6 +230,12 @@ impl<'a, T: Record> PageView<'a, T> {
             END => Element::Control(Control::End),
             HALT => Element::Control(Control::Halt),
             BARRIER => Element::Control(Control::Barrier(slot.at.cast_unsigned())),
+            CALL => Element::Control(Control::Call),
+            WAVE => {
+                let far = EventTime::from_nanos(slot.hash.cast_signed());
+                let [_, signs, ..] = slot.kind.to_le_bytes();
+                Element::Control(Control::Wave(Wave { least: at, far, signs: Signs::of(signs) }))
+            }
             LARGE => Element::Large(at, KeyHash(slot.hash)),
             other => unreachable!("invariant: no element kind {other}"),
         }

@@ -109,7 +109,12 @@ impl<T: Record> Life<T> {
                 self.advance(lane, at, merged);
             }
             Control::Idle => self.fall_silent(lane, merged),
-            Control::Active | Control::End | Control::Halt | Control::Barrier(_) => {
+            Control::Active
+            | Control::End
+            | Control::Halt
+            | Control::Barrier(_)
+            | Control::Call
+            | Control::Wave(_) => {
                 unreachable!("invariant: a handle wakes by sending, and ends by being dropped")
             }
         }
@@ -217,7 +222,11 @@ impl<T: Record> Merged<T> {
                     *moved_ns = *now_ns;
                 }
                 Control::End | Control::Halt => *is_finished = true,
-                Control::Idle | Control::Active | Control::Barrier(_) => {}
+                Control::Idle
+                | Control::Active
+                | Control::Barrier(_)
+                | Control::Call
+                | Control::Wave(_) => {}
             }
             out.control(control);
         });
