@@ -17,3 +17,5 @@ pub mod nexmark;
 pub mod asking;
 pub mod scripted;
 pub mod settled;
+#[path = "../fuzz/bodies/mod.rs"]
+pub mod fuzz;
