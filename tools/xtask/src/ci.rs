@@ -48,6 +48,13 @@ const STEPS: &[Step] = &[
         obstacle: nothing,
     },
     Step {
+        name: "mutate",
+        proves: "what reads bytes from outside takes changed files of nine kinds without a panic",
+        env: &[],
+        command: "cargo run --release --locked -p thalweg-tests --bin mutate -- --inputs 20000",
+        obstacle: nothing,
+    },
+    Step {
         name: "crash",
         proves: "a process that is killed two hundred times writes each result once",
         env: &[],
