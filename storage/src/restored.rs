@@ -241,6 +241,7 @@ impl RestoredParts {
         }
         self.check_numbers(&slots)?;
         self.check_bytes(&slots, files, wanted)?;
+        files.check_rosters(&found.rosters)?;
         let (parked, read) = slots.into_iter().partition(|slot| slot.is_parked);
         self.park(disk, files, parked)?;
         self.read(disk, files, read)

@@ -30,6 +30,15 @@ impl Files<'_> {
         self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.end))
     }
 
+    /// Makes sure that rosters lie in them, as far as can be told without a look at them: what is read as a whole needs none, and the next checkpoint counts them.
+    pub(super) fn check_rosters(&self, rosters: &[Place]) -> Result<(), Obstacle> {
+        rosters.iter().try_for_each(|place| {
+            let end = self.reference(place.segment)?.end;
+            let lies_in = place.offset.checked_add(place.bytes).is_some_and(|last| last <= end);
+            if lies_in { Ok(()) } else { Err(Flaw::Inconsistent { offset: place.offset }.into()) }
+        })
+    }
+
     fn reference(&self, id: SegmentId) -> Result<&SegmentRef, Obstacle> {
         let found = self.segments.iter().find(|segment| segment.identity.id == id);
         Ok(found.ok_or(Flaw::Inconsistent { offset: 0 })?)

@@ -279,6 +279,19 @@ fn a_count_of_entries_may_be_any_number() {
     assert_eq!(contents.states().next().unwrap().entries, u64::MAX);
 }
 
+/// The next checkpoint counted its bytes as live in a file that was not known.
+#[test]
+fn a_roster_that_lies_in_no_file_is_refused() {
+    let chunk = entry(Kind::Single, 2, 7, b"key", b"value");
+    for (segment, bytes) in [(2, 8), (1, 1 << 20), (1, u64::MAX)] {
+        let place = Place { segment: SegmentId(segment), offset: 4096, bytes };
+        let listed = |directory: &mut archive::Directory, _: &mut TableRecord| {
+            directory.rosters.push(place);
+        };
+        is_refused(checkpoint(TABLE, &[(1, chunk.clone())], listed));
+    }
+}
+
 /// A chunk that stays on disk is looked at when it is touched, and then nothing but its file's name may be the end of it.
 mod on_disk {
     use super::*;

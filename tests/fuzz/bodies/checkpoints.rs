@@ -34,6 +34,9 @@ pub fn name(state: &str) -> TableName {
     TableName::new("fuzzed", state)
 }
 
+/// What an extent with a roster has in place of a table's number.
+const ROSTER: u32 = u32::MAX - 2;
+
 /// A checkpoint, or savepoint.
 #[derive(Debug)]
 pub struct Base {
@@ -45,7 +48,7 @@ pub struct Base {
 
 /// A savepoint, a checkpoint of two workers some of whose chunks are listed and partly dead, and one with large values.
 pub static ALL: LazyLock<[Base; 3]> =
-    LazyLock::new(|| [savepoint(), checkpoint(200, 0), checkpoint(40, 9000)]);
+    LazyLock::new(|| [savepoint(), checkpoint(200, 0), checkpoint(40, 1000)]);
 
 /// A file of which something is changed.
 struct Patched {
@@ -300,7 +303,11 @@ fn checkpoint(keys: u64, value_bytes: usize) -> Base {
         parts.push(part);
     }
     let manifest = Manifest { epoch: 2, key_groups: KEY_GROUPS, parts, ..Manifest::default() };
-    Base::of(&disk, manifest)
+    let base = Base::of(&disk, manifest);
+    let extents = base.segments.iter().flat_map(|file| mend::walk(file, u64::MAX));
+    let rosters = extents.filter(|extent| extent.tag.table == ROSTER).count();
+    assert_eq!(rosters > 0, value_bytes > 500, "chunks of 16 KiB are listed");
+    base
 }
 
 /// Inputs that change nothing or little, behind the settings that a target has of its own.
