@@ -54,7 +54,13 @@ fn main() -> ExitCode {
         };
     }
     let violations: u64 = match &arguments.file {
-        None => targets().map(|target| run(&arguments, target)).sum(),
+        None => targets()
+            .map(|target| {
+                // Said before: an input that does not end is one of these.
+                say(&format!("{}: {} inputs", target.name, arguments.inputs));
+                run(&arguments, target)
+            })
+            .sum(),
         Some(path) => match fs::read(path) {
             Ok(input) => {
                 targets().map(|target| u64::from(try_input(target, &input).is_err())).sum()
@@ -72,8 +78,6 @@ fn main() -> ExitCode {
 /// Runs all inputs of a target; returns how many violations there were.
 fn run(arguments: &Arguments, target: &Target) -> u64 {
     let name = target.name;
-    // Said before: an input that does not end is one of these.
-    say(&format!("{name}: {} inputs from {} on", arguments.inputs, arguments.from));
     let seeds = (target.seeds)();
     let mut violations = 0;
     for (number, seed) in seeds.iter().enumerate() {
@@ -127,9 +131,12 @@ fn say(line: &str) {
 mod tests {
     use super::*;
 
+    /// How many, the environment may say: `cargo xtask mutate` has this test run longer, rather than have the program built.
     #[test]
-    fn a_thousand_inputs_of_each_target_hold() {
-        let arguments = Arguments::default();
+    fn inputs_of_each_target_hold() {
+        let inputs = std::env::var("MUTATE_INPUTS")
+            .map_or(1000, |inputs| inputs.parse().expect("MUTATE_INPUTS is a number"));
+        let arguments = Arguments { inputs, ..Arguments::default() };
         let violations: u64 = fuzz::ALL.iter().map(|target| run(&arguments, target)).sum();
         assert_eq!(violations, 0);
     }
