@@ -196,7 +196,7 @@ fn two_chunks_of_one_number_are_refused() {
 /// Entries behind the first 2 MiB of a chunk have addresses of another one.
 #[test]
 fn many_entries_in_a_chunk_that_is_longer_than_one_are_refused() {
-    let entry = entry(Kind::Single, 97, 7, b"key", b"value");
+    let entry = entry(Kind::Single, 40, 7, b"key", b"value");
     let chunk = entry.repeat(CHUNK_BYTES / entry.len() + 1);
     let mut restored = RestoredChunk {
         number: 1,

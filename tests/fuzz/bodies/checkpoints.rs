@@ -262,7 +262,9 @@ impl Worker {
     fn put(&mut self, number: u64, value: &[u8]) {
         let (hash, key) = (hash_of(number), number.to_le_bytes());
         self.values.put(hash, &key, value);
-        self.lists.append(hash_of(number % 9), &(number % 9).to_le_bytes(), value);
+        for _ in 0..number % 4 {
+            self.lists.append(hash, &key, value);
+        }
         self.panes.pane((number % 3).cast_signed()).put(hash, &key, &key);
         self.timers.put(hash, &key, number.cast_signed() << 30, b"due");
     }
@@ -270,6 +272,7 @@ impl Worker {
     fn remove(&mut self, number: u64) {
         let (hash, key) = (hash_of(number), number.to_le_bytes());
         self.values.remove(hash, &key);
+        self.lists.remove(hash, &key);
         self.timers.remove(hash, &key);
     }
 
