@@ -13,7 +13,7 @@
 //! ```
 
 use crate::Table;
-use crate::log::entry::{self, Header, Kind};
+use crate::log::entry::{self, ANCHOR_BYTES, Header, Kind};
 use crate::log::{Address, size_class};
 use crate::table::expect_kind;
 
@@ -23,9 +23,6 @@ const MAX_BLOCK_BYTES: usize = 4096;
 /// A frozen block with no more values than this is copied when another one is appended, rather than led to: or lists to which little is appended between checkpoints
 /// would have a block for each value.
 const MERGED_BYTES: usize = 256;
-
-/// The value of a list's entry: newest block, number of values.
-const ANCHOR_BYTES: usize = 16;
 
 /// Blocks that one operation releases of removed lists.
 const RELEASED_AT_ONCE: usize = 8;

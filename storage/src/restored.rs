@@ -24,12 +24,22 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`files`] | the files of a part, read or mapped |
+//! | [`lists`] | lists lead where they should |
 //! | [`adoption`] | chunks become those of a table |
+//!
+//! # Invariants
+//!
+//! 1. Files that are whole may say anything, as what wrote them may have had a bug: what a chunk that was read says of itself, and where its lists lead, is looked at before a table takes it over.
+//!    Of a chunk that stays on disk, each entry is looked at when it is touched.
+//! 2. What is read into memory is not more than the files could hold, and places for chunks that are gone are not made beyond [`MOST_VACANT`].
 
 mod adoption;
 mod files;
+mod lists;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,7 +55,9 @@ use crate::log::entry::{self, Header, Kind};
 use crate::log::{Address, CHUNK_BYTES, Parked, restored_bytes, shift, size_class};
 use crate::raw::Region;
 use crate::segment::{MappedSegment, SegmentError, SegmentRef, Suspects};
+use crate::timers;
 use files::{Files, Reading};
+use lists::Links;
 
 /// Why the state of a checkpoint cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +86,15 @@ impl PartsError {
     }
 }
 
+/// Numbers that chunks of all tables and panes together once had, and none has now, at most: where 8 TiB were live at once. Each costs some 100 bytes.
+const MOST_VACANT: u64 = 1 << 22;
+
 /// State that was opened; becomes tables in [`crate::Store::restore`]. May go to another thread.
 #[derive(Debug, Default)]
 pub struct RestoredParts {
     pub(crate) tables: BTreeMap<TableName, RestoredTable>,
+    /// Numbers between those of their chunks that no chunk has.
+    vacant: u64,
 }
 
 #[derive(Debug)]
@@ -111,6 +128,8 @@ struct Seen {
     dead: Vec<u32>,
     /// Whether there are lists, or blocks of them.
     has_lists: bool,
+    /// What is to be looked at when all chunks are there.
+    links: Links,
 }
 
 /// Where the bytes of a chunk are.
@@ -220,6 +239,9 @@ impl RestoredParts {
             let Some(record) = record else { continue };
             self.plan((table, &found.rosters), record, &mut dead, wanted, files, &mut slots)?;
         }
+        self.check_numbers(&slots)?;
+        self.check_bytes(&slots, files, wanted)?;
+        files.check_rosters(&found.rosters)?;
         let (parked, read) = slots.into_iter().partition(|slot| slot.is_parked);
         self.park(disk, files, parked)?;
         self.read(disk, files, read)
@@ -242,6 +264,9 @@ impl RestoredParts {
         let flaw = || Obstacle::Flaw(Flaw::Inconsistent { offset: 0 });
         let shape = archive::shape_of(table.shape).ok_or_else(flaw)?;
         let value_align = record.value_align as usize;
+        if !matches!(value_align, 8 | 16) {
+            return Err(flaw());
+        }
         let restored = self.tables.entry(name.clone()).or_insert_with(|| RestoredTable {
             shape,
             value_align,
@@ -271,6 +296,10 @@ impl RestoredParts {
                 continue;
             }
             let used = usize::try_from(chunk.place.bytes).map_err(|_| flaw())?;
+            // Two numbers below 2^30, unless the directory has one table many times.
+            let shifted = |number: u32| number.checked_add(by).filter(|sum| sum >> 31 == 0);
+            let number = shifted(chunk.number).ok_or_else(flaw)?;
+            let shift = shifted(chunk.shift).ok_or_else(flaw)?;
             let listing = chunk.listing.map(|listing| {
                 let Listing { roster, member, entries, dead_bytes } = listing;
                 FiledListing { roster: rosters[roster], member, entries, dead_bytes }
@@ -280,12 +309,12 @@ impl RestoredParts {
             let filed = Filed {
                 listing,
                 place: chunk.place,
-                shift: chunk.shift + by,
+                shift,
                 groups: groups.map(|groups| (groups.first, groups.last)),
                 dead: dead.remove(&(table.number, chunk.sequence)).unwrap_or_default(),
             };
             log.push(RestoredChunk {
-                number: chunk.number + by,
+                number,
                 content: Held::Unread,
                 used,
                 groups,
@@ -293,6 +322,49 @@ impl RestoredParts {
                 seen: Seen::default(),
             });
             slots.push(Slot { name: name.clone(), pane: chunk.pane, at: log.len() - 1, is_parked });
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the chunks of a part have numbers of their own, and not too high ones. Those of the parts before are below them.
+    fn check_numbers(&mut self, slots: &[Slot]) -> Result<(), Obstacle> {
+        let mut firsts = BTreeMap::new();
+        for slot in slots {
+            let first = firsts.entry((&slot.name, slot.pane)).or_insert(slot.at);
+            *first = slot.at.min(*first);
+        }
+        for ((name, pane), first) in firsts {
+            let (before, own) = self.tables[name].logs[&pane].split_at(first);
+            let mut chunks: Vec<&RestoredChunk> = own.iter().collect();
+            chunks.sort_unstable_by_key(|chunk| chunk.number);
+            let flaw =
+                |chunk: &RestoredChunk| Flaw::Inconsistent { offset: chunk.filed.place.offset };
+            if let Some(pair) = chunks.windows(2).find(|pair| pair[0].end() > pair[1].number) {
+                return Err(flaw(pair[1]).into());
+            }
+            let last = chunks.last().expect("invariant: there is a slot for it");
+            let before = before.iter().map(RestoredChunk::end).max().unwrap_or(1);
+            let given: u32 = chunks.iter().map(|chunk| chunk.end() - chunk.number).sum();
+            self.vacant += u64::from(last.end() - before - given);
+            if self.vacant > MOST_VACANT {
+                return Err(flaw(last).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that no more is to be read than what the files of a part can hold. A chunk may be there once for each key group, since it may have been dealt out and
+    /// gathered again; a batch of deaths once.
+    fn check_bytes(
+        &self,
+        slots: &[Slot],
+        files: &Files<'_>,
+        wanted: KeyGroups,
+    ) -> Result<(), Obstacle> {
+        let place = |slot: &Slot| self.tables[&slot.name].logs[&slot.pane][slot.at].filed.place;
+        let total = slots.iter().fold(0u64, |sum, slot| sum.saturating_add(place(slot).bytes));
+        if total > files.bytes().saturating_mul(u64::from(wanted.count.max(1))) {
+            return Err(Flaw::Inconsistent { offset: 0 }.into());
         }
         Ok(())
     }
@@ -310,8 +382,8 @@ impl RestoredParts {
             let log = table.logs.get_mut(&slot.pane).expect("invariant: it was planned");
             let chunk = &mut log[slot.at];
             let listing = chunk.filed.listing.expect("invariant: what is parked is listed");
-            let parked =
-                Parked::new(files.map(disk, &mut maps, chunk.filed.place)?, chunk.filed.place)?;
+            let segment = files.map(disk, &mut maps, chunk.filed.place)?;
+            let parked = Parked::restored(segment, chunk.filed.place, table.value_align)?;
             let roster = files.map(disk, &mut maps, listing.roster)?;
             dormant::Roster::new(Arc::clone(&roster), listing.roster)?;
             chunk.content = Held::Parked(parked, roster);
@@ -338,12 +410,30 @@ impl RestoredParts {
         let read = slots.iter().try_for_each(|slot| {
             let bytes = reading.bytes(disk, files, place(tables, slot))?;
             let table = tables.get_mut(&slot.name).expect("invariant: it was planned");
-            let align = table.value_align;
+            let how = (table.shape, table.value_align);
             let log = table.logs.get_mut(&slot.pane).expect("invariant: it was planned");
-            log[slot.at].fill(bytes, align)
+            log[slot.at].fill(bytes, how)
         });
         reading.close(disk);
-        read
+        read?;
+        self.check_lists(&slots)
+    }
+
+    /// Looks at the lists in chunks of one part that were read.
+    fn check_lists(&mut self, slots: &[Slot]) -> Result<(), Obstacle> {
+        let mut of_part = BTreeMap::<_, BTreeSet<usize>>::new();
+        for slot in slots {
+            of_part.entry((&slot.name, slot.pane)).or_default().insert(slot.at);
+        }
+        for ((name, pane), of_part) in of_part {
+            let table = self.tables.get_mut(name).expect("invariant: it was planned");
+            let log = table.logs.get_mut(&pane).expect("invariant: it was planned");
+            let chunks = log.iter_mut().enumerate();
+            let chunks = chunks.filter(|(at, chunk)| chunk.seen.has_lists && of_part.contains(at));
+            let mut chunks: Vec<_> = chunks.map(|(_, chunk)| chunk).collect();
+            lists::check(&mut chunks, table.value_align)?;
+        }
+        Ok(())
     }
 }
 
@@ -363,7 +453,7 @@ impl RestoredChunk {
     }
 
     /// Takes the bytes, and makes sure that they are entries.
-    fn fill(&mut self, bytes: &[u8], value_align: usize) -> Result<(), Obstacle> {
+    fn fill(&mut self, bytes: &[u8], (shape, value_align): (Shape, usize)) -> Result<(), Obstacle> {
         let mut region = Region::zeroed(restored_bytes(bytes.len()));
         region[..bytes.len()].copy_from_slice(bytes);
         let by = self.filed.shift;
@@ -378,18 +468,26 @@ impl RestoredChunk {
                 return Err(flaw().into());
             }
             let header = Header::read(entry);
-            let size = size_class::bytes(header.class());
-            let value = entry::value_offset(header.key_len(), value_align);
-            let needed = match header.kind() {
-                Kind::Single => value + header.value_len(),
-                Kind::List => value + header.value_len().max(16),
-                Kind::Block => entry::HEADER_BYTES + header.value_len(),
-                Kind::Dead => entry::HEADER_BYTES,
-            };
-            if size < needed || size > entry.len() {
+            let size = size_class::bytes_of_any(header.class()).ok_or_else(flaw)?;
+            let needed = entry::needed_bytes(header, value_align);
+            // Only what is longer than a chunk reaches into the next number.
+            if size < needed || size > entry.len() || offset >= CHUNK_BYTES {
                 return Err(flaw().into());
             }
-            seen.has_lists |= matches!(header.kind(), Kind::List | Kind::Block);
+            let is_of_list = matches!(header.kind(), Kind::List | Kind::Block);
+            let is_deadline = header.kind() == Kind::Single && shape == Shape::Timed;
+            if is_of_list && shape == Shape::Timed
+                || is_deadline && header.value_len() < timers::PREFIX_BYTES
+            {
+                return Err(flaw().into());
+            }
+            seen.has_lists |= is_of_list;
+            if header.kind() == Kind::Block {
+                if !lists::are_items(&entry[entry::HEADER_BYTES..needed], value_align) {
+                    return Err(flaw().into());
+                }
+                seen.links.add_block(offset);
+            }
             if matches!(header.kind(), Kind::Single | Kind::List) {
                 let unit = Address::of(0, offset).unit();
                 while dead.next_if(|dead| *dead < unit).is_some() {}
@@ -397,6 +495,9 @@ impl RestoredChunk {
                 let is_wanted = self.groups.is_none_or(|groups| groups.hold(hash));
                 if is_wanted && dead.peek() != Some(&unit) {
                     (seen.entries, seen.bytes) = (seen.entries + 1, seen.bytes + size);
+                    if header.kind() == Kind::List {
+                        seen.links.add_anchor(offset);
+                    }
                 } else {
                     seen.dead.push(unit);
                 }

@@ -18,3 +18,5 @@ pub mod asking;
 pub mod loops;
 pub mod scripted;
 pub mod settled;
+#[path = "../fuzz/bodies/mod.rs"]
+pub mod fuzz;

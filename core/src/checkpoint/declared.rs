@@ -27,5 +27,5 @@ pub(crate) fn schemas_of(layouts: &BTreeMap<TableName, Declared>) -> Vec<SchemaR
 
 /// The schema of a state, if the manifest has one that can be read.
 pub(crate) fn schema_in(manifest: &Manifest, name: &TableName) -> Option<StateSchema> {
-    sonic_rs::from_slice(&manifest.schema_of(name)?.schema).ok()
+    StateSchema::of_json(&manifest.schema_of(name)?.schema)
 }

@@ -11,8 +11,6 @@
 //!
 //! No JSON over several lines and no top-level arrays: a line is the unit of splits and of errors.
 
-mod depth;
-
 use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -24,6 +22,10 @@ use super::decode::{BadLine, DecodeError, Decoded, Decoder, Pace, Position, Prog
 use super::encode::{EncodeError, Encoder};
 use super::line::{Line, LineSplitter, MAX_LINE_BYTES};
 use super::split::Extent;
+use crate::record::is_deeper;
+
+/// Brackets that may be open at once in a line: as many levels as serde_json allows.
+const MAX_DEPTH: usize = 128;
 
 /// Decodes one split of an NDJSON file into records of type `T`; blank lines are skipped.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl<T: DeserializeOwned> Decoder<T> for JsonDecoder<T> {
 fn on_line<T: DeserializeOwned>(line: Result<Line<'_>, BadLine>) -> Option<Decoded<T>> {
     match line {
         Ok(line) if line.bytes.trim_ascii_start().is_empty() => None,
-        Ok(line) if depth::is_too_deep(line.bytes) => Some(Err(too_deep(&line))),
+        Ok(line) if is_deeper(line.bytes, MAX_DEPTH) => Some(Err(too_deep(&line))),
         Ok(line) => Some(sonic_rs::from_slice(line.bytes).map_err(|error| bad_line(&line, &error))),
         Err(bad) => Some(Err(bad)),
     }
@@ -86,7 +88,7 @@ fn on_line<T: DeserializeOwned>(line: Result<Line<'_>, BadLine>) -> Option<Decod
 
 #[cold]
 fn too_deep(line: &Line<'_>) -> BadLine {
-    BadLine::new(line, format!("nested more than {} levels deep", depth::MAX_DEPTH))
+    BadLine::new(line, format!("nested more than {MAX_DEPTH} levels deep"))
 }
 
 /// sonic-rs prints its place and a picture of it behind the reason; the place is ours to tell.

@@ -30,6 +30,8 @@ pub struct NoArchive;
 #[derive(Debug, Clone)]
 pub struct Decoder {
     root: Layout,
+    /// How many types the type is made of, itself included.
+    types: usize,
 }
 
 /// A type, and how it lies.
@@ -70,15 +72,17 @@ struct Row {
 
 impl Row {
     fn place(&mut self, layout: Layout) -> (usize, Layout) {
-        let at = self.end.next_multiple_of(layout.align);
-        self.end = at + layout.size;
+        // A schema that was read may say any size; nothing is as long as the largest.
+        let at = self.end.checked_next_multiple_of(layout.align).unwrap_or(usize::MAX);
+        self.end = at.saturating_add(layout.size);
         self.align = self.align.max(layout.align);
         (at, layout)
     }
 
     fn layout(&self, kind: Kind) -> Layout {
         let align = self.align.max(1);
-        Layout { size: self.end.next_multiple_of(align), align, kind }
+        let size = self.end.checked_next_multiple_of(align).unwrap_or(usize::MAX);
+        Layout { size, align, kind }
     }
 }
 
@@ -140,6 +144,17 @@ impl Layout {
             }
         }
     }
+
+    /// How many types it is made of, itself included.
+    fn types(&self) -> usize {
+        let all = |parts: &[(usize, Self)]| parts.iter().map(|(_, part)| part.types()).sum();
+        1 + match &self.kind {
+            Kind::Primitive(_) | Kind::Str | Kind::EventTime => 0,
+            Kind::Option(_, part) | Kind::List(part) | Kind::Array(_, part) => part.types(),
+            Kind::Tuple(parts) | Kind::Struct(_, parts) => all(parts),
+            Kind::Enum(variants) => variants.iter().map(|variant| all(&variant.fields)).sum(),
+        }
+    }
 }
 
 fn place(row: &mut Row, fields: &[FieldSchema]) -> Vec<(usize, Layout)> {
@@ -154,14 +169,16 @@ fn shape(layout_hash: u64, variant: Option<&VariantSchema>, fields: &[FieldSchem
     })
 }
 
-/// Values that an archive has at most: lists of what has no size may say any length.
-const MOST_ELEMENTS: usize = 1 << 28;
+/// Values that an archive may have besides those that its bytes are: lists of what has no size may say any length.
+const MOST_EMPTY: usize = 1 << 16;
 
 impl Decoder {
     /// For archives of this type.
     #[must_use]
     pub fn new(ty: &FieldType) -> Self {
-        Self { root: Layout::of(ty) }
+        let root = Layout::of(ty);
+        let types = root.types();
+        Self { root, types }
     }
 
     /// What the archive holds. Cost: allocates for every list, record and string.
@@ -171,7 +188,8 @@ impl Decoder {
     /// The bytes are none of such a value.
     pub fn read(&self, archive: &[u8]) -> Result<Value, NoArchive> {
         let root = archive.len().checked_sub(self.root.size).ok_or(NoArchive)?;
-        let mut left = MOST_ELEMENTS;
+        // A byte is part of one value of each type at most; without this, pointers could lead to the same bytes again and again.
+        let mut left = archive.len().saturating_mul(self.types).saturating_add(MOST_EMPTY);
         read(archive, root, &self.root, &mut left)
     }
 }
@@ -206,11 +224,15 @@ fn read(archive: &[u8], at: usize, layout: &Layout, left: &mut usize) -> Result<
             let nanos = unsigned(bytes(archive, at, 8)?).cast_signed();
             Ok(Value::EventTime(EventTime::from_nanos(nanos)))
         }
-        Kind::Str => text(archive, at),
+        Kind::Str => {
+            let text = text(archive, at)?;
+            *left = left.checked_sub(text.len()).ok_or(NoArchive)?;
+            Ok(Value::Str(text.to_owned()))
+        }
         Kind::Option(value_at, value) => match bytes(archive, at, 1)?[0] {
             0 => Ok(Value::Option(None)),
             1 => {
-                let value = read(archive, at + value_at, value, left)?;
+                let value = read(archive, at.saturating_add(*value_at), value, left)?;
                 Ok(Value::Option(Some(Box::new(value))))
             }
             _ => Err(NoArchive),
@@ -258,7 +280,9 @@ fn fields(
     parts: &[(usize, Layout)],
     left: &mut usize,
 ) -> Result<Vec<Value>, NoArchive> {
-    parts.iter().map(|(offset, part)| read(archive, at + offset, part, left)).collect()
+    let mut part =
+        |(offset, part): &(usize, Layout)| read(archive, at.saturating_add(*offset), part, left);
+    parts.iter().map(|placed| part(placed)).collect()
 }
 
 /// A number of up to 8 bytes.
@@ -289,7 +313,7 @@ pub(crate) fn primitive_value(primitive: Primitive, bytes: &[u8]) -> Result<Valu
     })
 }
 
-fn text(archive: &[u8], at: usize) -> Result<Value, NoArchive> {
+fn text(archive: &[u8], at: usize) -> Result<&str, NoArchive> {
     let inline = bytes(archive, at, 8)?;
     let range: Range<usize> = if inline[0] & 0xc0 == 0x80 {
         let marked = word(archive, at)?;
@@ -300,5 +324,60 @@ fn text(archive: &[u8], at: usize) -> Result<Value, NoArchive> {
         at..at + inline.iter().position(|byte| *byte == 0xff).unwrap_or(8)
     };
     let text = archive.get(range).ok_or(NoArchive)?;
-    Ok(Value::Str(str::from_utf8(text).map_err(|_| NoArchive)?.to_owned()))
+    str::from_utf8(text).map_err(|_| NoArchive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn elements_without_a_size_cannot_be_more_than_a_few() {
+        let nothing = FieldType::List(Box::new(FieldType::Tuple(Vec::new())));
+        let decoder = Decoder::new(&nothing);
+        assert!(decoder.read(&words(&[0, 1000])).is_ok());
+        for count in [1 << 20, 1 << 28, u32::MAX] {
+            assert_eq!(decoder.read(&words(&[0, count])), Err(NoArchive));
+        }
+    }
+
+    /// 70 KB made 270 MB of this.
+    #[test]
+    fn bytes_to_which_many_pointers_lead_are_refused() {
+        let texts = Decoder::new(&FieldType::List(Box::new(FieldType::Str)));
+        let length = 1 << 15;
+        let archive = |count: u32| {
+            let mut archive = vec![b'x'; length as usize];
+            for at in 0..count {
+                // A length has two bits of a mark between its sixth bit and the next.
+                let marked = length & 0x3f | 0x80 | (length & !0x3f) << 2;
+                archive.extend(words(&[marked, (length + 8 * at).wrapping_neg()]));
+            }
+            archive.extend(words(&[(8 * count).wrapping_neg(), count]));
+            archive
+        };
+        let Ok(Value::List(read)) = texts.read(&archive(2)) else { panic!("two are fine") };
+        assert_eq!(read, [(); 2].map(|()| Value::Str("x".repeat(length as usize))));
+        assert_eq!(texts.read(&archive(5000)), Err(NoArchive));
+    }
+
+    #[test]
+    fn sizes_beyond_all_bounds_are_those_of_nothing() {
+        let byte = || Box::new(FieldType::Primitive(Primitive::U8));
+        let huge = FieldType::Array(byte(), usize::MAX);
+        let types = [
+            FieldType::Tuple(vec![huge.clone(), FieldType::EventTime, huge.clone()]),
+            FieldType::Option(Box::new(huge.clone())),
+            FieldType::Array(Box::new(huge.clone()), 0),
+            FieldType::List(Box::new(FieldType::Option(Box::new(huge)))),
+        ];
+        for ty in types {
+            // Whether it is read or not, it ends well.
+            let _ = Decoder::new(&ty).read(&[1; 64]);
+        }
+    }
 }

@@ -45,6 +45,7 @@ mod key_ref;
 mod schema;
 mod value;
 mod decode;
+mod json_depth;
 mod evolve;
 mod state_schema;
 
@@ -61,6 +62,7 @@ pub use evolve::{Incompatible, Upgrade};
 pub use field::Field;
 #[doc(hidden)]
 pub use field::{debug_archived, largest};
+pub(crate) use json_depth::is_deeper;
 pub(crate) use key::split_length;
 pub use key::{KEY_GROUPS, Key, KeyGroup, KeyHash, KeyRef, KeyScratch, Keyed, WORKERS_MAX};
 pub use schema::{FieldSchema, FieldType, Primitive, Schema, VariantSchema};

@@ -6,7 +6,11 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::json_depth::is_deeper;
 use super::schema::FieldType;
+
+/// Brackets that may be open at once in a schema: of records in records it has four for each level, of lists in lists one. Reading, hashing and dropping it take the stack as often.
+const MAX_DEPTH: usize = 512;
 
 /// How a state lies in its table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,14 @@ impl StateSchema {
     /// As it is stored, beside the state.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         sonic_rs::to_vec(self).expect("invariant: a schema has a form in JSON")
+    }
+
+    /// Reads what was stored; `None` if it is something else.
+    pub(crate) fn of_json(stored: &[u8]) -> Option<Self> {
+        if is_deeper(stored, MAX_DEPTH) {
+            return None;
+        }
+        sonic_rs::from_slice(stored).ok()
     }
 
     /// Whether what was stored as `old` can be made what this says.
@@ -196,5 +208,26 @@ impl fmt::Display for Form {
             Self::Directory => "the keys of maps",
             Self::Deadlines => "deadlines",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> Vec<u8> {
+        let (open, close) = ("{\"List\":".repeat(levels), "}".repeat(levels));
+        let schema = format!(r#"{{"form":"Archives","key":"Str","value":{open}"Str"{close}}}"#);
+        schema.into_bytes()
+    }
+
+    /// 100 kB of brackets in a manifest ended the process that read it: the stack was used up.
+    #[test]
+    fn a_schema_that_is_nested_without_end_is_none() {
+        assert!(StateSchema::of_json(&nested(MAX_DEPTH)).is_none());
+        assert!(StateSchema::of_json(&nested(100_000)).is_none());
+        let deep = StateSchema::of_json(&nested(MAX_DEPTH - 1)).unwrap();
+        assert_eq!(StateSchema::of_json(&deep.to_json()), Some(deep.clone()));
+        let _ = (deep.layout_hash(), crate::record::Decoder::new(deep.value.as_ref().unwrap()));
     }
 }

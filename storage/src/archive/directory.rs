@@ -162,8 +162,9 @@ fn decode_table(decoder: &mut Decoder<'_>) -> Result<DirectoryTable, Flaw> {
         let (number, shift) = (decoder.u32()?, decoder.u32()?);
         let groups = (decoder.u32()?, decoder.u32()?);
         let place = decode_place(decoder)?;
-        // Numbers beyond what an address has, and chunks beyond what an entry may be.
-        if number == 0 || number >= 1 << 30 || shift >= 1 << 30 || place.bytes > MOST_BYTES {
+        // Numbers beyond what an address has, chunks beyond what an entry may be, and those that would not have been written.
+        let is_long = place.bytes > MOST_BYTES;
+        if number == 0 || number >= 1 << 30 || shift >= 1 << 30 || is_long || place.bytes == 0 {
             return Err(decoder.flaw());
         }
         let groups = (groups != (1, 0)).then_some(groups);
@@ -249,9 +250,11 @@ pub(crate) fn decode_deaths(batch: &[u8], dead: &mut DeadUnits) -> Result<(), Fl
         let units = dead.entry(key).or_default();
         match form {
             0 => decode_distances(bytes, units).ok_or_else(|| decoder.flaw())?,
-            1 => units.extend((0u32..).zip(bytes).flat_map(|(at, byte)| {
-                (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| at * 8 + bit)
-            })),
+            1 if bytes.len() <= UNITS / 8 => {
+                units.extend((0u32..).zip(bytes).flat_map(|(at, byte)| {
+                    (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| at * 8 + bit)
+                }))
+            }
             _ => return Err(decoder.flaw()),
         }
     }

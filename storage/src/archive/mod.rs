@@ -34,6 +34,9 @@ pub(crate) use directory::{
     shape_of,
 };
 
+#[cfg(test)]
+pub(crate) use directory::{DirectoryChunk, PACK, encode_directory};
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};

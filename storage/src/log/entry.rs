@@ -25,6 +25,9 @@ pub(crate) const MAX_VALUE_BYTES: usize = u32::MAX as usize;
 /// Bytes before the key.
 pub(crate) const HEADER_BYTES: usize = 16;
 
+/// The value of a list's entry: newest block, number of values.
+pub(crate) const ANCHOR_BYTES: usize = 16;
+
 const KEY_SHIFT: u32 = 32;
 const KEY_BITS: u32 = 22;
 const CLASS_SHIFT: u32 = KEY_SHIFT + KEY_BITS;
@@ -116,6 +119,17 @@ pub(crate) fn value_offset(key_len: usize, align: usize) -> usize {
     // Constants both, so that for a key of constant length nothing is left to compute but the choice.
     let align = if align == 8 { 8 } else { 16 };
     (HEADER_BYTES + key_len + align - 1) & !(align - 1)
+}
+
+/// How many bytes an entry with this header has at least.
+pub(crate) fn needed_bytes(header: Header, align: usize) -> usize {
+    let value = value_offset(header.key_len(), align);
+    match header.kind() {
+        Kind::Single => value + header.value_len(),
+        Kind::List => value + header.value_len().max(ANCHOR_BYTES),
+        Kind::Block => HEADER_BYTES + header.value_len(),
+        Kind::Dead => HEADER_BYTES,
+    }
 }
 
 /// The key of a single or a list.

@@ -306,14 +306,15 @@ pub(crate) fn shift(bytes: &mut [u8], header: Header, value_align: usize, shift:
         Kind::Block => {
             let before = entry::second_word(bytes);
             if before != 0 {
-                entry::set_second_word(bytes, before + by);
+                // Where it leads is looked at later, whatever it is.
+                entry::set_second_word(bytes, before.wrapping_add(by));
             }
         }
         Kind::List => {
             let at = entry::value_offset(header.key_len(), value_align);
             let newest = entry::word(bytes, at);
             if newest != 0 {
-                entry::set_word(bytes, at, newest + by);
+                entry::set_word(bytes, at, newest.wrapping_add(by));
             }
         }
         Kind::Single | Kind::Dead => {}

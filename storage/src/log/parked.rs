@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::chunk::{Chunk, State};
-use super::entry::{self, Header};
+use super::entry::{self, Header, Kind};
 use super::{Address, Log, size_class};
 use crate::format::Flaw;
 use crate::freeze::Place;
@@ -27,6 +27,8 @@ use crate::segment::{MappedSegment, SegmentError};
 pub(crate) struct Parked {
     segment: Arc<MappedSegment>,
     place: Place,
+    /// Alignment of the values if it was not written by this process: then it must have single values alone, and nothing else of it is believed.
+    foreign: Option<usize>,
 }
 
 impl Parked {
@@ -37,10 +39,24 @@ impl Parked {
     /// There is no such place in it.
     pub(crate) fn new(segment: Arc<MappedSegment>, place: Place) -> Result<Self, SegmentError> {
         if segment.holds(place.offset, place.bytes) {
-            Ok(Self { segment, place })
+            Ok(Self { segment, place, foreign: None })
         } else {
             Err(segment.unfit(Flaw::Inconsistent { offset: place.offset }))
         }
+    }
+
+    /// The chunk at a place in a segment of a checkpoint that is restored; it has single values alone, aligned to `value_align`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such place in it.
+    pub(crate) fn restored(
+        segment: Arc<MappedSegment>,
+        place: Place,
+        value_align: usize,
+    ) -> Result<Self, SegmentError> {
+        let parked = Self::new(segment, place)?;
+        Ok(Self { foreign: Some(value_align), ..parked })
     }
 
     /// Bytes that are used of it.
@@ -57,9 +73,15 @@ impl Parked {
             return Err(flaw());
         }
         let header = Header::read(self.segment.bytes(at, entry::HEADER_BYTES)?);
-        let size = size_class::bytes(header.class());
+        let size = size_class::bytes_of_any(header.class()).ok_or_else(flaw)?;
         if size > room || entry::HEADER_BYTES + header.key_len() > size {
             return Err(flaw());
+        }
+        if let Some(align) = self.foreign {
+            let is_of_list = matches!(header.kind(), Kind::List | Kind::Block);
+            if is_of_list || entry::needed_bytes(header, align) > size {
+                return Err(flaw());
+            }
         }
         self.segment.bytes(at, size)
     }

@@ -12,6 +12,9 @@ const LINEAR: usize = 16;
 /// Base-two logarithm of the longest linear class.
 const LINEAR_LOG: usize = 8;
 
+/// The last class, of 8 GiB.
+const LAST: u8 = 116;
+
 /// The smallest class that holds `bytes`.
 ///
 /// # Panics
@@ -39,6 +42,11 @@ pub(crate) fn bytes(class: u8) -> usize {
     (1 << log) + (step % 4 + 1) * (1 << (log - 2))
 }
 
+/// As [`bytes`], of a class that was read from a file; `None` if there is none of that number.
+pub(crate) fn bytes_of_any(class: u8) -> Option<usize> {
+    (1..=LAST).contains(&class).then(|| bytes(class))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +58,15 @@ mod tests {
             assert!(held >= size, "{size}");
             assert!(held - size < (held / 4).max(UNIT_BYTES + 1), "{size} in {held}");
             assert_eq!(held % UNIT_BYTES, 0);
+        }
+    }
+
+    #[test]
+    fn a_number_from_a_file_may_be_none_of_a_class() {
+        assert_eq!(bytes_of_any(of(8 << 30)), Some(8 << 30));
+        assert_eq!(bytes_of_any(LAST), Some(8 << 30));
+        for class in [0, LAST + 1, u8::MAX] {
+            assert_eq!(bytes_of_any(class), None);
         }
     }
 

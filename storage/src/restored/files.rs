@@ -25,6 +25,20 @@ pub(super) struct Files<'a> {
 pub(super) type Maps = BTreeMap<SegmentId, Arc<MappedSegment>>;
 
 impl Files<'_> {
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.end))
+    }
+
+    /// Makes sure that rosters lie in them, as far as can be told without a look at them: what is read as a whole needs none, and the next checkpoint counts them.
+    pub(super) fn check_rosters(&self, rosters: &[Place]) -> Result<(), Obstacle> {
+        rosters.iter().try_for_each(|place| {
+            let end = self.reference(place.segment)?.end;
+            let lies_in = place.offset.checked_add(place.bytes).is_some_and(|last| last <= end);
+            if lies_in { Ok(()) } else { Err(Flaw::Inconsistent { offset: place.offset }.into()) }
+        })
+    }
+
     fn reference(&self, id: SegmentId) -> Result<&SegmentRef, Obstacle> {
         let found = self.segments.iter().find(|segment| segment.identity.id == id);
         Ok(found.ok_or(Flaw::Inconsistent { offset: 0 })?)
@@ -76,6 +90,10 @@ impl Files<'_> {
         disk: &mut dyn Disk,
         found: &Directory,
     ) -> Result<archive::DeadUnits, Obstacle> {
+        let total = found.batches.iter().fold(0u64, |sum, place| sum.saturating_add(place.bytes));
+        if total > self.bytes() {
+            return Err(Flaw::Inconsistent { offset: 0 }.into());
+        }
         let mut dead = archive::DeadUnits::new();
         let mut reading = Reading::default();
         let read = found.batches.iter().try_for_each(|place| {

@@ -178,8 +178,10 @@ impl Contents {
 
 fn info(manifest: &Manifest, name: TableName, kind: Kind) -> StateInfo {
     let own = manifest.tables_of(&name);
-    let (entries, bytes) =
-        own.fold((0, 0), |sum, table| (sum.0 + table.entries, sum.1 + table.bytes));
+    let (entries, bytes) = own.fold((0u64, 0u64), |(entries, bytes), table| {
+        // They are only shown, and a file may say anything.
+        (entries.saturating_add(table.entries), bytes.saturating_add(table.bytes))
+    });
     StateInfo { name, kind, entries, bytes }
 }
 

@@ -14,6 +14,7 @@ mod table;
 mod tests;
 mod wheel;
 
+pub(crate) use table::PREFIX_BYTES;
 pub use table::{Popped, Taken, TimedTable};
 
 /// "Look at the entry with this hash and this last byte of its key when `at` has come."

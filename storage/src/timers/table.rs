@@ -32,7 +32,7 @@ use crate::{Cursor, Hint, Table, TableConfig};
 use std::rc::Rc;
 
 /// Bytes before the payload.
-const PREFIX_BYTES: usize = 16;
+pub(crate) const PREFIX_BYTES: usize = 16;
 
 /// The deadline of an entry that was cancelled.
 const CANCELLED: i64 = i64::MIN;

@@ -41,6 +41,14 @@ const STEPS: &[Step] = &[
         obstacle: nothing,
     },
     Step {
+        name: "mutate",
+        proves: "what reads bytes from outside takes changed files of nine kinds without a panic",
+        // A test that the step before has built, with checks of sums that a release has not.
+        env: &[("MUTATE_INPUTS", "20000")],
+        command: "cargo test --workspace --locked --bin mutate",
+        obstacle: nothing,
+    },
+    Step {
         name: "sim",
         proves: "two thousand seeded schedules of whole jobs give what a sequential pass gives, and repeat themselves",
         env: &[],

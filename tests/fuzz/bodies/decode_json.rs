@@ -1,13 +1,25 @@
 //! Any bytes as NDJSON: never a panic, and where chunks end does not show.
-#![no_main]
 
 use std::ops::ControlFlow;
 
-use libfuzzer_sys::fuzz_target;
 use thalweg::format::json::{JsonDecoder, JsonEncoder};
 use thalweg::format::{Decoded, Decoder, Encoder, Pace};
 
-#[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+use super::input::Input;
+
+/// See the file's header.
+pub const TARGET: super::Target = super::Target {
+    name: "decode_json",
+    run,
+    seeds,
+    words: &[
+        b"\"a\":", b"\"b\":", b"\"c\":[", b"\"d\":{", b"null", b"1e308", b"\\ud83d", b"}\n{",
+        b"\r\n",
+    ],
+};
+
+#[derive(Clone, Debug, PartialEq, thalweg::serde::Deserialize, thalweg::serde::Serialize)]
+#[serde(crate = "thalweg::serde")]
 struct Event {
     a: String,
     b: Option<i64>,
@@ -38,10 +50,12 @@ fn decode(bytes: &[u8], chunk: usize, pause: bool) -> Vec<Decoded<Event>> {
     out
 }
 
-fuzz_target!(|input: (u8, &[u8])| {
-    let (chunk, bytes) = input;
+/// How much is given at once (1), and the text.
+fn run(input: &[u8]) {
+    let mut input = Input::new(input);
+    let (chunk, bytes) = (usize::from(input.byte()).max(1), input.rest());
     let whole = decode(bytes, bytes.len().max(1), false);
-    assert_eq!(whole, decode(bytes, usize::from(chunk).max(1), true));
+    assert_eq!(whole, decode(bytes, chunk, true));
 
     let mut encoder = JsonEncoder::new();
     let mut written = Vec::new();
@@ -51,4 +65,13 @@ fuzz_target!(|input: (u8, &[u8])| {
     let again: Vec<Event> =
         decode(&written, written.len().max(1), false).into_iter().flatten().collect();
     assert_eq!(again, kept);
-});
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    let texts = [
+        r#"{"a":"x","b":-7,"c":[1.5,null,-0.0,1e-300],"d":{"a":"\u00e9\n\"","b":null}}"#,
+        "{\"a\":\"x\",\"b\":9223372036854775807}\r\n\n{ \"b\" : null , \"a\" : \"\\ud83d\\ude00\" , \"z\" : [ {}, [ [ ] ] ] }\n{\"a\":1}\nnot json\n",
+        r#"{"a":"","b":1,"c":[],"d":{"a":"","b":2,"d":{"a":"ß","b":3,"c":[0.1]}}}"#,
+    ];
+    texts.iter().zip([1, 3, 40]).map(|(text, chunk)| [&[chunk], text.as_bytes()].concat()).collect()
+}

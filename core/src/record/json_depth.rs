@@ -1,16 +1,14 @@
-//! Refuses lines that are nested so deep that stepping over them would end the process.
+//! Finds JSON that is nested so deep that reading it, or stepping over it, would end the process.
 //!
 //! sonic-rs 0.5.10 steps over unknown fields by recursion without a limit, so 100 kB of `[` in a
-//! field that nobody reads overflow the stack (cloudwego/sonic-rs issue 232). A line cannot be
+//! field that nobody reads overflow the stack (cloudwego/sonic-rs issue 232); and types that contain themselves
+//! are read by recursion, whoever reads. A line cannot be
 //! deep without as many opening brackets, and counting those costs next to nothing.
 
-/// As many levels as serde_json allows.
-pub(super) const MAX_DEPTH: usize = 128;
-
-/// Whether `line` has more than [`MAX_DEPTH`] brackets open at once, strings aside.
+/// Whether `line` has more than `most` brackets open at once, strings aside.
 #[inline]
-pub(super) fn is_too_deep(line: &[u8]) -> bool {
-    line.len() > MAX_DEPTH && openings(line) > MAX_DEPTH && depth(line) > MAX_DEPTH
+pub(crate) fn is_deeper(line: &[u8], most: usize) -> bool {
+    line.len() > most && openings(line) > most && depth(line) > most
 }
 
 /// Opening brackets, those in strings included.
@@ -49,14 +47,14 @@ mod tests {
 
     #[test]
     fn many_brackets_beside_each_other_or_in_strings_are_not_deep() {
-        assert!(!is_too_deep("[],".repeat(1000).as_bytes()));
-        assert!(!is_too_deep(format!("\"{}\\\"[\"", "{".repeat(1000)).as_bytes()));
+        assert!(!is_deeper("[],".repeat(1000).as_bytes(), 128));
+        assert!(!is_deeper(format!("\"{}\\\"[\"", "{".repeat(1000)).as_bytes(), 128));
     }
 
     #[test]
     fn one_level_more_than_the_limit_is_too_deep() {
         let nested = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(!is_too_deep(nested(MAX_DEPTH).as_bytes()));
-        assert!(is_too_deep(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(!is_deeper(nested(128).as_bytes(), 128));
+        assert!(is_deeper(nested(129).as_bytes(), 128));
     }
 }
