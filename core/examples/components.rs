@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     Engine::builder().workers(2).build().run("components", move |t| {
         t.source("towns", Items::of(towns.map(Str::from)))
             .without_event_time()
-            .map(|town: &Rec<Str>| Word { town: town.into(), name: town.into() })
+            .map(|town: &Rec<Str>| Word { town: town.to_value(), name: town.to_value() })
             .iterate("until nothing is new", |words| {
                 let new = words.key_by(|word| word.town()).filter_map_with_state(
                     "heard",

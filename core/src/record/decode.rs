@@ -280,9 +280,9 @@ fn fields(
     parts: &[(usize, Layout)],
     left: &mut usize,
 ) -> Result<Vec<Value>, NoArchive> {
-    let mut part =
+    let part =
         |(offset, part): &(usize, Layout)| read(archive, at.saturating_add(*offset), part, left);
-    parts.iter().map(|placed| part(placed)).collect()
+    parts.iter().map(part).collect()
 }
 
 /// A number of up to 8 bytes.

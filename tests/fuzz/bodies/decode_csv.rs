@@ -45,7 +45,7 @@ fn rows(
     chunk: usize,
     pause: bool,
 ) -> Vec<Result<Decoded<Row>, String>> {
-    let mut decoder = match CsvDecoder::<Row>::new(options.clone()) {
+    let mut decoder = match CsvDecoder::<Row>::new(*options) {
         Ok(decoder) => decoder,
         Err(error) => return vec![Err(error.to_string())],
     };
@@ -103,7 +103,7 @@ fn run(input: &[u8]) {
     let plain = CsvOptions::new().multiline(true);
     let good: Vec<Row> =
         rows(&options, &bytes, bytes.len().max(1), false).into_iter().flatten().flatten().collect();
-    let mut encoder = CsvEncoder::new(plain.clone());
+    let mut encoder = CsvEncoder::new(plain);
     let mut written = Vec::new();
     let kept: Vec<_> =
         good.iter().filter(|row| encoder.encode(row, &mut written).is_ok()).cloned().collect();
