@@ -264,7 +264,8 @@ impl Build {
 
     /// Which workers of `from` have records to send; those of `to` that they reach have some too.
     fn pass_on_speakers(&mut self, from: usize, pattern: Pattern, to: usize) -> Vec<bool> {
-        let senders = self.speaks[from].clone();
+        // A stream of another topology was refused, and may be of a node that is not here.
+        let senders = self.speaks.get(from).cloned().unwrap_or_default();
         for (worker, speaks) in self.speaks[to].iter_mut().enumerate() {
             let reaches =
                 |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
