@@ -302,3 +302,17 @@ fn text(archive: &[u8], at: usize) -> Result<Value, NoArchive> {
     let text = archive.get(range).ok_or(NoArchive)?;
     Ok(Value::Str(str::from_utf8(text).map_err(|_| NoArchive)?.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Field as _;
+
+    #[test]
+    fn bytes_that_are_no_archive_are_refused_in_words() {
+        let decoder = Decoder::new(&u64::field_type());
+        assert_eq!(decoder.read(&7_u64.to_le_bytes()), Ok(Value::Unsigned(7)));
+        let short = decoder.read(b"1234").unwrap_err();
+        assert_eq!(short.to_string(), "the bytes are no archive of the type");
+    }
+}

@@ -88,7 +88,8 @@ impl StateSchema {
                 }
             }
             (Some(new), Some(old)) => new.reads(old).map_err(|found| found.to_string()),
-            _ => Err("it had values, or has some now".to_owned()),
+            (Some(new), None) => Err(format!("it had no values and has `{new}` now")),
+            (None, Some(old)) => Err(format!("its values were `{old}` and it has none now")),
         }
     }
 }
@@ -196,5 +197,43 @@ impl fmt::Display for Form {
             Self::Directory => "the keys of maps",
             Self::Deadlines => "deadlines",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Field as _, Str};
+
+    fn schema(form: Form, key: FieldType, value: Option<FieldType>) -> StateSchema {
+        StateSchema { form, key, value }
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_said_in_a_sentence() {
+        let (number, text) = (u64::field_type, Str::field_type);
+        let old = schema(Form::Archives, number(), Some(number()));
+        let said = |new: StateSchema| new.reads(&old).unwrap_err();
+        assert_eq!(
+            said(schema(Form::ListsOfCells, number(), Some(number()))),
+            "it was a value for each key and is a list for each key now"
+        );
+        assert_eq!(
+            said(schema(Form::Archives, text(), Some(number()))),
+            "its keys were `u64` and are `Str` now"
+        );
+        assert_eq!(
+            said(schema(Form::Archives, number(), Some(text()))),
+            "its values were `u64` and are `Str` now"
+        );
+        let bare = schema(Form::Archives, number(), None);
+        assert_eq!(said(bare.clone()), "its values were `u64` and it has none now");
+        assert_eq!(old.reads(&bare).unwrap_err(), "it had no values and has `u64` now");
+        let maps = |key| schema(Form::Directory, number(), Some(key));
+        assert_eq!(
+            maps(text()).reads(&maps(number())).unwrap_err(),
+            "its maps' keys were `u64` and are `Str` now"
+        );
+        assert_eq!(old.reads(&old), Ok(()));
     }
 }
