@@ -238,7 +238,9 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("the job is behind: its input is full"),
+            Self::Full => {
+                f.write_str("the job is behind: its input is full; try again, or send() and wait")
+            }
             Self::Ended => f.write_str("the job has ended"),
             Self::Failed { message } => f.write_str(message),
         }
@@ -274,7 +276,14 @@ impl Error for RecvError {}
 /// An error and its causes in one line.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (**error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut line = String::new();
+    for cause in causes {
+        let text = cause.to_string();
+        // sonic-rs paints a picture of the place below its sentence.
+        let sentence = text.split("\n\n\t").next().unwrap_or_default();
+        line = if line.is_empty() { sentence.to_owned() } else { line + ": " + sentence };
+    }
+    line
 }
 
 /// Why a job was refused at `build()`.
@@ -386,7 +395,10 @@ impl fmt::Display for BuildError {
                 "state {state:?} of operator {operator:?} cannot be read from the checkpoint: {message}; go back to what it was, say how it is upgraded, or use another name and retire({operator:?}, {state:?})"
             ),
             Self::ForeignStream { operator } => {
-                write!(f, "operator {operator:?} combines streams of different topologies")
+                write!(
+                    f,
+                    "operator {operator:?} combines streams of different topologies; combine those of the one that the job's function is given"
+                )
             }
         }
     }
@@ -420,5 +432,52 @@ impl fmt::Display for FileError {
 impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_job_is_said_with_its_place_and_all_its_causes_in_one_line() {
+        let refused = || io::Error::other("Resource temporarily unavailable");
+        let worker = JobError::Worker { worker: 3, source: refused() };
+        assert_eq!(
+            error_chain(&worker),
+            "worker 3 could not be started: Resource temporarily unavailable"
+        );
+        let named = NamedFault { operator: "parse".into(), source: "no number".into() };
+        assert_eq!(error_chain(&named), "operator \"parse\" failed: no number");
+        let error = JobError::of_task("numbers".into(), Box::new(named));
+        assert_eq!(error_chain(&error), "operator \"parse\" failed: no number");
+        let file = FileError { action: "create", path: "out/a.csv".into(), source: refused() };
+        assert_eq!(
+            error_chain(&JobError::of_task("out".into(), Box::new(file))),
+            "operator \"out\" failed: cannot create file \"out/a.csv\": Resource temporarily unavailable"
+        );
+    }
+
+    #[test]
+    fn the_picture_that_a_parser_paints_is_left_out_of_the_line() {
+        let error = sonic_rs::from_str::<u64>("\"x\"").unwrap_err();
+        assert!(error.to_string().contains('\n'), "{error}");
+        assert_eq!(
+            error_chain(&error),
+            "invalid type: string \"x\", expected u64 at line 1 column 3"
+        );
+    }
+
+    #[test]
+    fn a_host_is_told_why_an_end_gives_or_takes_nothing() {
+        assert_eq!(
+            SendError::Full.to_string(),
+            "the job is behind: its input is full; try again, or send() and wait"
+        );
+        assert_eq!(SendError::Ended.to_string(), "the job has ended");
+        assert_eq!(RecvError::Ended.to_string(), "the output has ended");
+        let message = || "operator \"a\" panicked: b".to_owned();
+        assert_eq!(SendError::Failed { message: message() }.to_string(), message());
+        assert_eq!(RecvError::Failed { message: message() }.to_string(), message());
     }
 }

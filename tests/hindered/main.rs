@@ -1,5 +1,7 @@
-//! Checkpoints that are complete though something is in their way: standard output that nobody reads, a million timers that are due at once.
+//! Checkpoints that are complete though something is in their way: standard output that nobody reads, a million timers that are due at once; and one that cannot be, since its
+//! directory is gone.
 
+mod disk;
 mod standard;
 mod timers;
 

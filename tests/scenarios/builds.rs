@@ -252,5 +252,8 @@ fn stream_that_outlives_its_job_is_refused() {
         })
         .unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
-    assert_eq!(source.to_string(), "a stream was kept after the job was built");
+    assert_eq!(
+        source.to_string(),
+        "a stream was kept after the job was built; use streams within the job's function alone"
+    );
 }

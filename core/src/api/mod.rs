@@ -27,6 +27,8 @@ pub mod process;
 mod connected;
 mod interval_joined;
 mod regular_joined;
+#[cfg(test)]
+mod tests;
 
 pub use asking::AsyncMap;
 pub use changelogs::OverStream;

@@ -267,8 +267,9 @@ impl Build {
 
     /// Which workers of `from` have records to send; those of `to` that they reach have some too. What a loop's operators send to is in the loop.
     fn pass_on_speakers(&mut self, from: usize, pattern: Pattern, to: usize) -> Vec<bool> {
-        self.inside[to] |= self.inside[from];
-        let senders = self.speaks[from].clone();
+        self.inside[to] |= self.is_inside(from);
+        // A stream of another topology was refused, and may be of a node that is not here.
+        let senders = self.speaks.get(from).cloned().unwrap_or_default();
         for (worker, speaks) in self.speaks[to].iter_mut().enumerate() {
             let reaches =
                 |(from, speaks): (usize, &bool)| *speaks && pattern.connects(from, worker);
@@ -286,7 +287,7 @@ impl Build {
         pattern: Pattern,
     ) -> Inbox<T> {
         let Mode::Worker(parts) = &self.mode else { return inbox };
-        let inbox = if self.inside[from] { inbox.inside() } else { inbox };
+        let inbox = if self.is_inside(from) { inbox.inside() } else { inbox };
         let senders = (0..senders.len())
             .filter(|&from| pattern.connects(from, parts.worker))
             .map(|from| senders[from]);
@@ -365,7 +366,7 @@ impl Build {
 
     /// Whether `node` is in a loop.
     pub(crate) fn is_inside(&self, node: usize) -> bool {
-        self.inside[node]
+        self.inside.get(node).copied().unwrap_or(false)
     }
 
     /// Says that a loop begins at `node`: it may have records to send on any worker, whatever comes to it.

@@ -70,7 +70,9 @@ pub enum OpenError {
         source: DiskError,
     },
     /// The checkpoint was written with another number of key groups, by another version.
-    #[error("checkpoint {epoch} has {found} key groups, this version has {GROUPS}")]
+    #[error(
+        "checkpoint {epoch} has {found} key groups, this version has {GROUPS}; go on with the version that wrote it"
+    )]
     KeyGroups {
         /// The checkpoint.
         epoch: u64,
@@ -405,4 +407,80 @@ fn remove_leftovers(
         run(disk, Operation::SyncDirectory { path: directory.to_owned() })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use thalweg_storage::io::{Fault, Faulty, Memory, What};
+
+    use super::*;
+    use crate::error::error_chain;
+
+    fn state() -> &'static Path {
+        Path::new("state")
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_version_with_other_key_groups_is_refused() {
+        let mut disk = Memory::new();
+        let manifest = Manifest { epoch: 7, key_groups: 7, ..Manifest::default() };
+        let path = state().join(Manifest::file_name(7));
+        Publish::now(&mut disk, path, manifest.encode()).unwrap();
+        assert_eq!(
+            find(&mut disk, state(), &Suspects::default()).unwrap_err().to_string(),
+            format!(
+                "checkpoint 7 has 7 key groups, this version has {GROUPS}; go on with the version that wrote it"
+            )
+        );
+    }
+
+    #[test]
+    fn where_no_checkpoint_is_whole_it_is_said_what_is_wrong_with_the_newest() {
+        let mut disk = Memory::new();
+        let path = state().join(Manifest::file_name(7));
+        disk.plant(&path, vec![b'x'; 8_192]);
+        assert_eq!(
+            error_chain(&find(&mut disk, state(), &Suspects::default()).unwrap_err()),
+            "no checkpoint can be restored from \"state\": none of the 1 checkpoints in \"state\" can be restored; \
+             put their files back from a copy, or give the job an empty directory; the newest: \
+             manifest \"state/manifest-0000000000000007\" cannot be used: it is another kind of file"
+        );
+    }
+
+    #[test]
+    fn a_disk_that_refuses_is_told_with_the_directory_and_what_it_was_wanted_for() {
+        // One refusal at each of the calls that a start makes.
+        let start = |at: u64| {
+            let mut disk = Faulty::new(1);
+            let manifest = Manifest { epoch: 7, key_groups: GROUPS, ..Manifest::default() };
+            let path = state().join(Manifest::file_name(7));
+            Publish::now(&mut disk, path, manifest.encode()).unwrap();
+            let at = disk.operations() + at;
+            disk.plan(Fault { at, lasting: false, what: What::Error(5) });
+            let is_over = disk.beside();
+            let found = find(&mut disk, state(), &Suspects::default());
+            let opened = found.and_then(|found| {
+                let kept = (found.manifest.as_ref(), 1);
+                Keeper::open(Box::new(disk), state(), 1, kept, StateShape::default())
+            });
+            (opened.map(drop), is_over.operations() > at)
+        };
+        let mut said = BTreeSet::new();
+        for at in 0.. {
+            let (opened, has_failed) = start(at);
+            match opened {
+                Err(error) => drop(said.insert(error.to_string())),
+                Ok(()) if !has_failed => break,
+                Ok(()) => {}
+            }
+        }
+        let expected = [
+            "checkpoints cannot be written to \"state\"",
+            "no checkpoint can be restored from \"state\"",
+            "state directory \"state\" cannot be used",
+        ];
+        assert_eq!(said.iter().collect::<Vec<_>>(), expected);
+    }
 }

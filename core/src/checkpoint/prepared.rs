@@ -25,7 +25,9 @@ pub struct Prepared {
 
 /// What another sink, or another version of this one, has prepared.
 #[derive(Debug, thiserror::Error)]
-#[error("this sink has not prepared {prepared}; was another sink given this name?")]
+#[error(
+    "this sink has not prepared {prepared}; was another sink given this name? give it one of its own"
+)]
 pub struct PreparedError {
     /// What was found.
     pub prepared: String,
@@ -68,5 +70,21 @@ impl Prepared {
 impl fmt::Display for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::error_chain;
+
+    #[test]
+    fn what_another_sink_has_prepared_is_shown_with_what_stands_against_it() {
+        let error = Prepared::of(&("orders.txn", 17_u64)).read::<u64>().unwrap_err();
+        assert_eq!(
+            error_chain(&error),
+            "this sink has not prepared [\"orders.txn\",17]; was another sink given this name? give it one of its own: \
+             invalid type: sequence, expected u64 at line 1 column 17"
+        );
     }
 }

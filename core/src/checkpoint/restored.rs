@@ -25,7 +25,9 @@ const POSITIONS: &str = "positions";
 
 /// A note that cannot be read: another version of the operator has written it.
 #[derive(Debug, thiserror::Error)]
-#[error("the checkpoint's note {name:?} of operator {operator:?} cannot be read: it is {text}")]
+#[error(
+    "the checkpoint's note {name:?} of operator {operator:?} cannot be read: it is {text}; was another operator given this name? give it one of its own"
+)]
 struct NoteError {
     operator: String,
     name: String,
@@ -148,5 +150,31 @@ impl<'a> Resuming<'a> {
     /// If it is no `T`.
     pub fn notes<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, OperatorFault> {
         self.restored.notes(self.operator, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg_storage::checkpoint::Part;
+
+    use super::*;
+    use crate::error::error_chain;
+
+    #[test]
+    fn a_note_of_another_operator_is_shown_with_what_stands_against_it() {
+        let blob =
+            Blob { operator: "hourly".into(), name: "watermark".into(), data: b"[1]".to_vec() };
+        let parts = vec![Part { blobs: vec![blob], ..Part::default() }];
+        let manifest = Manifest { parts, ..Manifest::default() };
+        let restored = Restored::new(manifest, BTreeSet::new());
+        let resuming = Resuming::new("hourly", EventTime::MIN, &restored);
+        assert_eq!(resuming.notes::<Vec<u64>>("watermark").unwrap(), [[1]]);
+        let error = resuming.notes::<u64>("watermark").unwrap_err();
+        assert_eq!(
+            error_chain(&*error),
+            "the checkpoint's note \"watermark\" of operator \"hourly\" cannot be read: it is [1]; \
+             was another operator given this name? give it one of its own: \
+             invalid type: sequence, expected u64 at line 1 column 3"
+        );
     }
 }

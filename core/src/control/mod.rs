@@ -14,6 +14,8 @@ mod job;
 mod stop;
 mod savepoint;
 mod watermarks;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoints::Checkpoints;
 pub use engine::{Engine, EngineBuilder};

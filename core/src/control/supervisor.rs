@@ -299,8 +299,9 @@ impl<'a> Run<'a> {
 
     fn note_aborted(&mut self, epoch: u64, why: Abort) {
         if why == Abort::TimeOut {
-            let alarm =
-                format!("checkpoint {epoch} took too long: a barrier waits for what is before it");
+            let alarm = format!(
+                "checkpoint {epoch} took too long: a barrier waits for what is before it, or a sink for its output to be durable; see which operator is backpressured, or give it more time (Checkpoints::timeout)"
+            );
             tracing::warn!(job = self.name, epoch, "a checkpoint took too long and is given up");
             self.shared.checkpoints.change(|snapshot| snapshot.alarm = Some(alarm));
         }

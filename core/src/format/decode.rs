@@ -156,7 +156,11 @@ impl std::error::Error for BadLine {}
 pub enum DecodeError {
     /// The record needs columns that the header does not name. Rename the field
     /// (`#[serde(rename = "...")]`), or make it an `Option`.
-    #[error("the header has no column {}; it has {}", quoted(missing), quoted(header))]
+    #[error(
+        "the header has no column {}; it has {}; give the field the name of a column (`#[serde(rename)]`), or make it an `Option`",
+        quoted(missing),
+        quoted(header)
+    )]
     MissingColumns {
         /// The names asked for, in the order of the record's fields.
         missing: Vec<String>,
@@ -177,7 +181,9 @@ pub enum DecodeError {
     },
     /// CSV fills structs with named fields; this type is something else (or uses
     /// `#[serde(flatten)]`, which hides its fields).
-    #[error("\"{type_name}\" is not a struct with named fields, so CSV columns cannot fill it")]
+    #[error(
+        "\"{type_name}\" is not a struct with named fields, so CSV columns cannot fill it; read such a struct, and map it"
+    )]
     NotAStruct {
         /// The Rust name of the record type.
         type_name: &'static str,
@@ -224,7 +230,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "the header has no column \"dest\", \"flight\"; it has \"origin\", \"Dest\""
+            "the header has no column \"dest\", \"flight\"; it has \"origin\", \"Dest\"; give the field the name of a column (`#[serde(rename)]`), or make it an `Option`"
         );
     }
 }

@@ -30,13 +30,17 @@ pub enum EncodeError {
         what: &'static str,
     },
     /// CSV writes structs with named fields; this is something else (or uses `#[serde(flatten)]`).
-    #[error("the record is {what}, not a struct with named fields, so it has no CSV columns")]
+    #[error(
+        "the record is {what}, not a struct with named fields, so it has no CSV columns; map it to one, or use NDJSON"
+    )]
     NotAStruct {
         /// What it is.
         what: &'static str,
     },
     /// A hand-written `Serialize` gives other fields now than it did for the file's first record.
-    #[error("the record has {found} fields, the file's header {columns}")]
+    #[error(
+        "the record has {found} fields, the file's header {columns}; give every record the fields of the first"
+    )]
     ColumnsChanged {
         /// Fields of this record.
         found: usize,
@@ -44,10 +48,14 @@ pub enum EncodeError {
         columns: usize,
     },
     /// A line of text is a string. Map the record to one, or give it a field `text`.
-    #[error("the record is neither a string nor has it a field \"text\", so it is no line of text")]
+    #[error(
+        "the record is neither a string nor has it a field \"text\", so it is no line of text; map it to a string, or use NDJSON"
+    )]
     NoText,
     /// A line break in the text would make two lines of it.
-    #[error("the text has a line break in it, so it is no line of text")]
+    #[error(
+        "the text has a line break in it, so it is no line of text; leave the break out, or use NDJSON"
+    )]
     LineBreak,
     /// The record's own `Serialize` failed.
     #[error("the record cannot be serialized: {0}")]

@@ -52,31 +52,37 @@ impl Compression {
 #[non_exhaustive]
 pub enum GzipError {
     /// Something else stands where a member has to start. Is the file plain, or was it appended to?
-    #[error("no gzip member starts at compressed byte {offset}")]
+    #[error(
+        "no gzip member starts at compressed byte {offset}; was something else appended to the file?"
+    )]
     NotGzip {
         /// Where.
         offset: u64,
     },
     /// The header asks for what no gzip has: another method than deflate, or reserved flags.
-    #[error("the gzip header at compressed byte {offset} is not valid")]
+    #[error("the gzip header at compressed byte {offset} is not valid; fetch the file again")]
     BadHeader {
         /// The byte at fault.
         offset: u64,
     },
     /// The compressed data is damaged. Fetch the file again.
-    #[error("the gzip stream is corrupt near compressed byte {offset}")]
+    #[error("the gzip stream is corrupt near compressed byte {offset}; fetch the file again")]
     Corrupt {
         /// Where it was noticed; the damage may lie before.
         offset: u64,
     },
     /// Data and checksum, or data and length, disagree. Fetch the file again.
-    #[error("the checksum of the gzip member that ends at compressed byte {offset} does not match")]
+    #[error(
+        "the checksum of the gzip member that ends at compressed byte {offset} does not match; fetch the file again"
+    )]
     ChecksumMismatch {
         /// The end of the member.
         offset: u64,
     },
     /// The file ends inside a member. It is still being written, or its transfer broke off.
-    #[error("the gzip stream is cut off at compressed byte {offset}")]
+    #[error(
+        "the gzip stream is cut off at compressed byte {offset}; wait until all of it is written, or fetch the file again"
+    )]
     Truncated {
         /// The length of what is there.
         offset: u64,

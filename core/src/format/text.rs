@@ -281,10 +281,13 @@ mod tests {
         let error = TextEncoder::new().encode(&17_u64, &mut out).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the record is neither a string nor has it a field \"text\", so it is no line of text"
+            "the record is neither a string nor has it a field \"text\", so it is no line of text; map it to a string, or use NDJSON"
         );
         let error = TextEncoder::new().encode(&Str::from("a\nb"), &mut out).unwrap_err();
-        assert_eq!(error.to_string(), "the text has a line break in it, so it is no line of text");
+        assert_eq!(
+            error.to_string(),
+            "the text has a line break in it, so it is no line of text; leave the break out, or use NDJSON"
+        );
         assert_eq!(out, b"a \"b\"\nc\n");
     }
 }

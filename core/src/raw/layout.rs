@@ -23,7 +23,7 @@ type Writer = Box<dyn FnMut(Value, &mut Vec<u8>) -> Result<(), OtherType>>;
 
 /// A value of a table is not what its schema says, or cannot be made one of today's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a value of it cannot be read")]
+#[error("a value in it is not what its schema says")]
 pub(crate) struct Unreadable;
 
 impl Layout {
@@ -115,5 +115,23 @@ impl Rewriter {
         self.value.clear();
         self.form.put(old, &self.archive, &mut self.value);
         Ok(&self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_not_what_its_schema_says_is_refused_in_words() {
+        let old = StateSchema {
+            form: Form::Archives,
+            key: <u64 as crate::record::Field>::field_type(),
+            value: Some(<u32 as crate::record::Field>::field_type()),
+        };
+        let mut rewriter = Layout::of::<u64>(Form::Archives).rewriter(&old);
+        assert_eq!(rewriter.rewrite(&7_u32.to_le_bytes()), Ok(&7_u64.to_le_bytes()[..]));
+        let short = rewriter.rewrite(b"12").unwrap_err();
+        assert_eq!(short.to_string(), "a value in it is not what its schema says");
     }
 }

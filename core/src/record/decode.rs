@@ -381,3 +381,17 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Field as _;
+
+    #[test]
+    fn bytes_that_are_no_archive_are_refused_in_words() {
+        let decoder = Decoder::new(&u64::field_type());
+        assert_eq!(decoder.read(&7_u64.to_le_bytes()), Ok(Value::Unsigned(7)));
+        let short = decoder.read(b"1234").unwrap_err();
+        assert_eq!(short.to_string(), "the bytes are no archive of the type");
+    }
+}

@@ -100,7 +100,8 @@ impl StateSchema {
                 }
             }
             (Some(new), Some(old)) => new.reads(old).map_err(|found| found.to_string()),
-            _ => Err("it had values, or has some now".to_owned()),
+            (Some(new), None) => Err(format!("it had no values and has `{new}` now")),
+            (None, Some(old)) => Err(format!("its values were `{old}` and it has none now")),
         }
     }
 }
@@ -214,6 +215,7 @@ impl fmt::Display for Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Field as _, Str};
 
     fn nested(levels: usize) -> Vec<u8> {
         let (open, close) = ("{\"List\":".repeat(levels), "}".repeat(levels));
@@ -229,5 +231,37 @@ mod tests {
         let deep = StateSchema::of_json(&nested(MAX_DEPTH - 1)).unwrap();
         assert_eq!(StateSchema::of_json(&deep.to_json()), Some(deep.clone()));
         let _ = (deep.layout_hash(), crate::record::Decoder::new(deep.value.as_ref().unwrap()));
+    }
+
+    fn schema(form: Form, key: FieldType, value: Option<FieldType>) -> StateSchema {
+        StateSchema { form, key, value }
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_said_in_a_sentence() {
+        let (number, text) = (u64::field_type, Str::field_type);
+        let old = schema(Form::Archives, number(), Some(number()));
+        let said = |new: StateSchema| new.reads(&old).unwrap_err();
+        assert_eq!(
+            said(schema(Form::ListsOfCells, number(), Some(number()))),
+            "it was a value for each key and is a list for each key now"
+        );
+        assert_eq!(
+            said(schema(Form::Archives, text(), Some(number()))),
+            "its keys were `u64` and are `Str` now"
+        );
+        assert_eq!(
+            said(schema(Form::Archives, number(), Some(text()))),
+            "its values were `u64` and are `Str` now"
+        );
+        let bare = schema(Form::Archives, number(), None);
+        assert_eq!(said(bare.clone()), "its values were `u64` and it has none now");
+        assert_eq!(old.reads(&bare).unwrap_err(), "it had no values and has `u64` now");
+        let maps = |key| schema(Form::Directory, number(), Some(key));
+        assert_eq!(
+            maps(text()).reads(&maps(number())).unwrap_err(),
+            "its maps' keys were `u64` and are `Str` now"
+        );
+        assert_eq!(old.reads(&old), Ok(()));
     }
 }

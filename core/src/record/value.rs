@@ -233,3 +233,24 @@ impl fmt::Display for Value {
         f.write_str(&sonic_rs::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_type_is_refused_in_words() {
+        for refused in [
+            Value::Bool(true).int::<u8>().map(drop),
+            Value::Unsigned(256).int::<u8>().map(drop),
+            Value::Str("1".into()).f64().map(drop),
+            Value::F64(1.0).f32().map(drop),
+            Value::Unsigned(1).list().map(drop),
+            Value::Tuple(Vec::new()).tuple(1).map(drop),
+            Value::List(Vec::new()).into_fields().map(drop),
+            Value::List(Vec::new()).into_variant().map(drop),
+        ] {
+            assert_eq!(refused.unwrap_err().to_string(), "the value is of another type");
+        }
+    }
+}

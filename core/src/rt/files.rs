@@ -51,7 +51,11 @@ impl Files for SystemFiles {
     #[expect(clippy::disallowed_methods, reason = "this is what others go through")]
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            let made = fs::create_dir_all(folder);
+            // Else it would be said of the file that it exists, where it is a file that has the folder's name.
+            made.map_err(|error| {
+                io::Error::new(error.kind(), format!("its folder cannot be made: {error}"))
+            })?;
         }
         Ok(Box::new(SystemWrite::new(File::create(path)?)))
     }

@@ -18,7 +18,9 @@ pub enum ReadError {
         state: String,
     },
     /// Nothing is said of what types it is: another program has written it.
-    #[error("the savepoint does not say of what types state {state:?} of operator {operator:?} is")]
+    #[error(
+        "the savepoint does not say of what types state {state:?} of operator {operator:?} is; have a job or `SavepointWriter` write it"
+    )]
     NotDescribed {
         /// The operator.
         operator: String,
@@ -36,7 +38,9 @@ pub enum ReadError {
         message: String,
     },
     /// An entry of it is not what the savepoint says.
-    #[error("an entry of state {state:?} of operator {operator:?} cannot be read")]
+    #[error(
+        "an entry of state {state:?} of operator {operator:?} is not of the types that the savepoint says it is of"
+    )]
     Entry {
         /// The operator.
         operator: String,

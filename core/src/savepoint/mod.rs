@@ -63,3 +63,6 @@ pub use entry::StateEntry;
 pub use error::{ReadError, WriteError};
 pub use reader::{SavepointReader, StateSummary};
 pub use writer::SavepointWriter;
+
+#[cfg(test)]
+mod tests;

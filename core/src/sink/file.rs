@@ -267,6 +267,9 @@ impl<T: Record + Serialize> SinkWriter<T> for FileWriter<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::error_chain;
+    use crate::prelude::{Files, *};
+    use crate::rt::{MemoryFiles, Sim, SimDisk};
 
     #[test]
     fn the_workers_number_stands_before_the_endings() {
@@ -287,5 +290,84 @@ mod tests {
         {
             assert_eq!(number_of(path, other), None, "{other}");
         }
+    }
+
+    #[crate::record]
+    struct Basket {
+        parts: Vec<u64>,
+    }
+
+    /// Why a job with this sink fails.
+    fn failure<S: Sink<Basket>>(
+        files: MemoryFiles,
+        sink: impl Fn() -> S + Send + Sync + 'static,
+    ) -> String {
+        let job = move |t: &mut Topology| {
+            let baskets = Items::of(vec![Basket { parts: vec![1] }]);
+            t.source("baskets", baskets).without_event_time().sink("out", sink());
+            Ok(())
+        };
+        error_chain(&Sim::new(1, 1).files(files).run(job).unwrap_err())
+    }
+
+    #[test]
+    fn a_record_that_has_no_form_is_refused_with_the_file_and_the_field() {
+        let none = MemoryFiles::default;
+        let nested = "field \"parts\" is a sequence, and a CSV cell holds one value; flatten it or use NDJSON";
+        assert_eq!(
+            failure(none(), || Files::csv("out/a.csv")),
+            format!(
+                "operator \"out\" failed: a record cannot be written to \"out/a.csv\": {nested}"
+            )
+        );
+        assert_eq!(
+            failure(none(), || Files::csv("out").parts(Roll::default())),
+            format!(
+                "operator \"out\" failed: a record cannot be written to \"out/part-0000000000-000-00000.csv.inprogress\": {nested}"
+            )
+        );
+        assert_eq!(
+            failure(none(), || Files::text("out/a.txt")),
+            "operator \"out\" failed: a record cannot be written to \"out/a.txt\": the record is neither a string nor has it \
+             a field \"text\", so it is no line of text; map it to a string, or use NDJSON"
+        );
+    }
+
+    #[test]
+    fn parts_of_another_run_are_not_written_between() {
+        let old = "part-0000000003-000-00000.ndjson";
+        let files = || MemoryFiles::default().with(Path::new("out").join(old), "{}\n");
+        let expected = format!(
+            "operator \"out\" failed: folder \"out\" holds parts of another run, such as {old:?}; \
+             empty it, choose another, or give the parts another name (`named`)"
+        );
+        let parts = || Files::ndjson("out").parts(Roll::default());
+        assert_eq!(failure(files(), parts), expected);
+        let disk = SimDisk::default();
+        let job = move |t: &mut Topology| {
+            let baskets = Items::of(vec![Basket { parts: vec![1] }]);
+            t.source("baskets", baskets).without_event_time().sink("out", parts());
+            Ok(())
+        };
+        let ran = Sim::new(1, 1).files(files()).checkpoints(&disk).run(job);
+        assert_eq!(error_chain(&ran.unwrap_err()), expected);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let no_folder = tempfile::NamedTempFile::new().unwrap();
+        let path = no_folder.path().join("a.csv");
+        let out = path.clone();
+        let ran = Engine::builder().driver(Driver::Plain).build().run("squares", move |t| {
+            let squares = t.source("squares", Generator::of(0..9, |n| n * n)).without_event_time();
+            squares.map(|n| Str::from(n.to_string())).sink("out", Files::text(&out));
+            Ok(())
+        });
+        assert_eq!(
+            error_chain(&ran.unwrap_err()),
+            format!(
+                "operator \"out\" failed: cannot create file {path:?}: its folder cannot be made: File exists (os error 17)"
+            )
+        );
     }
 }

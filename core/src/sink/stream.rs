@@ -330,6 +330,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::error::error_chain;
     use crate::io::ReadPoll;
     use crate::record::Str;
 
@@ -400,6 +401,23 @@ mod tests {
         let prepared = SinkWriter::<Str>::poll_prepare(&mut writer, 1).unwrap();
         assert!(prepared.unwrap().is_nothing());
         assert!(taken.lock().unwrap().ends_with(b"\n\"short\"\n"));
+    }
+
+    #[test]
+    fn a_record_that_has_no_form_is_refused_with_where_it_was_to_go() {
+        for (which, name) in
+            [(StandardOutput::Output, "standard output"), (StandardOutput::Error, "standard error")]
+        {
+            let mut writer = StreamWriter::new(self::name(which).into(), FileFormat::Text, 1 << 20);
+            let error = writer.encode(&Str::from("two\nlines")).unwrap_err();
+            assert_eq!(
+                error_chain(&*error),
+                format!(
+                    "a record cannot be written to {name}: the text has a line break in it, so it is no line of text; \
+                     leave the break out, or use NDJSON"
+                )
+            );
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub trait SplitEnumerator<S> {
     ///
     /// If the position is none of this source's.
     fn resume(&mut self, position: &Position) -> Result<(), OperatorFault> {
-        Err(format!("splits cannot be looked for from {position} on: no positions are kept").into())
+        Err(format!("this source cannot look for splits from {position} on: it has no `SplitEnumerator::resume`; was another source given this name? give it one of its own").into())
     }
 }
 
@@ -65,5 +65,34 @@ impl OpenContext {
     /// True if the split with this number belongs to this worker.
     pub fn owns_number(&self, number: u64) -> bool {
         number % self.workers as u64 == self.worker as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Forgetful;
+
+    impl SplitEnumerator<u64> for Forgetful {
+        fn discover(&mut self, _: u64, _: &mut Vec<u64>) -> Result<Discovered, OperatorFault> {
+            Ok(Discovered::All)
+        }
+
+        fn interval(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+    }
+
+    #[test]
+    fn what_keeps_no_positions_goes_on_from_none() {
+        let error = Forgetful.resume(&Position::of(&"2024-01.csv")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this source cannot look for splits from \"2024-01.csv\" on: it has no `SplitEnumerator::resume`; \
+             was another source given this name? give it one of its own"
+        );
     }
 }

@@ -73,6 +73,16 @@ pub(crate) struct Dealt<P> {
     pub(crate) left: usize,
 }
 
+/// A split that another source, or another version of this one, has written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{split} is not a split of this source; was another source given this name? give it one of its own"
+)]
+struct SplitError {
+    split: String,
+    source: sonic_rs::Error,
+}
+
 /// What is kept of one split.
 fn kept<S: Source>(
     source: &S,
@@ -156,8 +166,9 @@ fn go_on<P: serde::de::DeserializeOwned>(
     left: &mut Vec<ToRead<P>>,
     done: &mut Vec<P>,
 ) -> Result<(), OperatorFault> {
-    let split = sonic_rs::from_str(&kept.split)?;
-    match kept.progress {
+    let Kept { split, progress } = kept;
+    let split = sonic_rs::from_str(&split).map_err(|source| SplitError { split, source })?;
+    match progress {
         Progress::Done => done.push(split),
         Progress::Waiting => left.push(ToRead { number, split, from: None }),
         Progress::Open(position, time) => {

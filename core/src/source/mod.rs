@@ -236,7 +236,7 @@ pub trait Source: 'static {
         context: &OpenContext,
     ) -> Result<Self::Reader, OperatorFault> {
         let _ = (split, context);
-        Err(format!("this source cannot be read on from {position}: it keeps no positions").into())
+        Err(format!("this source cannot be read on from {position}: it has no `Source::resume`; was another source given this name? give it one of its own").into())
     }
 
     /// Called once, after [`Self::splits`] and before the job starts: what can be refused is refused here, such as an address that is in use.

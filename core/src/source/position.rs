@@ -26,7 +26,9 @@ pub struct Position {
 
 /// A position that another source, or another version of this one, has written.
 #[derive(Debug, thiserror::Error)]
-#[error("{position} is not a position of this source")]
+#[error(
+    "{position} is not a position of this source; was another source given this name? give it one of its own"
+)]
 pub struct PositionError {
     /// What was found.
     pub position: String,
@@ -68,5 +70,58 @@ impl Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{OperatorFault, error_chain};
+    use crate::rt::{MemoryFiles, MemoryStreams};
+    use crate::source::{Emitter, OpenContext, Polled, Source, SplitReader};
+    use crate::testing::World;
+
+    #[test]
+    fn a_position_of_another_source_is_shown_with_what_stands_against_it() {
+        let error = Position::of(&(17, "x")).read::<u64>().unwrap_err();
+        assert_eq!(
+            error_chain(&error),
+            "[17,\"x\"] is not a position of this source; was another source given this name? give it one of its own: \
+             invalid type: sequence, expected u64 at line 1 column 8"
+        );
+    }
+
+    /// A source that keeps no positions.
+    struct Gone;
+
+    impl SplitReader<u64> for Gone {
+        fn poll(&mut self, _: &mut Emitter<'_, u64>) -> Result<Polled, OperatorFault> {
+            Ok(Polled::End)
+        }
+    }
+
+    impl Source for Gone {
+        type Out = u64;
+        type Split = ();
+        type Reader = Self;
+
+        fn splits(&self, _: &dyn crate::io::Files) -> Result<Vec<()>, OperatorFault> {
+            Ok(vec![()])
+        }
+
+        fn open(&self, (): &(), _: &OpenContext) -> Result<Self, OperatorFault> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn a_source_that_keeps_no_positions_goes_on_from_none() {
+        let world = World::new(MemoryFiles::default(), MemoryStreams::default());
+        let resumed = Gone.resume(&(), &Position::of(&17_u64), &world.context(0, 1));
+        assert_eq!(
+            resumed.err().unwrap().to_string(),
+            "this source cannot be read on from 17: it has no `Source::resume`; was another source given this name? \
+             give it one of its own"
+        );
     }
 }

@@ -175,3 +175,20 @@ impl ReadFile for FromStream {
         polled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::error_chain;
+
+    #[test]
+    fn what_went_wrong_at_a_socket_is_said_with_its_address() {
+        let address = Address::Tcp("127.0.0.1:7".into());
+        let refused = std::io::Error::other("too many open files");
+        let fault = StreamError::fault("accept connections at", &address, refused);
+        assert_eq!(
+            error_chain(&*fault),
+            "cannot accept connections at tcp://127.0.0.1:7: too many open files"
+        );
+    }
+}

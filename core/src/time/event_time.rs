@@ -321,6 +321,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_time_is_refused_with_what_it_might_be() {
+        let said = |json: &str| {
+            crate::error::error_chain(&sonic_rs::from_str::<EventTime>(json).unwrap_err())
+        };
+        assert_eq!(
+            said("true"),
+            "invalid type: boolean `true`, expected an RFC 3339 time, or milliseconds since the Unix epoch at line 1 column 4"
+        );
+        assert_eq!(
+            said("9300000000000"),
+            "invalid value: integer `9300000000000`, expected an RFC 3339 time, or milliseconds since the Unix epoch at line 1 column 13"
+        );
+        assert_eq!(
+            said("\"yesterday\""),
+            "the time is not of the form \"2013-01-01T10:17:00Z\" at line 1 column 11"
+        );
+    }
+
+    #[test]
     fn units_round_towards_the_past() {
         let t = EventTime::from_nanos(-1);
         assert_eq!((t.as_micros(), t.as_millis(), t.as_secs()), (-1, -1, -1));

@@ -280,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_said_in_a_sentence() {
+        for (wrong, expected) in [
+            ("2013-01-01", "the time is not of the form \"2013-01-01T10:17:00Z\""),
+            ("2013-02-29T00:00:00Z", "there is no such day or time in the calendar"),
+            (
+                "2262-04-12T00:00:00Z",
+                "the time is outside the years 1677 to 2262 that an event time can hold",
+            ),
+        ] {
+            assert_eq!(parse(wrong.as_bytes()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
     fn a_leap_second_is_the_second_before_it() {
         assert_eq!(parse(b"2016-12-31T23:59:60Z"), parse(b"2016-12-31T23:59:59Z"));
     }

@@ -44,6 +44,8 @@ impl Lateness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prelude::*;
+    use crate::rt::Sim;
 
     #[test]
     fn the_end_of_input_closes_whatever_is_allowed() {
@@ -54,5 +56,55 @@ mod tests {
             !lateness
                 .is_closed(TimeWindow::ALL, EventTime::MAX.saturating_sub(Duration::from_nanos(1)))
         );
+    }
+
+    /// What becomes of the record that is late.
+    #[derive(Debug, Clone, Copy)]
+    enum Policy {
+        Stream,
+        Drop,
+        Allow,
+        AllowDiscarding,
+    }
+
+    /// What the window of the first ten seconds gives, what is late, and how many the report says were.
+    fn counted(policy: Policy) -> (Vec<u64>, Vec<u64>, u64) {
+        let (first, late) = (Collected::new(), Collected::new());
+        let sinks = (first.clone(), late.clone());
+        // Ten seconds, a hundred records far behind them, and one of the ten seconds.
+        let seconds: Vec<i64> = (0..10).chain([1_000; 100]).chain([5]).collect();
+        let job = move |t: &mut Topology| {
+            let windowed = t
+                .source("seconds", Items::of(seconds.clone()))
+                .without_event_time()
+                .assign_time("time", |s| EventTime::from_secs(s.to_native()), Monotonic)
+                .key_by_value(|_| 0_u64)
+                .window("counts", Tumbling::of(10.secs()));
+            let windowed = match policy {
+                Policy::Stream | Policy::Drop => windowed,
+                Policy::Allow => windowed.allowed_lateness(1.hours()),
+                Policy::AllowDiscarding => windowed.allowed_lateness(1.hours()).discarding(),
+            };
+            let Windowed { on_time, late } = windowed.aggregate_with(|of| of.count());
+            let first = on_time.filter(|w| w.start() == EventTime::EPOCH);
+            first.map(|w| w.value()).sink("first", sinks.0.sink());
+            match policy {
+                Policy::Drop => late.drop_counted(),
+                _ => {
+                    late.map(|s| u64::try_from(s.to_native()).unwrap()).sink("late", sinks.1.sink())
+                }
+            }
+            Ok(())
+        };
+        let report = Sim::new(5, 1).run(job).unwrap().report;
+        (first.take(), late.take(), report.late())
+    }
+
+    #[test]
+    fn a_late_record_is_sent_on_dropped_or_taken_as_the_job_says_and_counted_where_it_is_late() {
+        assert_eq!(counted(Policy::Stream), (vec![10], vec![5], 1));
+        assert_eq!(counted(Policy::Drop), (vec![10], vec![], 1));
+        assert_eq!(counted(Policy::Allow), (vec![10, 11], vec![], 0));
+        assert_eq!(counted(Policy::AllowDiscarding), (vec![10, 1], vec![], 0));
     }
 }

@@ -235,7 +235,11 @@ impl<T: Record, W, G: Trigger<T>, B: Body, P: Panes<T, G, B>> Windows<T, W, G, B
 
 #[cold]
 fn empty_window(window: TimeWindow) -> OperatorFault {
-    format!("the window assigner gave a window from {} to {}", window.start, window.end).into()
+    let TimeWindow { start, end } = window;
+    format!(
+        "the window assigner gave a window from {start} to {end}; a window ends after its start"
+    )
+    .into()
 }
 
 /// Panes of the first slice of a firing: a page or two of results.

@@ -121,6 +121,42 @@ fn a_million_keys_of_an_aligned_window_would_not_stop_the_core() {
 }
 
 #[test]
+fn a_window_that_ends_before_it_begins_ends_the_job() {
+    use crate::prelude::*;
+
+    /// Hours that end where they begin.
+    struct Empty;
+
+    impl WindowAssigner<u64> for Empty {
+        fn assign(&mut self, _: &Rec<u64>, at: EventTime, windows: &mut Vec<TimeWindow>) {
+            windows.push(TimeWindow { start: at, end: at });
+        }
+
+        fn describe(&self) -> String {
+            "nothing".into()
+        }
+    }
+
+    let job = |t: &mut Topology| {
+        let numbers = t.source("numbers", Items::of(vec![1_u64])).without_event_time();
+        let timed = numbers.assign_time("time", |_| EventTime::from_secs(1), Monotonic);
+        let windowed = timed
+            .key_by_value(|n| n.to_native())
+            .window("hourly", Empty)
+            .aggregate_with(|of| of.count());
+        windowed.on_time.drop_counted();
+        windowed.late.drop_counted();
+        Ok(())
+    };
+    let error = crate::rt::Sim::new(1, 1).run(job).unwrap_err();
+    assert_eq!(
+        crate::error::error_chain(&error),
+        "operator \"hourly\" failed: the window assigner gave a window from 1970-01-01T00:00:01Z to 1970-01-01T00:00:01Z; \
+         a window ends after its start"
+    );
+}
+
+#[test]
 fn nor_would_those_of_windows_kept_one_by_one_nor_sessions() {
     for merges in [false, true] {
         let steps = firing(|inbox, on_time, late| {

@@ -93,7 +93,7 @@ pub enum RestoreError {
     /// There are checkpoints, but none is whole. Starting from nothing would lose what they held, so that is for a person to decide: restore the files from a copy, or
     /// give the job an empty directory.
     #[error(
-        "none of the {} checkpoints in \"{}\" can be restored; the newest: {}",
+        "none of the {} checkpoints in \"{}\" can be restored; put their files back from a copy, or give the job an empty directory; the newest: {}",
         passed.len(),
         directory.display(),
         passed.first().map(|passed| passed.reason.to_string()).unwrap_or_default()

@@ -84,7 +84,7 @@ fn where_no_checkpoint_is_whole_nothing_is_started_from_nothing() {
     let error = newest(&mut disk, Path::new("state"), Verification::OnTouch).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "none of the 3 checkpoints in \"state\" can be restored; the newest: segment \"state/00000001.seg\" cannot be used: checksum and bytes disagree at byte 0"
+        "none of the 3 checkpoints in \"state\" can be restored; put their files back from a copy, or give the job an empty directory; the newest: segment \"state/00000001.seg\" cannot be used: checksum and bytes disagree at byte 0"
     );
 }
 

@@ -114,7 +114,7 @@ fn run(
     }));
     job(&mut Topology { build: Rc::clone(&build) })?;
     let mut build = Rc::into_inner(build)
-        .ok_or_else(|| JobError::Program("a stream was kept after the job was built".into()))?
+        .ok_or_else(|| JobError::Program("a stream was kept after the job was built; use streams within the job's function alone".into()))?
         .into_inner();
     build.check();
     match build.errors.is_empty() {

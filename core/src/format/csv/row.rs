@@ -196,7 +196,9 @@ impl<'de> Deserializer<'de> for CellDeserializer<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, CellError> {
-        Err(CellError::custom("a CSV cell holds one value, not a nested one"))
+        Err(CellError::custom(
+            "a CSV cell holds one value, not a nested one; flatten it or use NDJSON",
+        ))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(

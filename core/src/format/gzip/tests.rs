@@ -136,6 +136,45 @@ fn a_wrong_checksum_is_an_error_and_stays_one() {
 }
 
 #[test]
+fn each_damage_is_said_with_its_place_and_what_to_do() {
+    let file = member(b"abc");
+    let end = file.len();
+    let said = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut file = file.clone();
+        damage(&mut file);
+        inflate(&file, 1_000, 100).unwrap_err().to_string()
+    };
+    assert_eq!(
+        said(&|file| file.push(7)),
+        format!(
+            "no gzip member starts at compressed byte {end}; was something else appended to the file?"
+        )
+    );
+    assert_eq!(
+        said(&|file| file[3] = 0xE0),
+        "the gzip header at compressed byte 3 is not valid; fetch the file again"
+    );
+    // The third kind of block does not exist.
+    assert_eq!(
+        said(&|file| file[10] = 0x07),
+        "the gzip stream is corrupt near compressed byte 11; fetch the file again"
+    );
+    assert_eq!(
+        said(&|file| file[end - 8] ^= 1),
+        format!(
+            "the checksum of the gzip member that ends at compressed byte {end} does not match; fetch the file again"
+        )
+    );
+    assert_eq!(
+        said(&|file| file.truncate(end - 3)),
+        format!(
+            "the gzip stream is cut off at compressed byte {}; wait until all of it is written, or fetch the file again",
+            end - 3
+        )
+    );
+}
+
+#[test]
 fn content_and_name_tell_the_compression() {
     assert_eq!(Compression::of_content(&member(b"")), Compression::Gzip);
     assert_eq!(Compression::of_content(b"origin,dest"), Compression::Plain);

@@ -75,7 +75,7 @@ fn a_bad_line_is_told_with_its_place_and_the_next_one_is_read() {
 fn a_missing_field_is_named() {
     let read = decode(b"{\"id\":1}\n");
     let bad = read[0].as_ref().unwrap_err();
-    assert!(bad.message.contains("missing field `name`"), "{bad}");
+    assert_eq!(bad.to_string(), "line 1, column 8: missing field `name`");
 }
 
 #[test]
@@ -84,9 +84,23 @@ fn depth_without_end_is_bad_and_not_a_crash() {
         let deep = open.repeat(100_000);
         let ignored = format!("{{\"id\":1,\"name\":\"a\",\"x\":{deep}\n");
         let typed = format!("{{\"id\":1,\"name\":{deep}\n");
-        assert!(decode(ignored.as_bytes())[0].is_err());
-        assert!(decode(typed.as_bytes())[0].is_err());
+        for line in [ignored, typed] {
+            let bad = decode(line.as_bytes()).remove(0).unwrap_err();
+            assert_eq!(bad.to_string(), "line 1: nested more than 128 levels deep");
+        }
     }
+}
+
+#[test]
+fn what_json_cannot_hold_is_refused_with_the_reason_and_leaves_no_bytes() {
+    let mut out = b"before".to_vec();
+    let by_pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let error = JsonEncoder::new().encode(&by_pairs, &mut out).unwrap_err();
+    assert_eq!(
+        crate::error::error_chain(&error),
+        "the record cannot be written as JSON: Expected the key to be string/bool/number when serializing map, now is tuple"
+    );
+    assert_eq!(out, b"before");
 }
 
 #[test]

@@ -206,3 +206,10 @@ fn a_replay_of_the_decisions_gives_the_same_alarms() {
     let (sent_again, seen_again, _) = run(Some(journal));
     assert_eq!((sent_again, seen_again), (sent, seen));
 }
+
+#[test]
+fn a_panic_says_what_it_was_given_if_that_is_text() {
+    assert_eq!(panic_message(&"in words"), "in words");
+    assert_eq!(panic_message(&String::from("in a string")), "in a string");
+    assert_eq!(panic_message(&17), "a panic without a message");
+}

@@ -60,7 +60,7 @@ impl LineFile {
     /// A file that was cut off where it is durable.
     pub(in crate::sink) fn append(path: &Path, files: &dyn Files) -> Result<Self, FileError> {
         let opened = || Ok((Tail::of(path, files)?, files.append(path)?));
-        let (tail, file) = opened().map_err(|source| failed("write on in", path, source))?;
+        let (tail, file) = opened().map_err(|source| failed("append to", path, source))?;
         Ok(Self::over(path, file, tail, is_compressed(path)))
     }
 
@@ -175,4 +175,18 @@ pub(super) fn failed(action: &'static str, path: &Path, source: io::Error) -> Fi
 fn is_compressed(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| Compression::of_name(&name.to_string_lossy()) == Compression::Gzip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::error_chain;
+    use crate::rt::MemoryFiles;
+
+    #[test]
+    fn a_file_that_is_gone_is_named_with_what_was_to_be_done() {
+        let files = MemoryFiles::default();
+        let error = LineFile::append(Path::new("out/a.csv"), &files).map(drop).unwrap_err();
+        assert_eq!(error_chain(&error), "cannot append to file \"out/a.csv\": entity not found");
+    }
 }

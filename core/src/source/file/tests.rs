@@ -141,10 +141,21 @@ fn a_sink_without_records_leaves_a_file_with_a_header() {
 #[test]
 fn a_pattern_without_a_file_is_refused_and_named() {
     let error = failure(&MemoryFiles::default(), || Files::csv::<Visit>("in/*.csv"));
-    assert!(
-        error.contains("source \"visits\"") && error.contains("no file matches \"in/*.csv\""),
-        "{error}"
+    assert_eq!(
+        error,
+        UNLISTED.to_owned()
+            + "no file matches \"in/*.csv\"; check the path and the folder it starts from"
     );
+}
+
+#[test]
+fn a_path_that_is_no_text_is_refused_and_shown() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = || std::ffi::OsStr::from_bytes(b"in/\xFF.csv");
+    let error = failure(&MemoryFiles::default(), move || Files::csv::<Visit>(path()));
+    let expected = "the path \"in/\\xFF.csv\" is not UTF-8; rename the file";
+    assert_eq!(error, UNLISTED.to_owned() + expected);
 }
 
 #[test]
@@ -153,13 +164,57 @@ fn a_header_without_a_needed_column_is_refused_before_the_job_starts() {
         .with("in/a.csv", csv(0..3))
         .with("in/b.csv", gz("page,second\n/,1\n"));
     let error = failure(&files, || Files::csv::<Visit>("in/*"));
-    assert!(error.contains("cannot be built"), "{error}");
-    assert!(error.contains("\"in/b.csv\" does not have the record's form"), "{error}");
-    assert!(
-        error.contains("the header has no column \"at\"; it has \"page\", \"second\""),
-        "{error}"
+    assert_eq!(
+        error,
+        UNLISTED.to_owned()
+            + "\"in/b.csv\" does not have the record's form: the header has no column \"at\"; it has \"page\", \"second\"; \
+               give the field the name of a column (`#[serde(rename)]`), or make it an `Option`"
     );
 }
+
+#[test]
+fn a_header_that_is_none_is_refused_with_the_file() {
+    let columns = "`has_header(false)`";
+    for (header, reason) in [
+        (
+            &b"at,page,page,seconds\n"[..],
+            "the header names column \"page\" twice; rename one of them".to_owned(),
+        ),
+        (
+            b"\nat,page,seconds\n",
+            format!(
+                "the header cannot be read: the first line is empty; if the file has none, set {columns}"
+            ),
+        ),
+        (
+            b"at,\"page,seconds\n",
+            format!(
+                "the header cannot be read: quoted cell is not closed on its line; if cells contain line breaks, set `multiline(true)`; \
+                 if the file has none, set {columns}"
+            ),
+        ),
+        (
+            b"at,\"page\"s,seconds\n",
+            format!(
+                "the header cannot be read: text after the closing quote of a cell; if the file has none, set {columns}"
+            ),
+        ),
+        (
+            b"at,page\xFF,seconds\n",
+            format!(
+                "the header cannot be read: invalid utf-8 sequence of 1 bytes from index 4; if the file has none, set {columns}"
+            ),
+        ),
+    ] {
+        let files = MemoryFiles::default().with("in/a.csv", header);
+        let error = failure(&files, || Files::csv::<Visit>("in/*"));
+        let form = "\"in/a.csv\" does not have the record's form: ";
+        assert_eq!(error, UNLISTED.to_owned() + form + &reason);
+    }
+}
+
+/// What is said before why the splits of the source cannot be listed.
+const UNLISTED: &str = "the job cannot be built\n  source \"visits\" cannot list its splits: ";
 
 /// One bad line in each of the two files, at lines 31 and 62.
 fn with_bad_lines() -> MemoryFiles {
@@ -176,8 +231,27 @@ fn with_bad_lines() -> MemoryFiles {
 fn a_bad_line_fails_the_job_with_file_line_and_column_in_every_split() {
     for split_bytes in [100, 500, 1_000_000] {
         let error = failure(&with_bad_lines(), move || in_splits_of(split_bytes));
-        assert!(error.contains("operator \"visits\" failed"), "{error}");
-        assert!(error.contains("\"in/a.csv\", line 31, column 5 (field \"seconds\"): "), "{error}");
+        assert_eq!(
+            error,
+            "operator \"visits\" failed: \"in/a.csv\", line 31, column 5 (field \"seconds\"): invalid digit found in string"
+        );
+    }
+}
+
+#[test]
+fn a_time_that_is_none_is_named_with_its_place() {
+    for (time, reason) in [
+        ("yesterday", "the time is not of the form \"2013-01-01T10:17:00Z\""),
+        ("2013-02-29T00:00:00Z", "there is no such day or time in the calendar"),
+        (
+            "2263-01-01T00:00:00Z",
+            "the time is outside the years 1677 to 2262 that an event time can hold",
+        ),
+    ] {
+        let files = MemoryFiles::default().with("in/a.csv", format!("page,at,seconds\n/,{time},1"));
+        let error = failure(&files, || Files::csv::<Visit>("in/*"));
+        let place = "operator \"visits\" failed: \"in/a.csv\", line 2, column 3 (field \"at\"): ";
+        assert_eq!(error, place.to_owned() + reason);
     }
 }
 
@@ -218,12 +292,56 @@ fn dead_letters_lie_in_files_that_do_not_depend_on_the_number_of_workers() {
 #[test]
 fn a_cut_off_gzip_file_is_named() {
     let mut whole = gz(&csv(0..2000));
-    whole.truncate(whole.len() / 2);
+    let half = whole.len() / 2;
+    whole.truncate(half);
     let error =
         failure(&MemoryFiles::default().with("in/a", whole), || Files::csv::<Visit>("in/a"));
-    assert!(
-        error.contains("\"in/a\" cannot be decompressed: the gzip stream is cut off"),
-        "{error}"
+    assert_eq!(
+        error,
+        format!(
+            "operator \"visits\" failed: \"in/a\" cannot be decompressed: the gzip stream is cut off at compressed byte {half}; \
+             wait until all of it is written, or fetch the file again"
+        )
+    );
+}
+
+#[test]
+fn a_damaged_gzip_file_is_named_with_the_damage() {
+    // More than is read when the header is looked at.
+    let whole = gz(&csv(0..50_000));
+    let (end, middle) = (whole.len(), whole.len() / 2);
+    let damaged = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut file = whole.clone();
+        damage(&mut file);
+        failure(&MemoryFiles::default().with("in/a", file), || Files::csv::<Visit>("in/a"))
+    };
+    let said =
+        |what: &str| format!("operator \"visits\" failed: \"in/a\" cannot be decompressed: {what}");
+    assert_eq!(
+        damaged(&|file| file.extend(b"page,at\n")),
+        said(&format!(
+            "no gzip member starts at compressed byte {end}; was something else appended to the file?"
+        ))
+    );
+    assert_eq!(
+        damaged(&|file| file[end - 8] ^= 1),
+        said(&format!(
+            "the checksum of the gzip member that ends at compressed byte {end} does not match; fetch the file again"
+        ))
+    );
+    let error = damaged(&|file| file[middle..middle + 64].fill(0xFF));
+    let (before, after) =
+        said("the gzip stream is corrupt near compressed byte #; fetch the file again")
+            .split_once('#')
+            .map(|(before, after)| (before.to_owned(), after.to_owned()))
+            .unwrap();
+    let offset = error.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
+    assert!(offset.is_some_and(|offset| offset.parse::<usize>().unwrap() >= middle), "{error}");
+    // The header is looked at when the splits are listed, if the record's columns are to be known.
+    assert_eq!(
+        damaged(&|file| file[2] = 7),
+        UNLISTED.to_owned()
+            + "\"in/a\" cannot be decompressed: the gzip header at compressed byte 2 is not valid; fetch the file again"
     );
 }
 
@@ -244,4 +362,66 @@ fn a_replay_of_a_read_gives_the_same_run() {
         Sim::replay(&ran.journal, files.clone(), job(&second)).unwrap();
         assert_eq!(first.take_per_worker(), second.take_per_worker());
     }
+}
+
+#[test]
+fn a_replay_of_another_read_says_where_it_parts() {
+    let job = |t: &mut Topology| {
+        let visits = t.source("visits", Files::csv::<Visit>("in/a")).watermarks(Monotonic);
+        visits.sink("nowhere", Blackhole);
+        Ok(())
+    };
+    let files = |count| MemoryFiles::default().with("in/a", csv(0..count));
+    let ran = Sim::new(3, 1).files(files(100)).run(job).unwrap();
+    let error = Sim::replay(&ran.journal, files(0), job).unwrap_err().to_string();
+    let recorded = ran.journal.workers[0].iter().find_map(|decision| match decision {
+        crate::runtime::decision::Decision::Poll { records, .. } if *records > 0 => Some(*records),
+        _ => None,
+    });
+    assert_eq!(
+        error,
+        format!(
+            "the replay of worker 0 diverged at operator \"visits\": {} records were recorded, 0 came",
+            recorded.unwrap()
+        )
+    );
+}
+
+#[test]
+fn a_position_of_another_source_is_refused_with_what_it_says() {
+    let files = MemoryFiles::default().with("in/a", csv(0..10));
+    let world = crate::testing::World::new(files.clone(), crate::rt::MemoryStreams::default());
+    let source = in_splits_of(1_000_000);
+    let split = &source.splits(&files).unwrap()[0];
+    let position = crate::source::Position::of(&17_u64);
+    let error = source.resume(split, &position, &world.context(0, 1)).map(drop).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "17 is not a position of this source; was another source given this name? give it one of its own"
+    );
+    assert!(error.source().is_some(), "and what stands against it");
+}
+
+#[test]
+fn a_name_that_another_source_had_is_refused_with_what_the_checkpoint_has_of_it() {
+    let disk = crate::rt::SimDisk::default();
+    let items = |t: &mut Topology| {
+        let visits = Items::of((0..200).map(visit).collect::<Vec<_>>());
+        t.source("visits", visits).watermarks(Monotonic).sink("nowhere", Blackhole);
+        Ok(())
+    };
+    Sim::new(1, 1).checkpoints(&disk).run(items).unwrap();
+    let files = |t: &mut Topology| {
+        let visits = t.source("visits", Files::csv::<Visit>("in/a")).watermarks(Monotonic);
+        visits.sink("nowhere", Blackhole);
+        Ok(())
+    };
+    let world = MemoryFiles::default().with("in/a", csv(0..10));
+    let error = Sim::new(2, 1).checkpoints(&disk).files(world).run(files).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        UNLISTED.to_owned()
+            + "0 is not a split of this source; was another source given this name? give it one of its own: \
+               invalid type: integer `0`, expected struct FileSplit at line 1 column 1"
+    );
 }

@@ -174,8 +174,9 @@ impl<T: Record> SplitEnumerator<SocketSplit> for Arrivals<T> {
         let listener = self.source.listener(&self.context)?;
         while self.left != Some(0) {
             let accepted = listener.poll_accept(self.context.worker, self.context.workers);
-            let accepted = accepted
-                .map_err(|error| StreamError::fault("accept at", &self.source.address, error))?;
+            let accepted = accepted.map_err(|error| {
+                StreamError::fault("accept connections at", &self.source.address, error)
+            })?;
             let Some(number) = accepted else { return Ok(Discovered::MoreLater) };
             found.push(SocketSplit { number });
             self.left = self.left.map(|left| left - 1);

@@ -133,3 +133,57 @@ fn a_barrier_that_was_here_before_it_was_decided_is_not_waited_for() {
     rig.turn();
     assert_eq!(rig.task.counters().records_in, 50);
 }
+
+/// Takes nothing, with one writer or more.
+struct Stubborn(Writers);
+
+impl Sink<u64> for Stubborn {
+    type Writer = Self;
+
+    fn writers(&self) -> Writers {
+        self.0
+    }
+
+    fn open(&self, _: &OpenContext) -> Result<Self, OperatorFault> {
+        Ok(Self(self.0))
+    }
+}
+
+impl SinkWriter<u64> for Stubborn {
+    fn poll_ready(&mut self) -> Result<bool, OperatorFault> {
+        Ok(false)
+    }
+
+    fn write(&mut self, _: Records<'_, u64>) -> Result<(), OperatorFault> {
+        unreachable!("it had said no")
+    }
+}
+
+#[test]
+fn what_lies_aside_where_no_writer_is_any_more_is_an_error_in_words() {
+    use crate::prelude::*;
+    use crate::rt::{Sim, SimDisk};
+
+    let job = |writers: Writers| {
+        move |t: &mut Topology| {
+            let numbers = Items::per_split(2, |_| 0..100_u64);
+            t.source("numbers", numbers).without_event_time().sink("out", Stubborn(writers));
+            Ok(())
+        }
+    };
+    let errors = (0..40).filter_map(|seed| {
+        let disk = SimDisk::default();
+        let sim = |seed| Sim::new(seed, 2).checkpoints(&disk).crash_after(2_000);
+        assert!(sim(seed).run(job(Writers::PerWorker)).unwrap().crashed);
+        sim(seed).run(job(Writers::One)).err()
+    });
+    let said: Vec<_> = errors.map(|error| crate::error::error_chain(&error)).collect();
+    assert!(!said.is_empty(), "no checkpoint had records of the second worker");
+    for said in said {
+        assert_eq!(
+            said,
+            "operator \"out\" failed: the checkpoint has records for this sink that had a writer on each worker, and it has but one now; \
+             let the sink take them first, or leave it as it was"
+        );
+    }
+}
