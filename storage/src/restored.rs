@@ -285,6 +285,9 @@ impl RestoredParts {
         // How far each pane's numbers are shifted, so that they lie behind those of the parts before.
         let mut shifts = BTreeMap::<i64, u32>::new();
         for chunk in &table.chunks {
+            if chunk.pane != 0 && shape != Shape::Panes {
+                return Err(flaw());
+            }
             let log = restored.logs.entry(chunk.pane).or_default();
             let before = || log.iter().map(RestoredChunk::end).max().unwrap_or(1) - 1;
             let by = *shifts.entry(chunk.pane).or_insert_with(before);

@@ -279,6 +279,20 @@ fn a_count_of_entries_may_be_any_number() {
     assert_eq!(contents.states().next().unwrap().entries, u64::MAX);
 }
 
+/// A table took over the chunks of one pane after the other, each time instead of those before.
+#[test]
+fn a_pane_of_a_table_that_has_none_is_refused() {
+    for (shape, value) in [(TABLE, &[7; 5][..]), (TIMED, &[0; 16])] {
+        let chunk = entry(Kind::Single, 3, 7, b"key", value);
+        let chunks = [(1, chunk.clone()), (2, chunk)];
+        let moved = |directory: &mut archive::Directory, _: &mut TableRecord| {
+            directory.tables[0].chunks[1].pane = -1;
+        };
+        is_refused(checkpoint(shape, &chunks, moved));
+        restored(checkpoint(PANES, &chunks, moved)).unwrap();
+    }
+}
+
 /// The next checkpoint counted its bytes as live in a file that was not known.
 #[test]
 fn a_roster_that_lies_in_no_file_is_refused() {
