@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use thalweg::rt::Driver;
+use thalweg_bench::latency::rig::Rig;
 use thalweg_bench::load::histogram::LatencyHistogram;
 use thalweg_bench::load::noise;
 use thalweg_bench::reference::bare_path::{self, Load, OpenLoad};
@@ -168,7 +169,8 @@ fn open_loop(
             show("bare path", &bare_path::open_loop(load)?.latency)?;
         }
         let name = format!("engine, {workers} workers");
-        show(&name, &spine::open_loop::run(load, workers, driver)?)?;
+        let rig = Rig { pin: load.pin, driver, ..Rig::of(workers) };
+        show(&name, &spine::open_loop::run(load, &rig)?.latency)?;
         if alone {
             continue;
         }

@@ -7,9 +7,16 @@
 //! Event time runs at ten thousand events a second, as it does when throughput is measured, and so faster than the clock: windows hold the same
 //! events, and a few seconds are enough for hundreds of them. Watermarks follow the events closely, since none is late.
 //!
-//! * [`schedule`]: when events are due. [`scheduled`]: the source. [`arrivals`]: the sink's clock. [`run`]: a job of these.
+//! * [`schedule`]: when events are due. [`lateness`]: how late they were at the end. [`scheduled`]: the source. [`arrivals`]: the sink's clock.
+//! * [`cadence`]: how often checkpoints are taken. [`rig`]: the engine of a run, with its state on a disk. [`run`]: a job of these.
+//! * [`rounds`]: several runs of each, beside each other. [`saturation`]: the highest rate that is kept.
 
 pub mod schedule;
+pub mod lateness;
 pub mod scheduled;
 pub mod arrivals;
+pub mod cadence;
+pub mod rig;
 pub mod run;
+pub mod rounds;
+pub mod saturation;

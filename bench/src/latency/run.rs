@@ -7,6 +7,7 @@ use thalweg::prelude::*;
 use thalweg::rt::now_ns;
 
 use super::arrivals::Arrivals;
+use super::rig::{Ran, Rig};
 use super::schedule::Schedule;
 use super::scheduled::Scheduled;
 use crate::load::histogram::LatencyHistogram;
@@ -22,10 +23,17 @@ pub struct Offer {
     pub rate: u64,
     /// For how long; the first tenth is not recorded.
     pub duration: Duration,
-    /// Workers.
-    pub workers: usize,
-    /// Whether each is pinned to a core and spins there.
-    pub pin: bool,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Of the results.
+    pub latency: LatencyHistogram,
+    /// How late the sources were at their end, nanoseconds.
+    pub late_ns: u64,
+    /// The job.
+    pub ran: Ran,
 }
 
 /// Before the first event is due all workers are built and spinning.
@@ -35,48 +43,65 @@ const LEAD_NS: u64 = 200_000_000;
 ///
 /// # Errors
 ///
-/// If event time cannot follow the rate, or the job fails.
-pub fn query(query: Query, offer: &Offer) -> std::result::Result<LatencyHistogram, Box<dyn Error>> {
-    let Offer { rate, duration, workers, pin } = *offer;
+/// If event time cannot follow the rate; as of [`Rig::run`].
+pub fn query(
+    query: Query,
+    offer: &Offer,
+    rig: &Rig,
+) -> std::result::Result<Outcome, Box<dyn Error>> {
+    let Offer { rate, duration } = *offer;
     let events = u128::from(rate) * duration.as_nanos() / 1_000_000_000;
-    let config = Config::of(u64::try_from(events)?).splits(workers).exact_times();
+    let config = Config::of(u64::try_from(events)?).splits(rig.workers).exact_times();
     let schedule = Schedule::of(&config, rate, now_ns() + LEAD_NS, duration / 10)?;
     let source = Scheduled::of(config, schedule);
+    let lateness = source.lateness().clone();
     let arrivals = Arrivals::of(schedule);
     let outlet = Outlet::Timed(arrivals.clone());
-    let engine = if pin {
-        Engine::builder().spin().cores(0..workers)
-    } else {
-        Engine::builder().workers(workers)
-    };
-    engine.build().run(query.name, move |t| {
+    let ran = rig.run(query.name, move |t| {
         let events = t.source("events", source.clone()).watermarks(Monotonic);
         (query.build)(Input { events, side_input: no_side_input() }, &outlet);
         Ok(())
     })?;
-    Ok(arrivals.latency())
+    Ok(Outcome { latency: arrivals.latency(), late_ns: lateness.at_end_ns(), ran })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::cadence::Cadence;
+    use crate::latency::rig::CheckpointsMissing;
     use crate::nexmark::queries;
 
+    const OFFER: Offer = Offer { rate: 100_000, duration: Duration::from_millis(300) };
+
+    /// Of 30,000 events all but the first tenth, 46 of 50 of them bids.
+    const BIDS: u64 = 27_000 * 46 / 50;
+
     fn recorded(name: &str) -> u64 {
-        let offer =
-            Offer { rate: 100_000, duration: Duration::from_millis(300), workers: 2, pin: false };
-        query(*queries::find(name).unwrap(), &offer).unwrap().len()
+        query(*queries::find(name).unwrap(), &OFFER, &Rig::of(2)).unwrap().latency.len()
     }
 
     #[test]
     fn every_bid_after_the_warm_up_is_recorded_once() {
-        // 30,000 events but for the first tenth, 46 of 50 of them bids.
-        assert_eq!(recorded("q1"), 27_000 * 46 / 50);
+        assert_eq!(recorded("q1"), BIDS);
     }
 
     #[test]
     fn results_of_windows_are_recorded_while_there_are_events() {
         // Three seconds of event time: the window that ends after two.
         assert!(recorded("q5") >= 1);
+    }
+
+    #[test]
+    fn with_checkpoints_there_are_the_same_results() {
+        let rig = Rig { checkpoints: Cadence::Every(Duration::from_millis(10)), ..Rig::of(2) };
+        match query(*queries::find("q1").unwrap(), &OFFER, &rig) {
+            Ok(outcome) => {
+                assert_eq!(outcome.latency.len(), BIDS);
+                assert!(outcome.ran.checkpoints >= 1);
+            }
+            // A disk may be slower than the whole run.
+            Err(error) => assert_eq!(error.to_string(), CheckpointsMissing::None.to_string()),
+        }
     }
 }

@@ -110,6 +110,25 @@ impl Percentiles {
     /// The titles of [`Percentiles::cells`].
     pub const TITLES: [&'static str; 6] = ["p50", "p90", "p99", "p99.9", "p99.99", "max"];
 
+    /// Each figure the median of all of these, the upper one of an even number; `None` of none.
+    #[must_use]
+    pub fn median(of: &[Self]) -> Option<Self> {
+        let figure = |figure: fn(&Self) -> u64| {
+            let mut figures: Vec<u64> = of.iter().map(figure).collect();
+            figures.sort_unstable();
+            figures.get(figures.len() / 2).copied()
+        };
+        Some(Self {
+            count: figure(|of| of.count)?,
+            p50_ns: figure(|of| of.p50_ns)?,
+            p90_ns: figure(|of| of.p90_ns)?,
+            p99_ns: figure(|of| of.p99_ns)?,
+            p99_9_ns: figure(|of| of.p99_9_ns)?,
+            p99_99_ns: figure(|of| of.p99_99_ns)?,
+            max_ns: figure(|of| of.max_ns)?,
+        })
+    }
+
     /// The figures for a table, each with its unit.
     #[must_use]
     pub fn cells(&self) -> [String; 6] {
@@ -183,6 +202,22 @@ mod tests {
         one.merge(&other);
         assert_eq!(one.len(), 2);
         assert_eq!(one.at_percentile_ns(1.0), 1);
+    }
+
+    #[test]
+    fn the_median_is_taken_of_each_figure_by_itself() {
+        let of = |p50_ns, max_ns| Percentiles {
+            count: 1,
+            p50_ns,
+            p90_ns: 0,
+            p99_ns: 0,
+            p99_9_ns: 0,
+            p99_99_ns: 0,
+            max_ns,
+        };
+        let median = Percentiles::median(&[of(3, 70), of(1, 90), of(2, 80)]).unwrap();
+        assert_eq!(median, of(2, 80));
+        assert_eq!(Percentiles::median(&[]), None);
     }
 
     #[test]

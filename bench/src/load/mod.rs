@@ -10,3 +10,4 @@ pub mod histogram;
 pub mod machine;
 pub mod noise;
 pub mod report;
+pub mod taken;

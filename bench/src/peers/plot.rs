@@ -2,7 +2,7 @@
 //!
 //! Of each run that was saved more than once the last one is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,19 +47,40 @@ pub fn all(results: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     let latency = read(&results.join("latency.jsonl"))?;
-    let mut rates: Vec<u64> =
-        latency.iter().filter_map(|report| report.parameters.get("rate")?.as_u64()).collect();
+    let mut rates: Vec<u64> = latency.iter().filter_map(rate_of).collect();
     rates.sort_unstable();
     rates.dedup();
     for rate in rates {
-        let path = results.join(format!("latency_{rate}.svg"));
-        let of_rate = latency
-            .iter()
-            .filter(|report| report.parameters.get("rate").and_then(Value::as_u64) == Some(rate));
-        percentiles(&path, rate, &of_rate.collect::<Vec<_>>())?;
-        drawn.push(path);
+        let of_rate = latency.iter().filter(|report| rate_of(report) == Some(rate)).collect();
+        drawn.extend(latencies(results, rate, of_rate)?);
     }
     Ok(drawn)
+}
+
+/// The plots of a rate: of all that ran without checkpoints, and of the jobs that ran with them, each beside itself without.
+fn latencies(results: &Path, rate: u64, reports: Vec<&Report>) -> Result<Vec<PathBuf>> {
+    let (with, without): (Vec<&Report>, Vec<&Report>) =
+        reports.into_iter().partition(|report| has_checkpoints(report));
+    let jobs: BTreeSet<&str> = with.iter().map(|report| text(report, "job")).collect();
+    let is_one = |report: &&&Report| jobs.contains(text(report, "job"));
+    let beside: Vec<&Report> = without.iter().filter(is_one).chain(&with).copied().collect();
+    let mut drawn = Vec::new();
+    for (kind, reports) in [("latency", without), ("latency_checkpoints", beside)] {
+        if !reports.is_empty() {
+            let path = results.join(format!("{kind}_{rate}.svg"));
+            percentiles(&path, rate, &reports)?;
+            drawn.push(path);
+        }
+    }
+    Ok(drawn)
+}
+
+fn rate_of(report: &Report) -> Option<u64> {
+    report.parameters.get("rate")?.as_u64()
+}
+
+fn has_checkpoints(report: &Report) -> bool {
+    !matches!(text(report, "checkpoints"), "" | "off")
 }
 
 fn read(path: &Path) -> Result<Vec<Report>> {
@@ -232,6 +253,28 @@ mod tests {
         assert_eq!(names, ["throughput_made.svg", "latency_500000.svg"]);
         let text = fs::read_to_string(&drawn[1]).unwrap();
         assert!(text.contains("no engine") && text.contains("99.9 %"), "{text}");
+    }
+
+    #[test]
+    fn jobs_with_checkpoints_have_a_plot_of_their_own_beside_themselves_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut histogram = LatencyHistogram::new();
+        histogram.record_ns(900);
+        for (job, checkpoints) in [("q1", "off"), ("q5", "off"), ("q5", "1s"), ("none", "")] {
+            let report = Report::new("latency", &Machine::read()).parameter("rate", 500_000);
+            let report = report.parameter("what", format!("{job}/{checkpoints}"));
+            let report = report.parameter("job", job).parameter("checkpoints", checkpoints);
+            report.latency(&histogram).append_to(folder.path()).unwrap();
+        }
+        let drawn = all(folder.path()).unwrap();
+        let names: Vec<_> = drawn.iter().map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(names, ["latency_500000.svg", "latency_checkpoints_500000.svg"]);
+        let lines = |path: &Path| {
+            let text = fs::read_to_string(path).unwrap();
+            ["q1/off", "q5/off", "q5/1s", "none/"].map(|line| text.contains(line))
+        };
+        assert_eq!(lines(&drawn[0]), [true, true, false, true]);
+        assert_eq!(lines(&drawn[1]), [false, true, true, false]);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! The keyed count at a fixed rate: latency of each record from its scheduled instant to the sink.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use thalweg::error::OperatorFault;
 use thalweg::io::Files;
 use thalweg::prelude::*;
 use thalweg::rt::now_ns;
-use thalweg::source::{Emitter, OpenContext, Polled, Source, SplitReader};
+use thalweg::source::{Emitter, OpenContext, Polled, Position, Source, SplitReader};
 
 use super::bids::Bid;
+use crate::latency::lateness::Lateness;
+use crate::latency::rig::Rig;
+use crate::latency::run::Outcome;
 use crate::load::histogram::LatencyHistogram;
 use crate::reference::bare_path::OpenLoad;
 use crate::reference::bids::BidSource;
@@ -17,13 +21,14 @@ use crate::reference::bids::BidSource;
 const LEAD_NS: u64 = 200_000_000;
 
 /// Bids on a schedule; each split has its share of the rate, and its records are due between the others'.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Scheduled {
     records_per_s: u64,
     records: u64,
     keys: u64,
     splits: u64,
     start_ns: u64,
+    lateness: Lateness,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,16 @@ impl Scheduled {
     fn due_ns(&self, record: u64) -> u64 {
         self.start_ns + record * 1_000_000_000 / self.records_per_s
     }
+
+    fn reader(&self, split: u64) -> ScheduledReader {
+        ScheduledReader {
+            schedule: self.clone(),
+            source: BidSource::new(split, self.keys),
+            next: split,
+            due_ns: self.due_ns(split),
+            oldest_ns: 0,
+        }
+    }
 }
 
 impl Source for Scheduled {
@@ -51,13 +66,24 @@ impl Source for Scheduled {
     }
 
     fn open(&self, split: &u64, _: &OpenContext) -> Result<ScheduledReader, OperatorFault> {
-        Ok(ScheduledReader {
-            schedule: *self,
-            source: BidSource::new(*split, self.keys),
-            next: *split,
-            due_ns: self.due_ns(*split),
-            oldest_ns: 0,
-        })
+        Ok(self.reader(*split))
+    }
+
+    /// Draws all that came before again. What was due in between comes at once, late as it is.
+    fn resume(
+        &self,
+        split: &u64,
+        position: &Position,
+        _: &OpenContext,
+    ) -> Result<ScheduledReader, OperatorFault> {
+        let next = position.read()?;
+        let mut reader = self.reader(*split);
+        while reader.next < next {
+            reader.source.next_bid();
+            reader.next += self.splits;
+        }
+        reader.due_ns = self.due_ns(next);
+        Ok(reader)
     }
 }
 
@@ -67,6 +93,7 @@ impl SplitReader<Bid> for ScheduledReader {
         self.oldest_ns = self.due_ns;
         while self.due_ns <= now_ns && out.wanted() > 0 {
             if self.next >= self.schedule.records {
+                self.schedule.lateness.note_end(self.due_ns, now_ns);
                 return Ok(Polled::End);
             }
             let at = EventTime::from_nanos(self.due_ns.cast_signed());
@@ -75,6 +102,10 @@ impl SplitReader<Bid> for ScheduledReader {
             self.due_ns = self.schedule.due_ns(self.next);
         }
         Ok(if out.wanted() == 0 { Polled::More } else { Polled::Dry })
+    }
+
+    fn position(&self) -> Option<Position> {
+        Some(Position::of(&self.next))
     }
 
     fn origin_ns(&self) -> Option<u64> {
@@ -105,17 +136,17 @@ impl Drop for Measuring {
     }
 }
 
-/// Runs the job at the load's rate on `workers` spinning workers, one split on each.
+/// Runs the job at the load's rate, one split on each worker.
 ///
 /// # Errors
 ///
-/// As of any job.
+/// As of [`Rig::run`].
 ///
 /// # Panics
 ///
 /// If a record was lost.
-pub fn run(load: &OpenLoad, workers: usize, driver: Driver) -> Result<LatencyHistogram> {
-    let OpenLoad { records_per_s, duration, warm_up, keys, pin } = *load;
+pub fn run(load: &OpenLoad, rig: &Rig) -> std::result::Result<Outcome, Box<dyn Error>> {
+    let OpenLoad { records_per_s, duration, warm_up, keys, .. } = *load;
     let nanos = u64::try_from(duration.as_nanos()).expect("a run is shorter than 500 years");
     let records = u128::from(nanos) * u128::from(records_per_s) / 1_000_000_000;
     let records = u64::try_from(records).expect("a run has fewer than 2^64 records");
@@ -123,12 +154,12 @@ pub fn run(load: &OpenLoad, workers: usize, driver: Driver) -> Result<LatencyHis
     let into = Arc::clone(&all);
     let start_ns = now_ns() + LEAD_NS;
     let from_ns = start_ns + u64::try_from(warm_up.as_nanos()).expect("a run is short");
-    let splits = workers as u64;
-    let engine = Engine::builder().driver(driver).spin();
-    let engine = if pin { engine.cores(0..workers) } else { engine.workers(workers) };
-    let report = engine.build().run("keyed count", move |t| {
+    let (splits, lateness) = (rig.workers as u64, Lateness::default());
+    let source =
+        Scheduled { records_per_s, records, keys, splits, start_ns, lateness: lateness.clone() };
+    let ran = rig.run("keyed count", move |t| {
         let into = Arc::clone(&into);
-        t.source("bids", Scheduled { records_per_s, records, keys, splits, start_ns })
+        t.source("bids", source.clone())
             .watermarks(Monotonic)
             .key_by(|bid| &bid.auction)
             .filter_map_with_state("count", |count: &mut u64, bid: &Rec<Bid>| {
@@ -145,9 +176,46 @@ pub fn run(load: &OpenLoad, workers: usize, driver: Driver) -> Result<LatencyHis
             );
         Ok(())
     })?;
-    let sink = report.operator("latency").expect("the job has this operator");
+    let sink = ran.report.operator("latency").expect("the job has this operator");
     assert_eq!(sink.totals.records_in, records, "every record arrives once");
     let mut latency = LatencyHistogram::new();
     latency.merge(&all.lock().expect("the workers have ended"));
-    Ok(latency)
+    Ok(Outcome { latency, late_ns: lateness.at_end_ns(), ran })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use thalweg::testing::SourceSuite;
+
+    use super::*;
+
+    #[test]
+    fn bids_that_are_due_are_read_as_from_any_other_source() {
+        let (lateness, splits) = (Lateness::default(), 3);
+        // All of them were due before there was a clock.
+        let source = Scheduled {
+            records_per_s: 1_000_000_000,
+            records: 300,
+            keys: 50,
+            splits,
+            start_ns: 0,
+            lateness,
+        };
+        SourceSuite::new(move |_| source.clone()).run();
+    }
+
+    #[test]
+    fn every_record_after_the_warm_up_is_recorded_once() {
+        let load = OpenLoad {
+            records_per_s: 100_000,
+            duration: Duration::from_millis(20),
+            warm_up: Duration::from_millis(10),
+            keys: 100,
+            pin: false,
+        };
+        let outcome = run(&load, &Rig::of(2)).unwrap();
+        assert_eq!(outcome.latency.len(), 1_000);
+    }
 }
