@@ -330,6 +330,7 @@ fn text(archive: &[u8], at: usize) -> Result<&str, NoArchive> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Field as _;
 
     fn words(words: &[u32]) -> Vec<u8> {
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -380,12 +381,6 @@ mod tests {
             let _ = Decoder::new(&ty).read(&[1; 64]);
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Field as _;
 
     #[test]
     fn bytes_that_are_no_archive_are_refused_in_words() {
