@@ -115,6 +115,7 @@ impl<T: Record> Parked<T> {
             all.push((waiting.held, key.to_vec(), KeyHash(hash), due, waiting));
         }
         all.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        self.times.clear();
         // By way of keys that nobody has: the old and the new ones may be the same.
         let by_way = self.keys.aside();
         for (number, (_, key, hash, ..)) in (0..).zip(&all) {
