@@ -253,7 +253,7 @@ impl<T: Record> OutputHandle<T> {
             Control::Idle
             | Control::Active
             | Control::Barrier(_)
-            | Control::Call
+            | Control::Call(_)
             | Control::Wave(_) => {}
         });
     }

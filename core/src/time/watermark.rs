@@ -86,7 +86,7 @@ impl MergedTime {
             }
             Control::Halt => state.halted = true,
             // It says nothing of time.
-            Control::Barrier(_) | Control::Call | Control::Wave(_) => return,
+            Control::Barrier(_) | Control::Call(_) | Control::Wave(_) => return,
         }
         self.settle(then);
     }

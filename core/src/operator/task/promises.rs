@@ -56,7 +56,7 @@ impl<O: Operator> Core<O> {
                 Control::End => self.operator.end()?,
                 Control::Halt => self.operator.halt()?,
                 Control::Idle | Control::Active | Control::Wave(_) => Progress::Done,
-                Control::Call => unreachable!("invariant: a call is passed on at once"),
+                Control::Call(_) => unreachable!("invariant: a call is passed on at once"),
                 // The end of the step freezes: it knows into what.
                 Control::Barrier(_) => Progress::More,
             };
@@ -138,8 +138,8 @@ impl<O: Operator> Core<O> {
             // What the end means for time comes before the barrier: the end came before it.
             Control::End | Control::Halt => alignment.end(lane),
             Control::Watermark(_) | Control::Idle | Control::Active => None,
-            Control::Call => {
-                if let Some(round) = waves.call(lane) {
+            Control::Call(round) => {
+                if waves.call(lane, round) {
                     self.call(round);
                 }
                 return Ok(());
@@ -160,7 +160,7 @@ impl<O: Operator> Core<O> {
     /// Calls for waves; a call need not wait for what is before it.
     fn call(&mut self, round: u64) {
         if self.operator.called(round) {
-            self.operator.outputs(&mut |output| output.emit_control(Control::Call));
+            self.operator.outputs(&mut |output| output.emit_control(Control::Call(round)));
         }
     }
 

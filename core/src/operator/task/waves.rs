@@ -4,8 +4,8 @@
 //!
 //! 1. The n-th wave of every input is of the same round. An input may be rounds ahead of another, when what is behind it need not wait for what is behind the other.
 //! 2. A wave goes on when it has come of all inputs in the loop; then all that was sent before it has been read.
-//! 3. The first input to bring the wave of a round calls for it, as heads that have nothing to tell send none by themselves; and a call that comes of an input is
-//!    passed on once a round.
+//! 3. The first input to bring the wave of a round calls for it, as heads that have nothing to tell send none by themselves; and a call is passed on once a round. It
+//!    says of which, for it overtakes waves that have not come of all inputs.
 
 use std::collections::VecDeque;
 
@@ -58,12 +58,13 @@ impl Waves {
         Arrival { calls, met: self.meet() }
     }
 
-    /// A call has come of an input; gives the round if it is the first call of it, and to be passed on.
-    pub(super) fn call(&mut self, input: usize) -> Option<u64> {
-        let round = self.inputs[input].as_ref()?.came + 1;
-        let is_first = round > self.called;
-        self.called = self.called.max(round);
-        is_first.then_some(round)
+    /// A call for a round has come of an input; true if it is the first, and to be passed on.
+    pub(super) fn call(&mut self, input: usize, round: u64) -> bool {
+        let is_first = self.inputs[input].is_some() && round > self.called;
+        if is_first {
+            self.called = round;
+        }
+        is_first
     }
 
     fn meet(&mut self) -> Option<Wave> {
@@ -110,11 +111,14 @@ mod tests {
     fn a_call_is_passed_on_once_a_round() {
         let mut waves = Waves::new([true, true].into_iter());
         let one = wave(1, Signs::NONE);
-        assert_eq!(waves.call(0), Some(1));
-        assert_eq!(waves.call(1), None, "of the same round");
+        assert!(waves.call(0, 1));
+        assert!(!waves.call(1, 1), "of the same round");
         assert_eq!(waves.arrive(0, one).calls, None, "called for already");
-        assert_eq!(waves.call(0), Some(2), "of the next");
+        assert!(
+            waves.call(0, 2),
+            "the wave of the first has not come of the other input, and is overtaken"
+        );
         assert!(waves.arrive(1, one).met.is_some());
-        assert_eq!(waves.call(1), None);
+        assert!(!waves.call(1, 2));
     }
 }

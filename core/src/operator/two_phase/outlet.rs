@@ -90,7 +90,7 @@ where
             Control::Barrier(_) | Control::Wave(_) | Control::End | Control::Halt => {
                 combiner.send_until(EventTime::MAX, lanes);
             }
-            Control::Active | Control::Call => {}
+            Control::Active | Control::Call(_) => {}
         }
         lanes.iter_mut().for_each(|lane| lane.push_control(control));
     }

@@ -19,8 +19,8 @@ pub enum Control {
     Halt,
     /// What came before belongs to the checkpoint of this epoch, what comes after does not.
     Barrier(u64),
-    /// In a loop: a wave is on its way round, and those who have not sent theirs are to.
-    Call,
+    /// In a loop: the waves of this round are on their way, and heads that have not sent theirs are to.
+    Call(u64),
     /// In a loop: what came before is accounted for in what the wave says.
     Wave(Wave),
 }
@@ -34,7 +34,7 @@ impl Control {
             Control::End => (0, 0, END),
             Control::Halt => (0, 0, HALT),
             Control::Barrier(epoch) => (epoch.cast_signed(), 0, BARRIER),
-            Control::Call => (0, 0, CALL),
+            Control::Call(round) => (round.cast_signed(), 0, CALL),
             Control::Wave(Wave { least, far, signs }) => {
                 let kind = WAVE | u32::from(signs.bits()) << 8;
                 (least.as_nanos(), far.as_nanos().cast_unsigned(), kind)

@@ -230,7 +230,7 @@ impl<'a, T: Record> PageView<'a, T> {
             END => Element::Control(Control::End),
             HALT => Element::Control(Control::Halt),
             BARRIER => Element::Control(Control::Barrier(slot.at.cast_unsigned())),
-            CALL => Element::Control(Control::Call),
+            CALL => Element::Control(Control::Call(slot.at.cast_unsigned())),
             WAVE => {
                 let far = EventTime::from_nanos(slot.hash.cast_signed());
                 let [_, signs, ..] = slot.kind.to_le_bytes();

@@ -113,7 +113,7 @@ impl<T: Record> Life<T> {
             | Control::End
             | Control::Halt
             | Control::Barrier(_)
-            | Control::Call
+            | Control::Call(_)
             | Control::Wave(_) => {
                 unreachable!("invariant: a handle wakes by sending, and ends by being dropped")
             }
@@ -225,7 +225,7 @@ impl<T: Record> Merged<T> {
                 Control::Idle
                 | Control::Active
                 | Control::Barrier(_)
-                | Control::Call
+                | Control::Call(_)
                 | Control::Wave(_) => {}
             }
             out.control(control);
