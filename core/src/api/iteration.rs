@@ -100,7 +100,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// Records keep their event times on the way. In the loop event time follows this stream as far as nothing older is under way; behind it, as far as in addition nothing
     /// older will come of what that brought about in the loop: so what is behind the loop finds no record late because it went round. In the loop a result that is fed back
     /// by a window or a timer is as old as that, and late for windows that have fired. At the end of this stream event time in the loop goes almost to its end,
-    /// [`EventTime::MAX`](crate::time::EventTime::MAX), so that all windows fire and what they feed back still goes round.
+    /// [`EventTime::MAX`](crate::time::EventTime::MAX), so that all windows fire and what they feed back still goes round. Where the body assigns event time anew, that is what leaves the loop, and nothing waits for it.
     ///
     /// # Exactly once
     ///

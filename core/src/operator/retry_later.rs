@@ -89,6 +89,8 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
     passed: EventTime,
     /// In a loop: the least event time of what was parked at the last wave, or later, and is so no more.
     released: Option<EventTime>,
+    /// In a loop: what was passed on when the last wave came by, if that was less than what had come.
+    withheld: Option<EventTime>,
 }
 
 impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
@@ -102,7 +104,7 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
     ) -> Self {
         let parked = Parked::new(records, due, place);
         let (now, watermark) = (ProcessingTime::MIN, EventTime::MIN);
-        let (passed, released) = (watermark, None);
+        let (passed, released, withheld) = (watermark, None, None);
         Self {
             fallible,
             attempts,
@@ -115,6 +117,7 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
             watermark,
             passed,
             released,
+            withheld,
         }
     }
 
@@ -223,12 +226,16 @@ impl<T: Record, A: Fallible<T>> Operator for RetryLater<T, A> {
         self.parked.len() >= self.room
     }
 
-    /// What is parked is as good as under way; and so is what was parked when the last wave came by, as no head has sent it since.
+    /// What is parked is as good as under way; and so is what was parked when the last wave came by, as no head has sent it since. Event time that is held back is
+    /// not behind this operator yet, or came there after the last wave: what it brings about there is not under way yet, or no head has sent it.
     fn wave(&mut self, wave: Wave) -> Option<Wave> {
         let before = |at: EventTime| EventTime::from_nanos(at.as_nanos().saturating_sub(1));
         let released = self.released.take();
-        let held = [self.parked.least(), released].into_iter().flatten().min();
-        let least = held.map_or(wave.least, |at| before(at).min(wave.least));
+        let held = [self.parked.least(), released].into_iter().flatten().min().map(before);
+        let withheld = (self.passed < self.watermark).then_some(self.passed);
+        let before_last = std::mem::replace(&mut self.withheld, withheld);
+        let all = [held, withheld, before_last, Some(wave.least)];
+        let least = all.into_iter().flatten().min().expect("invariant: one is there");
         let signs = if released.is_some() { wave.signs.without(Signs::QUIET) } else { wave.signs };
         Some(Wave { least, signs, ..wave })
     }

@@ -1,3 +1,5 @@
+//! A head and its feedback, element by element, and a gate.
+
 use std::rc::Rc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Heads that hear of each other by waves alone: what they send, and when.
+
 use super::*;
 
 fn at(nanos: i64) -> EventTime {
