@@ -77,7 +77,9 @@ fn main() -> Result {
     let options = Options::parse();
     let runs = Runs { duration: Duration::try_from_secs_f64(options.seconds)?, options: &options };
     let book = Book { options: &options, machine: Machine::read() };
-    if options.saturate { saturate(&runs, &book) } else { at_fixed_rates(&runs, &book) }
+    let done = if options.saturate { saturate(&runs, &book) } else { at_fixed_rates(&runs, &book) };
+    // What is shown of an error that ends a program is made for programmers, but for text.
+    done.map_err(|error| error.to_string().into())
 }
 
 fn at_fixed_rates(runs: &Runs<'_>, book: &Book<'_>) -> Result {
@@ -214,8 +216,13 @@ impl Runs<'_> {
         })
     }
 
-    /// One of the engine's jobs at a rate.
+    /// One of the engine's jobs at a rate; errors say which.
     fn engine(&self, what: &What, rate: u64) -> Result<Outcome> {
+        let outcome = self.job(what, rate);
+        outcome.map_err(|error| format!("{} at {rate} a second: {error}", what.label()).into())
+    }
+
+    fn job(&self, what: &What, rate: u64) -> Result<Outcome> {
         let Options { workers, no_pin, directory, .. } = self.options;
         let (checkpoints, directory) = (what.checkpoints, directory.clone());
         let rig = Rig { checkpoints, directory, pin: !no_pin, ..Rig::of(*workers) };
