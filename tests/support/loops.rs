@@ -32,8 +32,8 @@ pub enum Beside {
     Nothing,
     /// Asks about each record, and waits for the reply.
     Asks,
-    /// Fails at times, and tries again after this long.
-    Fails(Duration),
+    /// Fails at times, and tries again at once.
+    Fails,
 }
 
 /// A loop.
@@ -162,13 +162,13 @@ fn beside(round: Stream<Hop>, beside: Beside) -> Stream<Hop> {
             .unordered()
             .capacity(7)
             .or_fail("asked"),
-        Beside::Fails(pause) => {
+        Beside::Fails => {
             let mut failed = BTreeSet::new();
             let call = move |hop: &Rec<Hop>| match hop.id() % 5 == 1 && failed.insert(hop.id()) {
                 true => Err("not the first time".into()),
                 false => Ok(hop.to_value()),
             };
-            round.try_map(call).retry(3).after(pause).or_fail("called")
+            round.try_map(call).retry(3).or_fail("called")
         }
     }
 }

@@ -88,7 +88,8 @@ const CAPACITY: usize = 1 << 20;
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// Sends the records through a loop: `body` is given the stream of what goes round, the records of this stream and those that it feeds back, and returns what
     /// is fed back and what leaves the loop. Both come of the stream that it was given; what is in between may deal records to other workers, have state,
-    /// windows and timers, and be joined with streams from elsewhere. A loop in the body of a loop is refused.
+    /// windows and timers, ask somebody outside, and be joined with streams from elsewhere. A loop in the body of a loop is refused, and so are pauses between attempts
+    /// ([`after`](crate::api::Tried::after)).
     ///
     /// # When it ends
     ///

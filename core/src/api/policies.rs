@@ -163,6 +163,11 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             if !pause.is_empty() {
                 build.holds_records(node);
+                if build.is_inside(node) {
+                    let message = "it is in the body of a loop, which would not know of what waits for another attempt; leave after() out, or try before the loop or behind it";
+                    let (name, message) = (name.to_owned(), message.to_owned());
+                    build.refuse(crate::error::BuildError::Setting { name, message });
+                }
             }
             let (out, port) = build.output(node, 0);
             let then = then((&mut build, node));

@@ -191,8 +191,8 @@ pub(crate) trait Operator: 'static {
         true
     }
 
-    /// In a loop: a wave has come of all inputs in the loop, and what came before it is done. Gives what of it is passed on; an operator that still holds records which
-    /// came before, or has sent such since the wave before, lowers what it says; or it passes it on itself behind them.
+    /// In a loop: a wave has come of all inputs in the loop, and what came before it is done. Gives what is passed on; an operator that still holds records which came before
+    /// passes it on itself, behind them.
     fn wave(&mut self, wave: Wave) -> Option<Wave> {
         Some(wave)
     }

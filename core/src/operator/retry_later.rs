@@ -30,7 +30,7 @@ use super::{Input, Operator, Progress};
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
-use crate::raw::page::{Control, Signs, Wave};
+use crate::raw::page::Control;
 use crate::record::Record;
 use crate::state::TimedLists;
 use crate::time::{EventTime, ProcessingTime};
@@ -87,10 +87,6 @@ pub(crate) struct RetryLater<T: Record, A: Fallible<T>> {
     /// That of the input, and what was passed on.
     watermark: EventTime,
     passed: EventTime,
-    /// In a loop: the least event time of what was parked at the last wave, or later, and is so no more.
-    released: Option<EventTime>,
-    /// In a loop: what was passed on when the last wave came by, if that was less than what had come.
-    withheld: Option<EventTime>,
 }
 
 impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
@@ -104,26 +100,13 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
     ) -> Self {
         let parked = Parked::new(records, due, place);
         let (now, watermark) = (ProcessingTime::MIN, EventTime::MIN);
-        let (passed, released, withheld) = (watermark, None, None);
-        Self {
-            fallible,
-            attempts,
-            delays,
-            guard,
-            parked,
-            room,
-            out,
-            now,
-            watermark,
-            passed,
-            released,
-            withheld,
-        }
+        let passed = watermark;
+        Self { fallible, attempts, delays, guard, parked, room, out, now, watermark, passed }
     }
 
     /// Makes one attempt more of what was taken out; true if there was an end of it.
     fn attempt(&mut self, waiting: Waiting) -> Result<bool, OperatorFault> {
-        let Self { fallible, attempts, guard, parked, out, released, .. } = self;
+        let Self { fallible, attempts, guard, parked, out, .. } = self;
         let (record, at) = parked.record(waiting);
         guard.note_retry();
         match fallible.call(record, at) {
@@ -131,7 +114,6 @@ impl<T: Record, A: Fallible<T>> RetryLater<T, A> {
             Err(_) if waiting.attempts + 1 < *attempts => return Ok(false),
             Err(fault) => guard.give_up(fault, record, at)?,
         }
-        *released = Some(released.map_or(at, |least| least.min(at)));
         parked.forget(waiting);
         Ok(true)
     }
@@ -224,20 +206,6 @@ impl<T: Record, A: Fallible<T>> Operator for RetryLater<T, A> {
 
     fn is_full(&self) -> bool {
         self.parked.len() >= self.room
-    }
-
-    /// What is parked is as good as under way; and so is what was parked when the last wave came by, as no head has sent it since. Event time that is held back is
-    /// not behind this operator yet, or came there after the last wave: what it brings about there is not under way yet, or no head has sent it.
-    fn wave(&mut self, wave: Wave) -> Option<Wave> {
-        let before = |at: EventTime| EventTime::from_nanos(at.as_nanos().saturating_sub(1));
-        let released = self.released.take();
-        let held = [self.parked.least(), released].into_iter().flatten().min().map(before);
-        let withheld = (self.passed < self.watermark).then_some(self.passed);
-        let before_last = std::mem::replace(&mut self.withheld, withheld);
-        let all = [held, withheld, before_last, Some(wave.least)];
-        let least = all.into_iter().flatten().min().expect("invariant: one is there");
-        let signs = if released.is_some() { wave.signs.without(Signs::QUIET) } else { wave.signs };
-        Some(Wave { least, signs, ..wave })
     }
 
     fn forwards_watermarks(&self) -> bool {

@@ -1,7 +1,5 @@
 //! A loop on every schedule: every record makes its rounds, the loop ends, and nothing behind it is late.
 
-use std::time::Duration;
-
 use thalweg::prelude::*;
 use thalweg_tests::loops::{Beside, Given, Loop, Outcome, attach, expected};
 use thalweg_tests::random::Splits;
@@ -22,15 +20,13 @@ impl Loops {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = dice::of(seed);
         let splits = dice::ordered_splits(&mut dice, 60);
-        let magnitude = dice.between(0, 20);
-        let pause = Duration::from_nanos(1 + dice.below(1 << magnitude));
         let how = Loop {
             most: (dice.below(2) == 0).then(|| dice.between(1, 10)),
             capacity: usize::try_from(1 << dice.between(0, 12)).expect("few"),
             windows: dice.below(2) == 0,
             beside: match dice.below(4) {
                 0 => Beside::Asks,
-                1 => Beside::Fails(pause),
+                1 => Beside::Fails,
                 _ => Beside::Nothing,
             },
             deals: dice.below(3) > 0,

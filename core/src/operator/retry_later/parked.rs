@@ -7,8 +7,6 @@
 //! 2. Numbers go up, and so do the watermarks noted with them.
 //! 3. Every key's hash is in a key group of the worker's: a restore gives each group to one worker, and a key in another's would come back twice.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use thalweg_storage::{Cursor, Popped, Taken, TimedTable};
@@ -30,8 +28,6 @@ pub(super) struct Parked<T: Record> {
     /// No record with a lesser number is there.
     oldest: u64,
     taken: Taken,
-    /// The event times of the records, and how many have each.
-    times: BTreeMap<EventTime, usize>,
 }
 
 /// A record that waits, without the record.
@@ -97,8 +93,8 @@ impl Waiting {
 impl<T: Record> Parked<T> {
     /// What a worker, of so many, has parked in tables that are empty.
     pub(super) fn new(records: TimedLists<T>, due: TimedTable, place: (usize, usize)) -> Self {
-        let (keys, taken, times) = (Keys::new(place), Taken::default(), BTreeMap::new());
-        Self { records, due, keys, next: 0, oldest: 0, taken, times }
+        let (keys, taken) = (Keys::new(place), Taken::default());
+        Self { records, due, keys, next: 0, oldest: 0, taken }
     }
 
     pub(super) fn freeze(&mut self, into: &mut Freezing<'_>) {
@@ -115,7 +111,6 @@ impl<T: Record> Parked<T> {
             all.push((waiting.held, key.to_vec(), KeyHash(hash), due, waiting));
         }
         all.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        self.times.clear();
         // By way of keys that nobody has: the old and the new ones may be the same.
         let by_way = self.keys.aside();
         for (number, (_, key, hash, ..)) in (0..).zip(&all) {
@@ -126,9 +121,7 @@ impl<T: Record> Parked<T> {
         for (number, (.., due, waiting)) in (0..).zip(all) {
             let ((from_hash, from), (hash, key)) = (by_way.of(number), self.keys.of(number));
             self.records.move_list((from_hash, &from), (hash, &key));
-            let waiting = Waiting { number, ..waiting };
-            self.wait(waiting, ProcessingTime::from_nanos(due));
-            *self.times.entry(self.record(waiting).1).or_default() += 1;
+            self.wait(Waiting { number, ..waiting }, ProcessingTime::from_nanos(due));
             self.next = number + 1;
         }
     }
@@ -145,7 +138,6 @@ impl<T: Record> Parked<T> {
         self.next += 1;
         let (hash, key) = self.keys.of(waiting.number);
         self.records.append(hash, &key, record, at);
-        *self.times.entry(at).or_default() += 1;
         self.wait(waiting, due);
     }
 
@@ -184,13 +176,6 @@ impl<T: Record> Parked<T> {
 
     /// Forgets the record of what was taken out.
     pub(super) fn forget(&mut self, waiting: Waiting) {
-        let (_, at) = self.record(waiting);
-        if let Entry::Occupied(mut count) = self.times.entry(at) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
         let (hash, key) = self.keys.of(waiting.number);
         self.records.remove(hash, &key);
     }
@@ -198,11 +183,6 @@ impl<T: Record> Parked<T> {
     /// How far event time was when the oldest record that waits came.
     pub(super) fn held(&mut self) -> Option<EventTime> {
         Some(self.oldest()?.held)
-    }
-
-    /// The least event time of the records.
-    pub(super) fn least(&self) -> Option<EventTime> {
-        self.times.keys().next().copied()
     }
 
     /// Records that wait.
@@ -271,7 +251,6 @@ mod tests {
         parked.resume();
         assert_eq!(parked.next, 40);
         let mut budget = 1_000;
-        assert_eq!(parked.least(), Some(EventTime::from_nanos(7)));
         let first = parked.take_due(ProcessingTime::from_nanos(861), &mut budget).unwrap();
         assert_eq!((parked.record(first).0.to_native(), first.attempts), (39, 1));
         parked.forget(first);
@@ -281,6 +260,6 @@ mod tests {
             assert_eq!(time(parked.record(oldest).0.to_native()), value);
             parked.forget(oldest);
         }
-        assert_eq!((parked.held(), parked.least()), (None, None));
+        assert_eq!(parked.held(), None);
     }
 }

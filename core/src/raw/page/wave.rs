@@ -31,12 +31,6 @@ impl Signs {
         self.0 & signs.0 == signs.0
     }
 
-    /// These signs but for `signs`.
-    #[must_use]
-    pub fn without(self, signs: Self) -> Self {
-        Self(self.0 & !signs.0)
-    }
-
     /// These signs if `there`, otherwise none.
     #[must_use]
     pub fn only_if(self, there: bool) -> Self {
