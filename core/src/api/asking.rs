@@ -31,11 +31,11 @@ use super::topology::Build;
 use crate::error::{BuildError, OperatorFault};
 use crate::exchange::Pattern;
 use crate::exchange::partition::Forward;
-use crate::operator::asking::{Ask, AskTask, InFlight, Order, Replies, Slots, Terms, Wakes};
+use crate::operator::asking::{Ask, InFlight, Order, Replies, Slots, Terms, Wakes};
 use crate::operator::chain::Chain;
 use crate::operator::policy::{Guard, ONCE, Then};
 use crate::operator::retry_later::Delays;
-use crate::operator::task::{OnePort, OperatorTask};
+use crate::operator::task::{OnePort, OperatorTask, PolledTask};
 use crate::raw::view::Rec;
 use crate::record::Record;
 use crate::state::TimedRecords;
@@ -200,7 +200,7 @@ where
                 out,
             );
             let task = OperatorTask::new(name.into(), operator, OnePort(inbox));
-            build.task(AskTask::new(task, worker));
+            build.task(PolledTask::new(task, worker));
             port
         };
         Stream::new(build, port)

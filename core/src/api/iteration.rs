@@ -45,8 +45,8 @@ use crate::exchange::Pattern;
 use crate::exchange::partition::Forward;
 use crate::operator::asking::InFlight;
 use crate::operator::chain::Chain;
-use crate::operator::iteration::{Backlog, Feedback, Gate, Head, HeadTask};
-use crate::operator::task::{OnePort, OperatorTask};
+use crate::operator::iteration::{Backlog, Feedback, Gate, Head};
+use crate::operator::task::{OnePort, OperatorTask, PolledTask};
 use crate::raw::view::Rec;
 use crate::record::Record;
 
@@ -185,7 +185,8 @@ impl<T: Record, C: Chain<Out = T>> Iteration<C> {
             let backlog = Backlog::shared(build.config().page_bytes);
             let head = Head::new(Rc::clone(&backlog), capacity, out);
             let task = OperatorTask::new(name.into(), head, OnePort(inbox));
-            build.task(HeadTask::new(task));
+            let worker = build.worker();
+            build.task(PolledTask::new(task, worker));
             (port, backlog)
         };
         let round = Stream::new(build, port);

@@ -23,7 +23,6 @@ mod order;
 mod promise;
 mod replies;
 mod slots;
-mod task;
 mod wakes;
 
 pub(crate) use in_flight::InFlight;
@@ -31,7 +30,6 @@ pub(crate) use order::Order;
 pub use promise::{Promise, Reply, promise};
 pub(crate) use replies::Replies;
 pub(crate) use slots::Slots;
-pub(crate) use task::AskTask;
 pub(crate) use wakes::Wakes;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -44,10 +42,11 @@ use order::Leaving;
 use super::output::{AnyOutput, Output};
 use super::policy::{Fates, Guard};
 use super::retry_later::Delays;
+use super::task::Polled;
 use super::{Input, Operator, Progress};
 use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
-use crate::exchange::Records;
+use crate::exchange::{RecordedInput, Records};
 use crate::raw::page::{Control, Wave};
 use crate::raw::view::Rec;
 use crate::record::Record;
@@ -121,51 +120,12 @@ where
         }
     }
 
-    /// True if a poll would do something: a reply may be there, or a record waits for a slot that is free.
-    fn wants_poll(&self) -> bool {
-        self.slots.has_woken() || self.can_refill()
-    }
-
     fn can_refill(&self) -> bool {
         !self.backlog.is_empty() && self.slots.has_free()
     }
 
-    /// True if its input has ended, and it can only wait for the last replies.
-    fn is_waiting(&self) -> bool {
-        self.is_ending && !self.is_empty()
-    }
-
     fn is_empty(&self) -> bool {
         self.order.is_empty() && self.backlog.is_empty()
-    }
-
-    /// Takes up to `limit` replies, in a replay exactly as many; says how many, and whether anything has changed.
-    fn poll(&mut self, limit: usize) -> Result<(usize, bool), OperatorFault> {
-        let refills = self.can_refill();
-        self.refill()?;
-        let mut taken = 0;
-        if self.replies.is_replay() {
-            while taken < limit
-                && let Some((slot, reply)) = self.replies.next()
-            {
-                self.complete(slot, reply)?;
-                taken += 1;
-            }
-        } else {
-            let mut sweep = self.slots.sweep();
-            while taken < limit
-                && let Some(slot) = self.slots.next_woken(&mut sweep)
-            {
-                if let Some(Poll::Ready(reply)) = self.slots.poll(slot) {
-                    self.replies.record(slot, &reply);
-                    self.complete(slot, reply)?;
-                    taken += 1;
-                }
-            }
-            self.slots.end_sweep(sweep);
-        }
-        self.leave()?;
-        Ok((taken, refills || taken > 0))
     }
 
     /// A reply has come, or is not waited for any longer.
@@ -265,6 +225,61 @@ where
 
     fn pass_on(&mut self, control: Control) {
         self.outputs(&mut |output| output.emit_control(control));
+    }
+}
+
+impl<T, F, P, U> Polled for Ask<T, F, P, U>
+where
+    T: Record,
+    U: Record,
+    F: FnMut(&Rec<T>) -> P + 'static,
+    P: Future<Output = Result<U, OperatorFault>> + 'static,
+{
+    /// A reply may be there, or a record waits for a slot that is free.
+    fn wants_poll(&self) -> bool {
+        self.slots.has_woken() || self.can_refill()
+    }
+
+    /// For the last replies.
+    fn is_waiting(&self) -> bool {
+        self.is_ending && !self.is_empty()
+    }
+
+    /// Takes up to `limit` replies, in a replay exactly as many.
+    fn poll(&mut self, limit: usize) -> Result<(usize, bool), OperatorFault> {
+        let refills = self.can_refill();
+        self.refill()?;
+        let mut taken = 0;
+        if self.replies.is_replay() {
+            while taken < limit
+                && let Some((slot, reply)) = self.replies.next()
+            {
+                self.complete(slot, reply)?;
+                taken += 1;
+            }
+        } else {
+            let mut sweep = self.slots.sweep();
+            while taken < limit
+                && let Some(slot) = self.slots.next_woken(&mut sweep)
+            {
+                if let Some(Poll::Ready(reply)) = self.slots.poll(slot) {
+                    self.replies.record(slot, &reply);
+                    self.complete(slot, reply)?;
+                    taken += 1;
+                }
+            }
+            self.slots.end_sweep(sweep);
+        }
+        self.leave()?;
+        Ok((taken, refills || taken > 0))
+    }
+
+    fn take_recorded(&mut self, name: &str, worker: usize) -> Option<RecordedInput> {
+        self.replies.take(name, worker)
+    }
+
+    fn replay_inputs(&mut self, name: &str, worker: usize, recorded: &[RecordedInput]) {
+        self.replies.replay(name, worker, recorded);
     }
 }
 

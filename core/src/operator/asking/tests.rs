@@ -13,7 +13,7 @@ use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::{Lane, LaneRx};
 use crate::operator::policy::{ONCE, Then};
 use crate::operator::rig::{Seen, at, lane, output, receive, send, step_at, watermark};
-use crate::operator::task::{Choice, OnePort, OperatorTask, Task};
+use crate::operator::task::{Choice, OnePort, OperatorTask, PolledTask, Task};
 use crate::state::TimedRecords;
 
 /// Promises by number; the last one asked for.
@@ -48,7 +48,7 @@ fn rig(is_ordered: bool, capacity: u32, attempts: u32) -> Rig {
         output(vec![out]),
     );
     let task = OperatorTask::new("op".into(), operator, OnePort(Inbox::new(vec![input])));
-    let task = Box::new(AskTask::new(task, 0));
+    let task = Box::new(PolledTask::new(task, 0));
     Rig { lane, task, out: rx, promises, now: 100 }
 }
 

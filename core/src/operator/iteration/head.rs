@@ -10,6 +10,7 @@ use crate::checkpoint::{Freezing, Resuming};
 use crate::error::OperatorFault;
 use crate::exchange::Records;
 use crate::operator::output::{AnyOutput, Output};
+use crate::operator::task::Polled;
 use crate::operator::{Input, Operator, Progress};
 use crate::raw::page::Control;
 use crate::record::Record;
@@ -18,7 +19,7 @@ use crate::time::{EventTime, ProcessingTime};
 /// Between two rounds that find nothing new, while an operator of the body holds something.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// See the module; its task is a [`super::HeadTask`].
+/// See the module.
 pub(crate) struct Head<T: Record> {
     backlog: Rc<RefCell<Backlog<T>>>,
     tides: Tides,
@@ -36,23 +37,30 @@ impl<T: Record> Head<T> {
         Self { backlog, tides, out, capacity, now, due: None }
     }
 
-    /// True if a poll would do something.
-    pub(super) fn wants_poll(&self) -> bool {
+    fn end_with(&mut self, over: Over) -> Progress {
+        self.tides.end(over);
+        Progress::More
+    }
+}
+
+impl<T: Record> Polled for Head<T> {
+    /// Something was fed back, or there is something to find out.
+    fn wants_poll(&self) -> bool {
         let backlog = self.backlog.borrow();
         backlog.has_next() || !backlog.waves.is_empty() || self.tides.wants(backlog.called)
     }
 
-    /// True if its end may be passed on.
-    pub(super) fn is_over(&self) -> bool {
-        self.tides.is_over()
+    /// For what is under way.
+    fn is_waiting(&self) -> bool {
+        !self.tides.is_over()
     }
 
-    /// Sends about `limit` records round again, and what the waves that are back have to say; says how many records.
-    pub(super) fn poll(&mut self, limit: usize) -> usize {
+    /// Sends about `limit` records round again, and what the waves that are back have to say.
+    fn poll(&mut self, limit: usize) -> Result<(usize, bool), OperatorFault> {
         let Self { backlog, tides, out, .. } = self;
         let mut backlog = backlog.borrow_mut();
         let mut sent = 0;
-        while sent < limit
+        while sent < limit.max(1)
             && backlog.take(|page, least| {
                 tides.note(least).into_iter().for_each(|control| out.control(control));
                 sent += page.len();
@@ -69,12 +77,7 @@ impl<T: Record> Head<T> {
             Some(due) => Some(due).filter(|_| tides.wants_later()),
             None => tides.wants_later().then(|| self.now.saturating_add(PAUSE)),
         };
-        sent
-    }
-
-    fn end_with(&mut self, over: Over) -> Progress {
-        self.tides.end(over);
-        Progress::More
+        Ok((sent, true))
     }
 }
 
@@ -154,9 +157,9 @@ impl<T: Record> Operator for Head<T> {
 impl<T: Record> Input<T, 0> for Head<T> {
     fn records(&mut self, run: Records<'_, T>) -> Result<(), OperatorFault> {
         let Self { tides, out, .. } = self;
-        let mut least = EventTime::MAX;
-        run.iter().for_each(|(_, at)| least = least.min(at));
-        tides.note(least).into_iter().for_each(|control| out.control(control));
+        let least = run.keys().map(|(at, _)| at).min();
+        let before = least.and_then(|least| tides.note(least));
+        before.into_iter().for_each(|control| out.control(control));
         run.iter().for_each(|(record, at)| out.record(record, at));
         Ok(())
     }

@@ -39,14 +39,12 @@ pub(crate) mod backlog;
 pub(crate) mod feedback;
 pub(crate) mod gate;
 pub(crate) mod head;
-mod task;
 mod tides;
 
 pub(crate) use backlog::Backlog;
 pub(crate) use feedback::Feedback;
 pub(crate) use gate::Gate;
 pub(crate) use head::Head;
-pub(crate) use task::HeadTask;
 
 #[cfg(test)]
 mod tests;

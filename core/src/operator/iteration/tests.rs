@@ -7,7 +7,7 @@ use crate::exchange::inbox::Inbox;
 use crate::exchange::lane::{Lane, LaneRx};
 use crate::operator::asking::InFlight;
 use crate::operator::rig::{Seen, at, lane, output, receive, run, send, watermark};
-use crate::operator::task::{OnePort, OperatorTask, Task as _};
+use crate::operator::task::{OnePort, OperatorTask, PolledTask, Task as _};
 use crate::raw::page::{Control, Signs};
 use crate::record::Str;
 use crate::state::TimedRecords;
@@ -16,7 +16,7 @@ use thalweg_storage::{Store, TableConfig, TableName};
 /// A head and its feedback, without a body.
 struct Rig {
     input: Lane<Str>,
-    head: HeadTask<Str>,
+    head: PolledTask<Head<Str>, OnePort<Str>>,
     body: LaneRx<Str>,
     back: Lane<Str>,
     feedback: OperatorTask<Feedback<Str>, OnePort<Str>>,
@@ -36,7 +36,7 @@ fn rig(capacity: usize) -> Rig {
         Feedback::new(backlog, kept),
         OnePort(Inbox::new(vec![back_rx]).inside()),
     );
-    Rig { input, head: HeadTask::new(head), body, back, feedback }
+    Rig { input, head: PolledTask::new(head, 0), body, back, feedback }
 }
 
 fn word(text: &str, nanos: i64) -> Seen<Str> {

@@ -13,6 +13,8 @@
 //!    under way; until it has left it is not raised again.
 //! 4. The heads' end is due when all inputs are over and a round was quiet: without halted inputs, after event time has gone to [`LATEST`] and left.
 
+use std::time::Duration;
+
 use crate::raw::page::{Control, Signs, Wave};
 use crate::time::EventTime;
 
@@ -148,8 +150,8 @@ impl Tides {
         let Tidings { at, is_idle, over } = self.input;
         let sent = self.least.take();
         let oldest = [sent, waiting].into_iter().flatten().min();
-        let under_way = oldest
-            .map_or(EventTime::MAX, |at| EventTime::from_nanos(at.as_nanos().saturating_sub(1)));
+        let under_way =
+            oldest.map_or(EventTime::MAX, |at| at.saturating_sub(Duration::from_nanos(1)));
         let held_back = match over {
             Some(Over::Ended) => EventTime::MAX,
             Some(Over::Halted) => at,

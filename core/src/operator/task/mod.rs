@@ -15,10 +15,12 @@ mod alignment;
 mod latency;
 mod waves;
 mod operator_task;
+mod polled;
 mod ports;
 
 pub(crate) use latency::HopLatency;
 pub(crate) use operator_task::OperatorTask;
+pub(crate) use polled::{Polled, PolledTask};
 pub(crate) use ports::{OnePort, TwoPorts};
 pub(crate) use promises::noted_watermark;
 

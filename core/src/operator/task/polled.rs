@@ -1,44 +1,53 @@
-//! The task of an operator that asks: that of any operator, which is polled besides when a reply may be there.
+//! The task of an operator that has something to do besides what comes of its inputs: that of any operator, which is polled when there is something.
 //!
-//! While the operator can only wait, for a free slot or for the last replies, there is nothing to read and nothing to work off: the worker may sleep, and whoever replies
-//! wakes it.
+//! While its end is worked off and it can only wait, there is nothing to read and nothing to work off: the worker may sleep, and whoever brings about what it waits for wakes it.
 
 use std::rc::Rc;
 
-use super::Ask;
+use super::ports::Ports;
+use super::{Choice, Done, OperatorTask, PollOutcome, StepContext, Task, Work};
 use crate::checkpoint::Restored;
 use crate::error::OperatorFault;
 use crate::exchange::RecordedInput;
 use crate::metrics::{LatencyHistogram, TaskCounters};
-use crate::operator::Operator as _;
+use crate::operator::Operator;
 use crate::operator::output::AnyOutput;
-use crate::operator::task::{
-    Choice, Done, OnePort, OperatorTask, PollOutcome, StepContext, Task, Work,
-};
 use crate::raw::page::Control;
-use crate::raw::view::Rec;
-use crate::record::Record;
 use crate::time::ProcessingTime;
 
-/// What the task is of.
-type Inner<T, F, P, U> = OperatorTask<Ask<T, F, P, U>, OnePort<T>>;
+/// An operator that is polled.
+pub(crate) trait Polled: Operator {
+    /// True if a poll would do something.
+    fn wants_poll(&self) -> bool;
 
-/// Made by `AsyncMap::or_fail` and the like.
-pub(crate) struct AskTask<T: Record, F, P, U: Record> {
-    inner: Inner<T, F, P, U>,
+    /// True if it can only wait; asked while its end is worked off.
+    fn is_waiting(&self) -> bool;
+
+    /// Does about `limit` of what there is to do; says how much it was, and whether anything has changed. A replay gives as the limit what was said, and the same has to come of it.
+    fn poll(&mut self, limit: usize) -> Result<(usize, bool), OperatorFault>;
+
+    /// What came from outside and was kept for a replay, of the operator of that name on a worker.
+    fn take_recorded(&mut self, name: &str, worker: usize) -> Option<RecordedInput> {
+        let _ = (name, worker);
+        None
+    }
+
+    /// Before a replay: what came from outside when it was recorded.
+    fn replay_inputs(&mut self, name: &str, worker: usize, recorded: &[RecordedInput]) {
+        let _ = (name, worker, recorded);
+    }
+}
+
+/// The task of an operator that is polled.
+pub(crate) struct PolledTask<O, P> {
+    inner: OperatorTask<O, P>,
     worker: usize,
-    /// A poll was the last choice: what wakes itself again and again does not keep the inputs from being read.
+    /// A poll was the last choice: an operator that wants one again and again does not keep the inputs from being read.
     has_polled: bool,
 }
 
-impl<T, F, P, U> AskTask<T, F, P, U>
-where
-    T: Record,
-    U: Record,
-    F: FnMut(&Rec<T>) -> P + 'static,
-    P: Future<Output = Result<U, OperatorFault>> + 'static,
-{
-    pub(crate) fn new(inner: Inner<T, F, P, U>, worker: usize) -> Self {
+impl<O: Polled, P: Ports<O>> PolledTask<O, P> {
+    pub(crate) fn new(inner: OperatorTask<O, P>, worker: usize) -> Self {
         Self { inner, worker, has_polled: false }
     }
 
@@ -51,13 +60,7 @@ where
     }
 }
 
-impl<T, F, P, U> Task for AskTask<T, F, P, U>
-where
-    T: Record,
-    U: Record,
-    F: FnMut(&Rec<T>) -> P + 'static,
-    P: Future<Output = Result<U, OperatorFault>> + 'static,
-{
+impl<O: Polled, P: Ports<O>> Task for PolledTask<O, P> {
     fn name(&self) -> &Rc<str> {
         self.inner.name()
     }
@@ -102,17 +105,17 @@ where
         self.inner.resume(from)
     }
 
-    /// Also while the operator waits: for a reply it waits no longer than it said.
+    /// Also while the operator waits: it may wait no longer than until then.
     fn alarm(&self) -> Option<ProcessingTime> {
         self.inner.operator().alarm().filter(|_| !self.inner.has_ended())
     }
 
     fn step(&mut self, work: Work, context: StepContext<'_>) -> Result<Done, OperatorFault> {
         let limit = work.limit as usize;
-        let (mut taken, mut counts) = (0, true);
+        let (mut done, mut counts) = (0, true);
         match work.choice {
             Choice::Poll(_) => self.inner.aside(context, |operator| {
-                (taken, counts) = operator.poll(limit)?;
+                (done, counts) = operator.poll(limit)?;
                 Ok(())
             })?,
             Choice::Alarm => self.inner.aside(context, |operator| operator.on_alarm(limit))?,
@@ -122,7 +125,7 @@ where
                 return Ok(done);
             }
         }
-        let amount = u32::try_from(taken).expect("invariant: at most the limit, a u32");
+        let amount = u32::try_from(done).expect("invariant: little more than the limit, a u32");
         Ok(Done { amount, outcome: PollOutcome::Full, counts })
     }
 
@@ -152,11 +155,11 @@ where
 
     fn take_recorded(&mut self) -> Vec<RecordedInput> {
         let (name, worker) = (Rc::clone(self.inner.name()), self.worker);
-        self.inner.operator_mut().replies.take(&name, worker).into_iter().collect()
+        self.inner.operator_mut().take_recorded(&name, worker).into_iter().collect()
     }
 
     fn replay_inputs(&mut self, recorded: &[RecordedInput]) {
         let (name, worker) = (Rc::clone(self.inner.name()), self.worker);
-        self.inner.operator_mut().replies.replay(&name, worker, recorded);
+        self.inner.operator_mut().replay_inputs(&name, worker, recorded);
     }
 }
