@@ -28,7 +28,7 @@ use std::time::Duration;
 use super::policies::{Guarded, with_dead_letters};
 use super::stream::Stream;
 use super::topology::Build;
-use crate::error::{BuildError, OperatorFault};
+use crate::error::OperatorFault;
 use crate::exchange::Pattern;
 use crate::exchange::partition::Forward;
 use crate::operator::asking::{Ask, InFlight, Order, Replies, Slots, Terms, Wakes};
@@ -180,8 +180,7 @@ where
         let port = {
             let mut build = build.borrow_mut();
             if let Some(message) = refusal {
-                let (name, message) = (name.to_owned(), message.to_owned());
-                build.refuse(BuildError::Setting { name, message });
+                build.refuse_setting(name, message);
             }
             let node = build.node(name, "async_map", detail, Then::outputs(policy));
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::stream::Stream;
 use super::topology::{Build, Topology};
-use crate::error::BuildError;
 use crate::exchange::Pattern;
 use crate::exchange::partition::Forward;
 use crate::operator::chain::{Chain, Direct};
@@ -50,9 +49,7 @@ impl<T: Record> InputStream<T> {
                 "records of type {} have no field marked #[event_time]; mark one, or call watermarks_sent() or without_event_time()",
                 T::NAME
             );
-            self.build
-                .borrow_mut()
-                .refuse(BuildError::Setting { name: self.name.clone(), message });
+            self.build.borrow_mut().refuse_setting(&self.name, message);
         }
         self.start(&strategy)
     }
@@ -75,8 +72,7 @@ impl<T: Record> InputStream<T> {
             let detail = format!("{handles} handle(s) of the host");
             let node = build.node(&name, "input", detail, &[""]);
             if handles == 0 {
-                let message = "an input has at least one handle".into();
-                build.refuse(BuildError::Setting { name: name.clone(), message });
+                build.refuse_setting(&name, "an input has at least one handle");
             }
             let (output, port) = build.output(node, 0);
             build.host_input(handles);
@@ -87,8 +83,7 @@ impl<T: Record> InputStream<T> {
                 || options.max_ahead_of_clock.is_some();
             if asks_for_more {
                 let message = "an input of the host knows neither alignment nor bounds on the future; leave them out";
-                let message = message.into();
-                build.refuse(BuildError::Setting { name: name.clone(), message });
+                build.refuse_setting(&name, message);
             }
             let ends = build.port(input_port::<T>(&name, handles)).unwrap_or_default();
             let record = build.is_recorded();

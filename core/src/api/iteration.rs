@@ -166,18 +166,12 @@ impl<T: Record, C: Chain<Out = T>> Iteration<C> {
             let mut build = build.borrow_mut();
             let node = build.node(name, "iteration", String::new(), &[""]);
             if build.is_inside(port.node) {
-                refuse(
-                    &mut build,
-                    name,
-                    "it is in the body of a loop, and a loop there would not know when it has ended; let the records leave that loop first, or do the rounds of both in one body",
-                );
+                let message = "it is in the body of a loop, and a loop there would not know when it has ended; let the records leave that loop first, or do the rounds of both in one body";
+                build.refuse_setting(name, message);
             }
             if capacity == 0 {
-                refuse(
-                    &mut build,
-                    name,
-                    "with no room for a record that was fed back none would ever be let in; say capacity(1) or more",
-                );
+                let message = "with no room for a record that was fed back none would ever be let in; say capacity(1) or more";
+                build.refuse_setting(name, message);
             }
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             build.begins_loop(node);
@@ -245,11 +239,8 @@ impl<T: Record> Loop<T> {
             return;
         }
         if !build.is_inside(feedback.port.node) {
-            refuse(
-                &mut build,
-                of,
-                "what is fed back does not come of the stream that the body was given, so that nobody could know when the loop has ended; feed back what the body made of that",
-            );
+            let message = "what is fed back does not come of the stream that the body was given, so that nobody could know when the loop has ended; feed back what the body made of that";
+            build.refuse_setting(of, message);
         }
         let node = build.node(&name, "feedback", format!("to {of}"), &[]);
         let Stream { port, chain, .. } = feedback;
@@ -271,11 +262,8 @@ impl<T: Record> Loop<T> {
             if is_foreign {
                 build.refuse(BuildError::ForeignStream { operator: name.clone() });
             } else if !build.is_inside(output.port.node) {
-                refuse(
-                    &mut build,
-                    of,
-                    "what leaves the loop does not come of the stream that the body was given; return what the body made of that, and use other streams behind the loop",
-                );
+                let message = "what leaves the loop does not come of the stream that the body was given; return what the body made of that, and use other streams behind the loop";
+                build.refuse_setting(of, message);
             }
             let Stream { port, chain, .. } = output;
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
@@ -286,8 +274,4 @@ impl<T: Record> Loop<T> {
         };
         Stream::new(Rc::clone(shared), port)
     }
-}
-
-fn refuse(build: &mut Build, name: &str, message: &str) {
-    build.refuse(BuildError::Setting { name: name.to_owned(), message: message.to_owned() });
 }

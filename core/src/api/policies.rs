@@ -155,8 +155,7 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
         let port = {
             let mut build = build.borrow_mut();
             if attempts == 0 {
-                let (name, message) = (name.to_owned(), "there is at least one attempt".to_owned());
-                build.refuse(crate::error::BuildError::Setting { name, message });
+                build.refuse_setting(name, "there is at least one attempt");
             }
             let detail = Then::describe(attempts, pause, policy);
             let node = build.node(name, A::NAME, detail, Then::outputs(policy));
@@ -165,8 +164,7 @@ impl<C: Chain, A: Fallible<C::Out>> Tried<C, A> {
                 build.holds_records(node);
                 if build.is_inside(node) {
                     let message = "it is in the body of a loop, which would not know of what waits for another attempt; leave after() out, or try before the loop or behind it";
-                    let (name, message) = (name.to_owned(), message.to_owned());
-                    build.refuse(crate::error::BuildError::Setting { name, message });
+                    build.refuse_setting(name, message);
                 }
             }
             let (out, port) = build.output(node, 0);

@@ -36,7 +36,6 @@ use thalweg_storage::TimedTable;
 use super::policies::{Guarded, Job, Tried};
 use super::stream::Stream;
 use super::topology::Build;
-use crate::error::BuildError;
 use crate::operator::Fallible;
 use crate::operator::chain::Chain;
 use crate::operator::output::Output;
@@ -120,9 +119,7 @@ fn later<T: Record, A: Fallible<T>>(
     out: Output<A::Out>,
 ) -> RetryLater<T, A> {
     let Job { name, fallible, attempts, then } = job;
-    let mut refuse = |message: &str| {
-        build.refuse(BuildError::Setting { name: name.to_owned(), message: message.into() });
-    };
+    let mut refuse = |message: &str| build.refuse_setting(name, message);
     if attempts == 1 {
         refuse(
             "there is nothing to wait for before the only attempt; say retry(2) or more before after()",

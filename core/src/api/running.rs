@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::keyed_stream::KeyedStream;
 use super::stream::Stream;
 use super::topology::Build;
-use crate::error::BuildError;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
@@ -169,8 +168,7 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
     }
 
     fn refuse(&self, name: &str, message: &str) {
-        let (name, message) = (name.to_owned(), message.to_owned());
-        self.stream.build.borrow_mut().refuse(BuildError::Setting { name, message });
+        self.stream.build.borrow_mut().refuse_setting(name, message);
     }
 
     /// A node with an inbox that gets the records by key; `make` makes its outputs and its task.

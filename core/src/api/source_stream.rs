@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::policies::Guarded;
 use super::stream::Stream;
 use super::topology::Build;
-use crate::error::BuildError;
 use crate::operator::DeadLetter;
 use crate::record::Record;
 use crate::source::{Source, SourceOutputs, SourceTask};
@@ -104,8 +103,7 @@ impl<S: Source> SourceStream<S> {
         strategy: W,
     ) -> FarFuture<S::Out> {
         if !strategy.options().bounds_the_future() {
-            let (name, message) = (self.name.clone(), NO_BOUND.to_owned());
-            self.build.borrow_mut().refuse(BuildError::Setting { name, message });
+            self.build.borrow_mut().refuse_setting(&self.name, NO_BOUND);
         }
         self.check_event_time();
         let Started { stream, far, .. } = self.start(strategy, Beside::FarFuture);
@@ -145,9 +143,7 @@ impl<S: Source> SourceStream<S> {
                 "records of type {} have no field marked #[event_time]; mark one or call without_event_time()",
                 <S::Out as Record>::NAME
             );
-            self.build
-                .borrow_mut()
-                .refuse(BuildError::Setting { name: self.name.clone(), message });
+            self.build.borrow_mut().refuse_setting(&self.name, message);
         }
     }
 
@@ -169,9 +165,8 @@ impl<S: Source> SourceStream<S> {
             let options = strategy.options();
             if options.aligned_with.is_some() && options.aligned_within.is_none() {
                 let message =
-                    "say how far it may be ahead of those it is aligned with: aligned_within()"
-                        .into();
-                build.refuse(BuildError::Setting { name: name.clone(), message });
+                    "say how far it may be ahead of those it is aligned with: aligned_within()";
+                build.refuse_setting(&name, message);
             }
             let splits = build.splits(&name, &source, options.aligned_with);
             let context = build.open_context(&name);

@@ -177,8 +177,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         W: WatermarkStrategy<T>,
     {
         if !strategy.options().bounds_the_future() {
-            let (name, message) = (name.to_owned(), NO_BOUND.to_owned());
-            self.build.borrow_mut().refuse(BuildError::Setting { name, message });
+            self.build.borrow_mut().refuse_setting(name, NO_BOUND);
         }
         let (stream, far_future) = self.with_time(name, read, &strategy, true);
         FarFuture { stream, far_future: far_future.expect("invariant: it was asked for") }
@@ -203,8 +202,7 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
             let options = strategy.options();
             if options.aligned_within.is_some() || options.aligned_with.is_some() {
                 let message = "only a source can wait for others: set aligned_within() on the strategy of the source, which aligns by the event time that it reads";
-                let (name, message) = (name.to_owned(), message.to_owned());
-                build.refuse(BuildError::Setting { name, message });
+                build.refuse_setting(name, message);
             }
             let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
             let (out, port) = build.output(node, 0);

@@ -553,6 +553,11 @@ impl Build {
         self.errors.push(error);
     }
 
+    /// Refuses how an operator, or something else of that name, is set; `message` says what is allowed.
+    pub(crate) fn refuse_setting(&mut self, name: &str, message: impl Into<String>) {
+        self.refuse(BuildError::Setting { name: name.to_owned(), message: message.into() });
+    }
+
     /// Shows the boards of sources that are aligned with each other to each other.
     fn align(&mut self) {
         let Mode::Plan { splits, .. } = &mut self.mode else { return };

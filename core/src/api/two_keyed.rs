@@ -53,7 +53,7 @@ where
         let mut graph = build.borrow_mut();
         check_same(&mut graph, is_same, name);
         if let Some(message) = problem {
-            graph.refuse(BuildError::Setting { name: name.to_owned(), message });
+            graph.refuse_setting(name, message);
         }
         let workers = graph.config().workers;
         let node = graph.node(name, kind, detail, outputs);

@@ -9,7 +9,6 @@ use super::stream::Stream;
 use super::window_build;
 use super::windowed_stream::{Windowed, WindowedStream};
 use crate::agg::{Aggregator, Of};
-use crate::error::BuildError;
 use crate::exchange::KeySelector;
 use crate::operator::chain::Chain;
 use crate::operator::running::{Running, RunningAggregate};
@@ -149,9 +148,8 @@ impl<T: Record, C: Chain<Out = T>, S: KeySelector<T>> KeyedStream<T, C, S> {
         let port = {
             let mut build = build.borrow_mut();
             if every.is_zero() {
-                let (name, message) =
-                    (name.to_owned(), "results are sent every so often, which is longer than zero");
-                build.refuse(BuildError::Setting { name, message: message.to_owned() });
+                let message = "results are sent every so often, which is longer than zero";
+                build.refuse_setting(name, message);
             }
             let pieces = Steps::every(every.max(Duration::from_nanos(1)));
             let detail = format!("into {} every {every:?}", <A::Result as Record>::NAME);

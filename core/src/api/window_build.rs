@@ -8,7 +8,6 @@ use super::stream::Stream;
 use super::topology::{Build, Port};
 use super::windowed_stream::{Windowed, WindowedStream};
 use crate::agg::Aggregator;
-use crate::error::BuildError;
 use crate::exchange::inbox::Inbox;
 use crate::exchange::partition::ByKey;
 use crate::exchange::{KeySelector, Pattern};
@@ -38,8 +37,7 @@ where
     C: Chain<Out = T>,
     S: KeySelector<T>,
 {
-    let name = windowed.name.clone();
-    windowed.keyed.stream.build.borrow_mut().refuse(BuildError::Setting { name, message });
+    windowed.keyed.stream.build.borrow_mut().refuse_setting(&windowed.name, message);
 }
 
 /// What is wrong with a window and its trigger.
@@ -113,7 +111,7 @@ where
     let (on_time, late) = {
         let mut build = build.borrow_mut();
         if let Err(message) = check::<T, W, G>(&window, &trigger) {
-            build.refuse(BuildError::Setting { name: name.clone(), message });
+            build.refuse_setting(&name, message);
         }
         let detail = describe::<T, W, G>(&window, &trigger, lateness, into);
         let node = build.node(&name, W::KIND, detail, &["on_time", "late"]);
