@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use thalweg_tests::harness;
+
 /// What the program is to do.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -41,27 +43,28 @@ impl Command {
     /// # Errors
     ///
     /// What was not understood, as a sentence.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Arguments { kills: 200, seed: 0, job: None };
-        let mut child = None;
+        let (mut child, mut canaries) = (None, false);
         let (mut workers, mut interval_ms) = (1, 20);
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            let number =
-                || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
-            match word.as_str() {
-                "--kills" => arguments.kills = number()?,
-                "--seed" => arguments.seed = number()?,
-                "--canaries" => return Ok(Self::Canaries),
-                "--job" if crate::jobs::ALL.iter().any(|job| job.name == value) => {
-                    arguments.job = Some(value);
+        harness::arguments(words, "--kills, --seed, --job", |word, value| {
+            match word {
+                "--kills" => arguments.kills = value.number()?,
+                "--seed" => arguments.seed = value.number()?,
+                "--canaries" => canaries = true,
+                "--job" => {
+                    let names = crate::jobs::ALL.iter().map(|job| job.name);
+                    arguments.job = Some(value.one_of("job", names)?);
                 }
-                "--job" => return Err(format!("there is no job {value:?}")),
-                "--child" => child = Some(PathBuf::from(value)),
-                "--workers" => workers = usize::try_from(number()?).expect("few"),
-                "--interval-ms" => interval_ms = number()?,
-                _ => return Err(format!("{word} is not an argument: --kills, --seed, --job")),
+                "--child" => child = Some(PathBuf::from(value.text)),
+                "--workers" => workers = usize::try_from(value.number()?).expect("few"),
+                "--interval-ms" => interval_ms = value.number()?,
+                _ => return Ok(false),
             }
+            Ok(true)
+        })?;
+        if canaries {
+            return Ok(Self::Canaries);
         }
         let Some(folder) = child else { return Ok(Self::Crash(arguments)) };
         let job = arguments.job.ok_or("a child needs a --job")?;

@@ -8,7 +8,8 @@ use thalweg::control::EngineBuilder;
 use thalweg::prelude::*;
 
 use crate::arguments::Child;
-use crate::{jobs, say};
+use crate::jobs;
+use thalweg_tests::harness::say;
 
 /// Runs the job to its end; what goes wrong is printed, and the exit code is 3.
 pub(crate) fn run(child: &Child) -> ExitCode {

@@ -22,11 +22,11 @@ mod child;
 mod jobs;
 mod rounds;
 
-use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use arguments::Command;
 use thalweg_tests::canaries;
+use thalweg_tests::harness::{end, give_up};
 
 /// Bugs that this harness finds.
 const CANARIES: [&str; 5] =
@@ -34,25 +34,12 @@ const CANARIES: [&str; 5] =
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
-        Err(message) => {
-            say(&message);
-            ExitCode::from(2)
-        }
+        Err(message) => give_up(&message),
         Ok(Command::Child(child)) => child::run(&child),
-        Ok(Command::Canaries) => {
-            let unheard = canaries::unheard(&CANARIES, &["--kills", "300"], say);
-            say(&format!("{} canaries, {} unheard", CANARIES.len(), unheard.len()));
-            if unheard.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+        Ok(Command::Canaries) => canaries::prove(&CANARIES, &["--kills", "300"]),
         Ok(Command::Crash(arguments)) => {
             let (kills, violations) = rounds::run(&arguments);
-            say(&format!("{kills} kills, {violations} violations"));
-            if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            end(&format!("{kills} kills, {violations} violations"), violations == 0)
         }
     }
-}
-
-fn say(line: &str) {
-    // A closed pipe is the reader's business.
-    drop(writeln!(stdout(), "{line}"));
 }

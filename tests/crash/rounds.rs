@@ -10,8 +10,8 @@ use thalweg_tests::canaries;
 
 use crate::arguments::{Arguments, Child};
 use crate::jobs::{self, Job};
-use crate::say;
 use thalweg_tests::dice::Dice;
+use thalweg_tests::harness::say;
 
 /// A child that takes so long hangs: many times what any needs.
 const PATIENCE: Duration = Duration::from_secs(60);

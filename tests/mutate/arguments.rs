@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use thalweg_tests::fuzz;
+use thalweg_tests::{fuzz, harness};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -31,28 +31,26 @@ impl Arguments {
     /// # Errors
     ///
     /// What was not understood, as a sentence.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Self::default();
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            let number =
-                || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
-            match word.as_str() {
-                "--inputs" => arguments.inputs = number()?,
-                "--from" => arguments.from = number()?,
-                "--file" => arguments.file = Some(value.into()),
-                "--write-seeds" => arguments.write_seeds = Some(value.into()),
-                "--target" if fuzz::ALL.iter().any(|target| target.name == value) => {
-                    arguments.target = Some(value);
+        harness::arguments(
+            words,
+            "--inputs, --from, --target, --file, --write-seeds",
+            |word, value| {
+                match word {
+                    "--inputs" => arguments.inputs = value.number()?,
+                    "--from" => arguments.from = value.number()?,
+                    "--file" => arguments.file = Some(value.text.into()),
+                    "--write-seeds" => arguments.write_seeds = Some(value.text.into()),
+                    "--target" => {
+                        let names = fuzz::ALL.iter().map(|target| target.name);
+                        arguments.target = Some(value.one_of("target", names)?);
+                    }
+                    _ => return Ok(false),
                 }
-                "--target" => return Err(format!("there is no target {value:?}")),
-                _ => {
-                    return Err(format!(
-                        "{word} is not an argument: --inputs, --from, --target, --file, --write-seeds"
-                    ));
-                }
-            }
-        }
+                Ok(true)
+            },
+        )?;
         if arguments.file.is_some() && arguments.target.is_none() {
             return Err("--file needs a --target".to_owned());
         }

@@ -19,7 +19,6 @@ mod mutation;
 
 use std::alloc::System;
 use std::fs;
-use std::io::{Write as _, stdout};
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,6 +27,7 @@ use arguments::Arguments;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use thalweg_tests::dice::Dice;
 use thalweg_tests::fuzz::{self, Target};
+use thalweg_tests::harness::{end, give_up, say};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -38,19 +38,13 @@ const MOST_BYTES: usize = 256 << 20;
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(message) => {
-            say(&message);
-            return ExitCode::from(2);
-        }
+        Err(message) => return give_up(&message),
     };
     let targets = || fuzz::ALL.iter().filter(|target| arguments.wants(target.name));
     if let Some(folder) = &arguments.write_seeds {
         return match targets().try_for_each(|target| write_seeds(folder, target)) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                say(&format!("{}: {error}", folder.display()));
-                ExitCode::from(2)
-            }
+            Err(error) => give_up(&format!("{}: {error}", folder.display())),
         };
     }
     let violations: u64 = match &arguments.file {
@@ -65,14 +59,10 @@ fn main() -> ExitCode {
             Ok(input) => {
                 targets().map(|target| u64::from(try_input(target, &input).is_err())).sum()
             }
-            Err(error) => {
-                say(&format!("{}: {error}", path.display()));
-                return ExitCode::from(2);
-            }
+            Err(error) => return give_up(&format!("{}: {error}", path.display())),
         },
     };
-    say(&format!("{violations} violations"));
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    end(&format!("{violations} violations"), violations == 0)
 }
 
 /// Runs all inputs of a target; returns how many violations there were.
@@ -120,11 +110,6 @@ fn write_seeds(folder: &Path, target: &Target) -> std::io::Result<()> {
         .iter()
         .enumerate()
         .try_for_each(|(number, seed)| fs::write(folder.join(format!("seed-{number}")), seed))
-}
-
-fn say(line: &str) {
-    // A closed pipe is the reader's business.
-    drop(writeln!(stdout(), "{line}"));
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The command line.
 
+use thalweg_tests::harness;
+
 /// How often the power goes.
 #[derive(Debug)]
 pub(crate) struct Arguments {
@@ -18,22 +20,20 @@ impl Arguments {
     /// # Errors
     ///
     /// What was not understood, as a sentence.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Self { cuts: 5000, seed: 0, exhaustive: true, canaries: false };
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            let number =
-                || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
-            match word.as_str() {
+        harness::arguments(words, "--cuts, --seed", |word, value| {
+            match word {
                 "--canaries" => arguments.canaries = true,
-                "--cuts" => arguments.cuts = number()?,
+                "--cuts" => arguments.cuts = value.number()?,
                 "--seed" => {
-                    arguments.seed = number()?;
+                    arguments.seed = value.number()?;
                     arguments.exhaustive = false;
                 }
-                _ => return Err(format!("{word} is not an argument: --cuts, --seed")),
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(arguments)
     }
 }

@@ -13,12 +13,12 @@
 mod arguments;
 mod job;
 
-use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use arguments::Arguments;
 use job::{Cut, Job};
 use thalweg_tests::canaries;
+use thalweg_tests::harness::{end, give_up, say};
 
 /// Bugs that this harness finds.
 const CANARIES: [&str; 7] = [
@@ -34,19 +34,13 @@ const CANARIES: [&str; 7] = [
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(message) => {
-            say(&message);
-            return ExitCode::from(2);
-        }
+        Err(message) => return give_up(&message),
     };
     if arguments.canaries {
-        let unheard = canaries::unheard(&CANARIES, &["--cuts", "5000"], say);
-        say(&format!("{} canaries, {} unheard", CANARIES.len(), unheard.len()));
-        return if unheard.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return canaries::prove(&CANARIES, &["--cuts", "5000"]);
     }
     let (cuts, violations) = run(&arguments);
-    say(&format!("{cuts} cuts, {violations} violations"));
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    end(&format!("{cuts} cuts, {violations} violations"), violations == 0)
 }
 
 /// Cuts until it is enough; returns how often, and how many violations there were.
@@ -90,11 +84,6 @@ fn run(arguments: &Arguments) -> (u64, u64) {
         seed += 1;
     }
     (cuts, violations)
-}
-
-fn say(line: &str) {
-    // A closed pipe is the reader's business.
-    drop(writeln!(stdout(), "{line}"));
 }
 
 #[cfg(test)]

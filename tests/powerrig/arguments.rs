@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use thalweg_tests::harness;
+
 /// Says that the program has its own mounts already.
 pub(crate) const INSIDE: &str = "--inside";
 
@@ -41,24 +43,22 @@ impl Command {
     /// # Errors
     ///
     /// What was not understood, as a sentence.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Arguments { cycles: 200, seed: 0, canaries: false, is_inside: false };
         let (mut child, mut workers, mut interval_ms) = (None, 1, 20);
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            let number =
-                || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
-            match word.as_str() {
-                "--cycles" => arguments.cycles = number()?,
-                "--seed" => arguments.seed = number()?,
+        harness::arguments(words, "--cycles, --seed", |word, value| {
+            match word {
+                "--cycles" => arguments.cycles = value.number()?,
+                "--seed" => arguments.seed = value.number()?,
                 "--canaries" => arguments.canaries = true,
                 INSIDE => arguments.is_inside = true,
-                "--child" => child = Some(PathBuf::from(value)),
-                "--workers" => workers = usize::try_from(number()?).expect("few"),
-                "--interval-ms" => interval_ms = number()?,
-                _ => return Err(format!("{word} is not an argument: --cycles, --seed")),
+                "--child" => child = Some(PathBuf::from(value.text)),
+                "--workers" => workers = usize::try_from(value.number()?).expect("few"),
+                "--interval-ms" => interval_ms = value.number()?,
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         let seed = arguments.seed;
         Ok(match child {
             None => Self::Rig(arguments),

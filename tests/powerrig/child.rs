@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use thalweg::prelude::*;
 use thalweg_tests::bids::{Auctions, Texts, bids};
+use thalweg_tests::harness::say;
 
 use crate::arguments::Child;
-use crate::say;
 
 /// So many that a run has some ten checkpoints.
 const BIDS: u64 = 150_000;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use thalweg_tests::canaries;
 use thalweg_tests::dice::Dice;
+use thalweg_tests::harness::say;
 
 use crate::arguments::{Arguments, Child};
+use crate::child;
 use crate::machine::Machine;
 use crate::volume::{Blocks, Lost};
-use crate::{child, say};
 
 /// A child that takes so long hangs: many times what it needs.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,5 +1,7 @@
 //! The command line.
 
+use thalweg_tests::harness;
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Arguments {
@@ -25,27 +27,21 @@ impl Arguments {
     /// # Errors
     ///
     /// What was not understood, as a sentence.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Self::default();
-        while let Some(word) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
-            let number =
-                || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
-            match word.as_str() {
-                "--seeds" => arguments.seeds = number()?,
-                "--from" => arguments.from = number()?,
-                "--twice" => arguments.twice = number()?.max(1),
-                "--job" if crate::jobs::ALL.iter().any(|job| job.name == value) => {
-                    arguments.job = Some(value);
+        harness::arguments(words, "--seeds, --from, --job, --twice", |word, value| {
+            match word {
+                "--seeds" => arguments.seeds = value.number()?,
+                "--from" => arguments.from = value.number()?,
+                "--twice" => arguments.twice = value.number()?.max(1),
+                "--job" => {
+                    let names = crate::jobs::ALL.iter().map(|job| job.name);
+                    arguments.job = Some(value.one_of("job", names)?);
                 }
-                "--job" => return Err(format!("there is no job {value:?}")),
-                _ => {
-                    return Err(format!(
-                        "{word} is not an argument: --seeds, --from, --job, --twice"
-                    ));
-                }
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(arguments)
     }
 

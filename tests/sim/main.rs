@@ -15,22 +15,18 @@ mod dice;
 mod jobs;
 mod seed;
 
-use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use arguments::Arguments;
+use thalweg_tests::harness::{end, give_up, say};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(message) => {
-            say(&message);
-            return ExitCode::from(2);
-        }
+        Err(message) => return give_up(&message),
     };
     let violations = run(&arguments);
-    say(&format!("{} seeds, {violations} violations", arguments.seeds));
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    end(&format!("{} seeds, {violations} violations", arguments.seeds), violations == 0)
 }
 
 /// Runs all seeds of all chosen jobs; returns how many violations there were.
@@ -49,11 +45,6 @@ fn run(arguments: &Arguments) -> u64 {
         }
     }
     violations
-}
-
-fn say(line: &str) {
-    // A closed pipe is the reader's business.
-    drop(writeln!(stdout(), "{line}"));
 }
 
 #[cfg(test)]

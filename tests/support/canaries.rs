@@ -1,6 +1,8 @@
 //! Runs a harness with each of the deliberate bugs that it must find; see the feature `canary` of the engine.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::harness::{end, say};
 
 /// By which the engine is told which bug it has.
 const VARIABLE: &str = "THALWEG_CANARY";
@@ -10,8 +12,8 @@ pub fn is_one() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
-/// Runs this program with `words` once for each canary; returns those that were not heard.
-pub fn unheard<'a>(canaries: &[&'a str], words: &[&str], say: fn(&str)) -> Vec<&'a str> {
+/// Runs this program with `words` once for each canary; it ends well if all were heard.
+pub fn prove(canaries: &[&str], words: &[&str]) -> ExitCode {
     let is_unheard = |canary: &&&str| {
         let program = std::env::current_exe().expect("a running program has a path");
         let mut command = Command::new(program);
@@ -22,5 +24,6 @@ pub fn unheard<'a>(canaries: &[&'a str], words: &[&str], say: fn(&str)) -> Vec<&
         say(&format!("{canary}: {first}"));
         output.status.code() != Some(1)
     };
-    canaries.iter().filter(is_unheard).copied().collect()
+    let unheard = canaries.iter().filter(is_unheard).count();
+    end(&format!("{} canaries, {unheard} unheard", canaries.len()), unheard == 0)
 }

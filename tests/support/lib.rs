@@ -12,6 +12,7 @@ pub mod bids;
 pub mod visits;
 pub mod retries;
 pub mod canaries;
+pub mod harness;
 pub mod departures;
 pub mod nexmark;
 pub mod asking;
