@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::stream::Stream;
@@ -224,8 +225,8 @@ where
 /// A loop that was begun.
 struct Loop<T: Record> {
     name: Rc<str>,
-    build: Rc<std::cell::RefCell<Build>>,
-    backlog: Rc<std::cell::RefCell<Backlog<T>>>,
+    build: Rc<RefCell<Build>>,
+    backlog: Rc<RefCell<Backlog<T>>>,
 }
 
 impl<T: Record> Loop<T> {

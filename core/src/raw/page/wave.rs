@@ -24,8 +24,6 @@ impl Signs {
     /// The event time that came before the wave may leave the loop.
     pub const PASS: Self = Self(1 << 5);
 
-    const ALL: u8 = (1 << 6) - 1;
-
     /// True if all of `signs` are there.
     pub fn has(self, signs: Self) -> bool {
         self.0 & signs.0 == signs.0
@@ -42,7 +40,7 @@ impl Signs {
     }
 
     pub(super) fn of(bits: u8) -> Self {
-        Self(bits & Self::ALL)
+        Self(bits)
     }
 }
 
