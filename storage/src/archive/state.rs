@@ -158,12 +158,6 @@ impl State {
             }
             table.chunks.insert(sequence, chunk);
         }
-        for (sequence, unit, bytes) in journal.deaths.iter() {
-            if let Some(chunk) = table.chunks.get_mut(&sequence) {
-                chunk.dead.push(unit);
-                chunk.dead_bytes += bytes as u64;
-            }
-        }
         for sequence in journal.drops {
             let Some(chunk) = table.chunks.remove(&sequence) else { continue };
             if let Some(place) = chunk.place {
@@ -176,6 +170,13 @@ impl State {
                     release(&mut self.segments, known.place);
                     self.rosters.remove(&roster);
                 }
+            }
+        }
+        // After the drops: what died with its chunk need not be noted.
+        for (sequence, unit, bytes) in journal.deaths.iter() {
+            if let Some(chunk) = table.chunks.get_mut(&sequence) {
+                chunk.dead.push(unit);
+                chunk.dead_bytes += bytes as u64;
             }
         }
     }
