@@ -27,6 +27,7 @@ mod savepoints;
 mod savepoint_files;
 mod evolution;
 mod backpressure;
+mod blocked_outputs;
 mod blocked_sinks;
 mod replay;
 mod departures;

@@ -7,11 +7,10 @@ use super::stream::Stream;
 use super::topology::{Build, Topology};
 use crate::exchange::Pattern;
 use crate::exchange::partition::Forward;
-use crate::operator::chain::{Chain, Direct};
-use crate::operator::outlet::ChainOutlet;
+use crate::operator::chain::Chain;
 use crate::operator::task::{OnePort, OperatorTask};
-use crate::operator::union::Union;
 use crate::record::Record;
+use crate::sink::{HostOutput, output_port};
 use crate::source::{GateTask, input_port};
 use crate::time::{OnlyAtEnd, WatermarkStrategy};
 
@@ -96,7 +95,7 @@ impl<T: Record> InputStream<T> {
 
 impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
     /// Gives the records to the host, by one handle: [`JobHandle::output`](crate::control::JobHandle::output). The host has to read them: what it does not read
-    /// holds the job back, until the handle is dropped.
+    /// holds the job back, until the handle is dropped; but it holds no checkpoint up, up to 64 MiB of it on each worker, and is part of it.
     pub fn output(self, name: &str) {
         self.output_to(name, false);
     }
@@ -111,12 +110,10 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         let mut build = build.borrow_mut();
         let node = build.node(name, "output", String::new(), &[]);
         let inbox = build.inbox(&port, chain, Forward, Pattern::Forward, (node, 0));
-        let out = build.host_output::<T>();
-        let maker = crate::sink::output_port::<T>(name, per_worker);
-        if let Some(lane) = build.port(maker) {
-            let outlet = ChainOutlet::new(Direct::default(), Forward, vec![lane]);
-            out.1.borrow_mut().push(Box::new(outlet));
+        let in_flight = build.in_flight(name);
+        if let Some(ends) = build.port(output_port::<T>(name, per_worker)) {
+            let operator = HostOutput::new(ends, in_flight);
+            build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
         }
-        build.task(OperatorTask::new(name.into(), Union { out: out.0 }, OnePort(inbox)));
     }
 }

@@ -18,7 +18,7 @@ use crate::operator::task::{OnePort, OperatorTask, TwoPorts};
 use crate::operator::union::Union;
 use crate::raw::view::Rec;
 use crate::record::{KeyRef, Record};
-use crate::sink::{Aside, Each, Sink, SinkOperator, Writers};
+use crate::sink::{Each, Sink, SinkOperator, Writers};
 use crate::time::{EventTime, WatermarkStrategy};
 
 /// Records of type `T` on their way; `C` is the chain of stateless operators since the last boundary.
@@ -253,10 +253,8 @@ impl<T: Record, C: Chain<Out = T>> Stream<T, C> {
         let inbox = build.inbox(&port, chain, Forward, pattern, (node, 0));
         let context = build.open_context(name);
         let idle = pattern == Pattern::Gather && context.worker != 0;
-        let place = (context.worker, context.workers);
-        let aside =
-            context.checkpoints.then(|| Aside::new(build.state::<u64, _>(name, "aside"), place));
-        let operator = SinkOperator::new(sink, context, idle, aside);
+        let in_flight = build.in_flight(name);
+        let operator = SinkOperator::new(sink, context, idle, in_flight);
         build.task(OperatorTask::new(name.into(), operator, OnePort(inbox)));
     }
 }

@@ -37,6 +37,7 @@ use crate::raw::claimed::Bare;
 use crate::raw::doorbell::Ringer;
 use crate::raw::layout::Layout;
 use crate::record::Record;
+use crate::sink::{InFlight, TABLE};
 use crate::source::{Dealt, FOUND, OpenContext, OwnSplits, Source, deal};
 use crate::state::{Claimed, Stored};
 use crate::time::alignment::{AlignmentBoard, Boards};
@@ -419,10 +420,11 @@ impl Build {
         matches!(&self.mode, Mode::Worker(parts) if parts.record)
     }
 
-    /// An output that no stream refers to; its outlet is the host's.
-    pub(crate) fn host_output<T: Record>(&mut self) -> (Output<T>, Outlets<T>) {
-        let outlets = Outlets::<T>::default();
-        (Output::new(self.config.page_bytes, Rc::clone(&outlets)), outlets)
+    /// What checkpoints have of records that wait before the outside; none in a job without.
+    pub(crate) fn in_flight<T: Record>(&mut self, operator: &str) -> Option<InFlight<T>> {
+        let place = (self.worker(), self.config.workers);
+        let is_kept = self.config.checkpoints;
+        is_kept.then(|| InFlight::new(self.state::<u64, _>(operator, TABLE), place))
     }
 
     /// What the operator's source or sink is opened with.

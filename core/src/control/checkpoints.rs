@@ -80,8 +80,8 @@ impl Checkpoints {
 
     /// One that takes longer than this is given up. Default 10 min.
     ///
-    /// A barrier waits for a firing that is under way, for records before it, and so for a sink that takes nothing: a checkpoint may take as long as backpressure
-    /// lasts. Nothing is lost when it is given up; the next one has all that it would have had.
+    /// A barrier waits for a firing that is under way, and for the records before it. For a sink or a host that takes nothing it does not wait: what is on its way to it is in the
+    /// checkpoint; until that is 64 MiB, then it waits as well. Nothing is lost when one is given up; the next one has all that it would have had.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

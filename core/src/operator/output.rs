@@ -177,11 +177,11 @@ pub(crate) trait AnyOutput {
     /// True if something waits for room in a ring.
     fn is_blocked(&self) -> bool;
     /// True if a receiver has nothing to read while a page of its is open.
-    fn is_hungry(&self) -> bool;
+    fn is_hungry(&mut self) -> bool;
     /// True if a page with elements is open.
     fn has_open(&self) -> bool;
     /// True if the receivers have read all that was sent.
-    fn is_drained(&self) -> bool {
+    fn is_drained(&mut self) -> bool {
         true
     }
     /// True if it is not a receiver that it waits for but the world, which rings no doorbell.
@@ -217,7 +217,7 @@ impl<T: Record> AnyOutput for Output<T> {
         self.outlets.borrow().iter().any(|outlet| outlet.is_blocked())
     }
 
-    fn is_hungry(&self) -> bool {
+    fn is_hungry(&mut self) -> bool {
         self.outlets.borrow_mut().iter_mut().any(|outlet| outlet.is_hungry())
     }
 
@@ -225,7 +225,7 @@ impl<T: Record> AnyOutput for Output<T> {
         self.outlets.borrow().iter().any(|outlet| outlet.has_open())
     }
 
-    fn is_drained(&self) -> bool {
+    fn is_drained(&mut self) -> bool {
         self.outlets.borrow_mut().iter_mut().fold(true, |all, outlet| outlet.is_drained() & all)
     }
 

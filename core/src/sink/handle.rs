@@ -3,7 +3,7 @@
 //! A handle is the receiving end of a ring from each worker. Records are looked at in place, in the page that the worker filled; when all of a
 //! page was received the worker has it back. A handle that is not read fills up, and then holds the job back.
 //!
-//! * Arrives from: [`crate::operator`], as pages, through the task of the output, which is a union of one stream.
+//! * Arrives from: [`crate::exchange`], as pages, through the task of the output, which keeps what was sent until it is read.
 //! * Leaves to: the host, by [`OutputHandle`].
 //!
 //! # Invariants
@@ -11,9 +11,15 @@
 //! 1. Order: records of one worker arrive in the order in which it sent them. Between workers none is promised: the handle reads a page of
 //!    one, then a page of the next that has one. All records of a key are of one worker.
 //! 2. Nothing is lost before the end: [`RecvError`] comes after the last record that was sent.
+//! 3. Nothing is lost with the process, if the job takes checkpoints: what was sent before a checkpoint and not read when it was taken is in it, and comes again to the handle of the
+//!    job that goes on from there. Pages are what is known to be read, so the records of one that was read in part come twice. If
+//!    it goes on with other workers, what comes again of a key and what follows it may be of two.
 
+mod operator;
+mod outbox;
 mod port;
 
+pub(crate) use operator::HostOutput;
 pub(crate) use port::output_port;
 
 use std::future::poll_fn;

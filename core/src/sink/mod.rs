@@ -10,7 +10,8 @@
 //! | [`UpsertFiles`] | exactly once | as one file |
 //! | [`Collected`] | exactly once, in the process | cut off as a file is; not for who has taken something meanwhile |
 //! | [`UpsertCollected`] | at least once | the same change again is the same table |
-//! | [`Sockets`](crate::source::Sockets) that connect, [`Standard`](crate::source::Standard) output, output handles | at least once | what was sent is sent |
+//! | [`Sockets`](crate::source::Sockets) that connect, [`Standard`](crate::source::Standard) output | at least once | what was sent is sent |
+//! | [`OutputHandle`] | at least once | what the host had not read comes again |
 //! | [`Callback`], [`ForEach`] | at least once | called again |
 //! | [`Blackhole`] | | nothing comes out |
 //!
@@ -228,6 +229,7 @@
 //! ```
 
 mod delivery;
+mod in_flight;
 mod collect;
 mod handle;
 mod callback;
@@ -247,13 +249,14 @@ pub use file::{
     PartsWriter, Roll,
 };
 pub use handle::OutputHandle;
-pub(crate) use handle::output_port;
+pub(crate) use handle::{HostOutput, output_port};
 pub use stream::{StreamSinkError, StreamWriter};
 pub use upsert::{
     Changes, UpsertCollected, UpsertFile, UpsertFiles, UpsertSink, UpsertWriter, Upserts,
 };
 
-pub(crate) use operator::{Aside, SinkOperator};
+pub(crate) use in_flight::{InFlight, TABLE};
+pub(crate) use operator::SinkOperator;
 
 use crate::error::OperatorFault;
 use crate::exchange::Records;

@@ -14,8 +14,9 @@
 
 mod aside;
 
-pub(crate) use aside::Aside;
+use aside::Aside;
 
+use super::in_flight::InFlight;
 use super::{Delivery, Prepared, Sink, SinkWriter};
 use crate::canary;
 use crate::checkpoint::{Freezing, Resuming};
@@ -88,14 +89,19 @@ enum End {
 }
 
 impl<T: Record, S: Sink<T>> SinkOperator<T, S> {
-    /// `idle`: no record will come to this worker, and no writer is opened here. `aside`: in a job with checkpoints.
-    pub(crate) fn new(sink: S, context: OpenContext, idle: bool, aside: Option<Aside<T>>) -> Self {
+    /// `idle`: no record will come to this worker, and no writer is opened here. `in_flight`: in a job with checkpoints.
+    pub(crate) fn new(
+        sink: S,
+        context: OpenContext,
+        idle: bool,
+        in_flight: Option<InFlight<T>>,
+    ) -> Self {
         let outside = Outside {
             writer: None,
             state: State::Open,
             is_ready: false,
             refuses: false,
-            aside,
+            aside: in_flight.map(Aside::new),
             decided: 0,
             frozen: 0,
             prepared: None,
@@ -137,7 +143,8 @@ impl<T: Record, W: SinkWriter<T>> Outside<T, W> {
     /// Whether it takes records though the writer does not.
     fn lays_aside(&self) -> bool {
         let is_open = matches!(self.state, State::Open | State::Flushing | State::Full);
-        self.decided > self.frozen && self.aside.is_some() && is_open && self.prepared.is_none()
+        let has_place = self.aside.as_ref().is_some_and(|aside| !aside.is_full());
+        self.decided > self.frozen && has_place && is_open && self.prepared.is_none()
     }
 
     fn has_aside(&self) -> bool {
@@ -355,7 +362,7 @@ impl<T: Record, W: SinkWriter<T>> AnyOutput for Outside<T, W> {
         }
     }
 
-    fn is_hungry(&self) -> bool {
+    fn is_hungry(&mut self) -> bool {
         false
     }
 

@@ -9,6 +9,7 @@ mod handles;
 mod loops;
 mod outside;
 mod operators;
+mod outputs;
 mod processes;
 mod retries;
 mod two_stages;
@@ -114,6 +115,7 @@ pub(crate) const ALL: &[Entry] = &[
         name: "departures-crashing",
         run: |seed, _| crate::seed::guarded(|| departures::run_crashing(seed)),
     },
+    Entry { name: "outputs-crashing", run: |seed, _| crate::seed::guarded(|| outputs::run(seed)) },
     Entry {
         name: "handles",
         run: |seed, twice| crate::seed::guarded(|| handles::run(seed, twice)),

@@ -61,6 +61,16 @@ impl<T: Record> PageTx<T> {
         self.ring.is_drained()
     }
 
+    /// Capacity in pages.
+    pub fn pages(&self) -> usize {
+        self.ring.pages()
+    }
+
+    /// Pages that were published and that the receiver has not released.
+    pub fn unread(&mut self) -> usize {
+        self.ring.pages() - self.ring.free()
+    }
+
     /// True if the receiver was dropped: nobody will read what is written.
     pub fn is_abandoned(&self) -> bool {
         self.ring.is_abandoned()

@@ -1,13 +1,14 @@
-//! Both ends of an output: for each worker the lane that starts there, and handles for the host.
+//! Both ends of an output: for each worker the ring that starts there, and handles for the host.
 
 use std::any::Any;
 use std::sync::{Arc, mpsc};
 
 use super::OutputHandle;
+use super::outbox::OutputEnds;
 use crate::exchange::host::{
     AnyHandle, AnyPlayer, Direction, HostPort, PortConfig, PortEnds, PortMaker, RecordType,
 };
-use crate::exchange::lane::{Lane, LaneRx};
+use crate::exchange::lane::LaneRx;
 use crate::exchange::mesh::AnyEnds;
 use crate::exchange::recorded::RecordedInput;
 use crate::raw::page::page_ring;
@@ -31,8 +32,8 @@ fn make<T: Record>(name: &str, per_worker: bool, config: &PortConfig<'_>) -> Por
         let (large_tx, large) = mpsc::channel();
         let sender = Some(config.ringers[worker].clone());
         received[handle].push(LaneRx { pages, large, sender });
-        let receiver = Some(bells[handle].ringer());
-        Box::new(Lane::new(tx, large_tx, receiver, config.page_bytes)) as AnyEnds
+        let receiver = bells[handle].ringer();
+        Box::new(OutputEnds { tx, large: large_tx, receiver }) as AnyEnds
     };
     let workers = (0..config.workers).map(lane).collect();
     let handle = |(lanes, bell): (Vec<LaneRx<T>>, HostBell)| {

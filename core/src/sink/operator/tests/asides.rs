@@ -26,8 +26,8 @@ fn rig() -> Rig {
     let context = OpenContext { checkpoints: true, ..world.context(0, 1) };
     let mut store = Store::default();
     let table = store.table(TableName::new("sink", "aside"), TableConfig::default()).unwrap();
-    let aside = Aside::new(TimedLists::new(table), (0, 1));
-    let operator = SinkOperator::new(script.clone(), context, false, Some(aside));
+    let in_flight = InFlight::new(TimedLists::new(table), (0, 1));
+    let operator = SinkOperator::new(script.clone(), context, false, Some(in_flight));
     let ports = OnePort(Inbox::new(vec![input]));
     let mut task: Box<dyn Task> = Box::new(OperatorTask::new("sink".into(), operator, ports));
     task.resume(&Restored::default()).unwrap();
@@ -79,6 +79,22 @@ fn what_comes_before_the_barrier_is_laid_aside_and_written_first() {
     rig.script.refuse(false);
     rig.turn();
     assert_eq!(rig.script.written(), (0..95).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_more_is_laid_aside_than_there_is_room_for_and_then_the_barrier_waits() {
+    let mut rig = rig();
+    rig.send(0..1, None);
+    rig.turn();
+    rig.decide(1);
+    rig.send(1..50_000, Some(1));
+    rig.turn();
+    let read = rig.task.counters().records_in;
+    assert!((5_000..20_000).contains(&read) && rig.task.counters().is_blocked, "{read}");
+    rig.script.refuse(false);
+    rig.turn();
+    assert_eq!(rig.script.written(), (0..50_000).collect::<Vec<_>>());
+    assert_eq!(rig.task.counters().records_in, 50_000);
 }
 
 #[test]
