@@ -90,7 +90,8 @@ fn a_checkpoint_that_cannot_be_published_is_an_alarm() {
     });
     let temporary = manifest.with_extension("tmp");
     let expected = format!(
-        "the checkpoint was not published: {manifest:?} was not published: cannot remove {temporary:?}"
+        "the checkpoint was not published: {manifest:?} was not published: \
+         cannot remove {temporary:?}: Is a directory (os error 21)"
     );
     said.assert(&expected, &saved);
 }
